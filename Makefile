@@ -1,0 +1,117 @@
+# Two commands do everything:  make lab   and   make test.   `make help` lists the rest.
+# Needs make, git and Python 3.10 or newer. Another Python:  make lab PYTHON=python3.12
+# More for JupyterLab:  make lab ARGS="--ip=0.0.0.0 --port=9000"
+
+PYTHON ?= python3
+ARGS   :=
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+EXTRAS := lab,test
+
+# The threads each numerical library may start in the tests: on a big machine, tiny tensors are slower with more.
+THREADS = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2}
+STAGES := lint types unit notebooks
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help lab test ready checked lint types unit notebooks format clean distclean
+
+help:
+	@echo "make lab        set up .venv on first use, then open JupyterLab at the first notebook"
+	@echo "make test       set up .venv on first use, then run everything below and say what failed:"
+	@echo "  make lint       ruff: mistakes and layout"
+	@echo "  make types      mypy: the library's type hints"
+	@echo "  make unit       pytest: the tests in tests/"
+	@echo "  make notebooks  pytest --nbmake: every notebook, top to bottom"
+	@echo "make format     lay out the code with ruff, strip the outputs from the notebooks"
+	@echo "make clean      remove caches and build leftovers; make distclean removes .venv as well"
+
+# As root, over SSH or without a screen there is no browser to open: JupyterLab prints the address instead.
+lab: ready
+	@root=; if [ "`id -u`" = 0 ]; then root=--allow-root; fi; \
+	screen=; if [ "`uname -s`" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then screen=yes; fi; \
+	if [ -n "$$root$$SSH_CONNECTION" ] || [ -z "$$screen" ]; then \
+	  browser=--no-browser; echo "==> Starting JupyterLab: open the address it prints (Ctrl-C twice stops it)"; \
+	else \
+	  browser=; echo "==> Opening JupyterLab in your browser (Ctrl-C twice stops it)"; \
+	fi; \
+	cd notebooks && exec ../$(BIN)/python -m jupyterlab $$root $$browser \
+	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(ARGS)
+
+test: ready
+	@failed=; \
+	for stage in $(STAGES); do $(MAKE) -s --no-print-directory $$stage || failed="$$failed $$stage"; done; \
+	if [ -n "$$failed" ]; then echo "==> make test FAILED in:$$failed" >&2; exit 1; fi; \
+	echo "==> make test: all stages passed ($(STAGES))"
+
+lint: ready
+	@echo "==> ruff check"
+	@$(BIN)/python -m ruff check .
+	@echo "==> ruff format --check"
+	@$(BIN)/python -m ruff format --check .
+
+types: ready
+	@echo "==> mypy"
+	@$(BIN)/python -m mypy
+
+unit: ready
+	@echo "==> pytest"
+	@$(THREADS) $(BIN)/python -m pytest $(ARGS)
+
+notebooks: ready
+	@echo "==> pytest --nbmake notebooks/"
+	@$(THREADS) $(BIN)/python -m pytest --nbmake --nbmake-timeout=1200 notebooks/ $(ARGS)
+
+format: ready
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m nbstripout --keep-id --extra-keys "metadata.language_info metadata.colab cell.metadata.colab" notebooks/*.ipynb
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache tests/browser/screenshots
+	find . -name $(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
+
+# ---- the environment ------------------------------------------------------------------------------------------------
+# `ready` leaves a working .venv whatever it finds: none, a good one (then it does nothing), a half-made one,
+# one from before the folder moved or the system's Python changed.
+
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 10))'
+
+ready: checked
+	@$(MAKE) -s --no-print-directory $(STAMP)
+
+# The stamp holds the place it was written in, and counts only there and with a Python that starts.
+checked:
+	@if [ "`cat $(STAMP) 2>/dev/null`" = "`pwd`" ] && $(BIN)/python -c "" 2>/dev/null; then exit 0; fi; \
+	rm -f $(STAMP); \
+	if [ -e $(VENV) ] && ! { $(BIN)/python $(NEW_ENOUGH) && $(BIN)/python -m pip --version; } >/dev/null 2>&1; then \
+	  echo "==> Removing $(VENV): it is half-made, or its Python is gone or too old"; \
+	  rm -rf $(VENV); \
+	fi
+
+$(STAMP): pyproject.toml
+	@if [ ! -e $(VENV) ]; then \
+	  $(PYTHON) -c "" 2>/dev/null || { \
+	    echo "make: cannot run '$(PYTHON)'. Install Python 3.10 or newer, or name yours: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	  $(PYTHON) $(NEW_ENOUGH) || { \
+	    echo "make: '$(PYTHON)' is `$(PYTHON) --version 2>&1`, and the kit needs 3.10 or newer." >&2; \
+	    echo "      If you have one under another name: make PYTHON=python3.12" >&2; exit 1; }; \
+	  $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	    echo "make: this Python comes without its venv module. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }; \
+	  echo "==> Making $(VENV) with `$(PYTHON) --version 2>&1`"; \
+	  $(PYTHON) -m venv $(VENV); \
+	fi
+	@# An interrupted pip leaves packages without its INSTALLER mark, or half removed under a name with ~: do those again.
+	@for dist in $(VENV)/lib/python3*/site-packages/*.dist-info; do \
+	  if [ -d "$$dist" ] && [ ! -s "$$dist/INSTALLER" ]; then rm -rf "$$dist"; fi; \
+	done; \
+	rm -rf $(VENV)/lib/python3*/site-packages/~*
+	@echo "==> Installing the kit and what it needs into $(VENV): about 5 GB, a few minutes the first time"
+	@$(BIN)/python -m pip install --disable-pip-version-check -e ".[$(EXTRAS)]"
+	@pwd > $@
+	@echo "==> $(VENV) is ready"

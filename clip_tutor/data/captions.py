@@ -1,0 +1,118 @@
+"""From a scene's truth to an English sentence, in several wordings.
+
+Six throws decide: which noun each object goes by, how its size is put, how the relation is told, how the
+background is mentioned.
+"""
+
+from bisect import bisect
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TypeVar
+
+from clip_tutor.data.emoji import Emoji, Noun
+
+NUMBERS = ("no", "one", "two", "three", "four")
+SIZE_WORDS = {"tiny": ("tiny", "little", "small"), "huge": ("huge", "big", "giant")}
+RELATION_WORDS = {
+    "left of": ("to the left of", "left of"),
+    "right of": ("to the right of", "right of"),
+    "above": ("above", "over"),
+    "below": ("below", "under"),
+}
+OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+SETTINGS = (
+    "{thing} on {a_color} background",
+    "{thing} on {a_color} background",
+    "{thing} on {color}",
+    "{thing} in front of {a_color} background",
+    "{a_color} background with {thing}",
+    "a picture of {thing} on {a_color} background",
+)
+SYNONYM_SHARE, TAG_SHARE, NO_SETTING_SHARE = 0.3, 0.05, 0.12
+
+T = TypeVar("T")
+
+
+def choose(options: Sequence[T], throw: float) -> T:
+    """Return one of the options; ``throw`` lies in [0, 1)."""
+    return options[int(throw * len(options))]
+
+
+def article(words: str) -> str:
+    """Return "a" or "an" for words written as they sound (every adjective in this module is)."""
+    return "an" if words[0] in "aeio" else "a"
+
+
+def singular(noun: Noun, adjective: str = "") -> str:
+    """Return "an apple", "a tiny apple", "grapes" or "tiny grapes"."""
+    words = f"{adjective} {noun.singular}" if adjective else noun.singular
+    if not noun.article:
+        return words
+    return f"{article(adjective) if adjective else noun.article} {words}"
+
+
+def several(noun: Noun, count: int) -> str:
+    """Return "two apples"; what has no singular is counted in drawings, "two drawings of grapes"."""
+    return f"{NUMBERS[count]} {noun.plural if noun.article else f'drawings of {noun.plural}'}"
+
+
+class Wordbook:
+    """Which nouns each object goes by, and how often.
+
+    Its short name most of the time; else a synonym, the more often the fewer objects share it: "kitten" says
+    more about a cat than "animal" does.
+    """
+
+    def __init__(self, objects: Sequence[Emoji]) -> None:
+        shared = Counter(noun.singular for emoji in objects for noun in emoji.synonyms)
+        self._nouns: dict[str, tuple[list[Noun], list[float]]] = {}
+        for emoji in objects:
+            shares = [1 / shared[noun.singular] for noun in emoji.synonyms]
+            weights = [1 - SYNONYM_SHARE, *(SYNONYM_SHARE * share / sum(shares) for share in shares)]
+            self._nouns[emoji.character] = [emoji.noun, *emoji.synonyms], list(accumulate(weights))
+
+    def noun(self, emoji: Emoji, throw: float) -> Noun:
+        """Return one of the emoji's nouns."""
+        nouns, shares = self._nouns[emoji.character]
+        return nouns[min(bisect(shares, throw * shares[-1]), len(nouns) - 1)]
+
+
+def describe(
+    objects: Sequence[Emoji],
+    count: int,
+    size: str | None,
+    relation: str | None,
+    background: str,
+    throws: Sequence[float],
+    wordbook: Wordbook | None = None,
+) -> str:
+    """Return a caption for a scene with this truth.
+
+    Args:
+        objects: one emoji, or the two of a relation.
+        count: how many of the one there are.
+        size: "tiny", "plain" or "huge" for one object, else None.
+        relation: how objects[0] lies to objects[1], or None.
+        background: the name of its color.
+        throws: six numbers in [0, 1) that choose the words.
+        wordbook: where synonyms come from. Without one the caption is plain: short names, nothing left out, so
+            that exactly one picture fits.
+    """
+    first, second, third, fourth, fifth, sixth = throws
+    noun = wordbook.noun(objects[0], first) if wordbook else objects[0].noun
+    if relation:
+        other = wordbook.noun(objects[1], second) if wordbook else objects[1].noun
+        if third < 0.5:  # tell the same fact from the other side
+            noun, other, relation = other, noun, OPPOSITE[relation]
+        thing = f"{singular(noun)} {choose(RELATION_WORDS[relation], fourth)} {singular(other)}"
+    elif count > 1:
+        thing = several(noun, count)
+    else:
+        thing = singular(noun, choose(SIZE_WORDS[size], third) if size in SIZE_WORDS else "")
+    if not wordbook or sixth >= NO_SETTING_SHARE:
+        a_color = f"{article(background)} {background}"
+        thing = choose(SETTINGS, fifth).format(thing=thing, color=background, a_color=a_color)
+    if wordbook and 1 - TAG_SHARE <= sixth and objects[0].tags:
+        thing += f", tagged {choose(objects[0].tags, fourth)}"
+    return thing

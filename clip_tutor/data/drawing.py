@@ -1,0 +1,69 @@
+"""From a plan to pixels: scaled drawings are kept ready and laid over a colored background.
+
+A drawing is kept "premultiplied": its color already times its opacity. Laying it over a picture is then one
+multiplication and one addition, ``over = drawing + (1 - opacity) · picture`` (Porter and Duff 1984).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from clip_tutor.data.emoji import Emoji
+
+BACKGROUNDS = {
+    "red": (214, 48, 42),
+    "orange": (250, 146, 34),
+    "yellow": (250, 222, 72),
+    "green": (62, 158, 68),
+    "turquoise": (72, 206, 196),
+    "blue": (44, 92, 214),
+    "purple": (128, 60, 178),
+    "pink": (250, 164, 196),
+    "brown": (122, 78, 46),
+    "gray": (136, 136, 136),
+    "black": (20, 20, 20),
+    "white": (242, 242, 242),
+}
+
+Sprite = tuple[NDArray[np.uint8], NDArray[np.uint16]]  # (side, side, 3) color, (side, side, 1) 256 - opacity
+
+
+class SpriteBox:
+    """Draws scenes; every drawing is scaled once for each size it is needed in, and kept."""
+
+    def __init__(self, objects: Sequence[Emoji]) -> None:
+        self.objects = objects
+        self._sprites: dict[tuple[int, int], Sprite] = {}
+
+    def sprite(self, row: int, side: int) -> Sprite:
+        """Return object ``row`` scaled to ``side`` × ``side`` pixels."""
+        if (row, side) not in self._sprites:
+            # "RGBa" is Pillow's premultiplied mode; scaling in it keeps transparent neighbors from bleeding in.
+            scaled = self.objects[row].picture().convert("RGBa").resize((side, side), Image.Resampling.LANCZOS)
+            pixels = np.asarray(scaled)
+            see_through = 256 - (pixels[..., 3:].astype(np.uint16) * 257 >> 8)
+            self._sprites[row, side] = pixels[..., :3].copy(), see_through
+        return self._sprites[row, side]
+
+    def draw(
+        self,
+        size: int,
+        color: NDArray[np.uint8],
+        objects: NDArray[np.int64],
+        is_pair: NDArray[np.bool_],
+        count: NDArray[np.int64],
+        places: NDArray[np.int64],
+    ) -> NDArray[np.uint8]:
+        """Return (B, H, W, 3) pictures; the arguments are columns of a ``Plan``."""
+        pictures = np.empty((len(color), size, size, 3), np.uint8)
+        pictures[:] = color[:, None, None]
+        columns = zip(pictures, objects.tolist(), is_pair.tolist(), count.tolist(), places.tolist(), strict=True)
+        for picture, rows, pair, n, spots in columns:
+            for k in range(n):
+                left, top, side = spots[k]
+                drawing, see_through = self.sprite(rows[k] if pair else rows[0], side)
+                under = picture[top : top + side, left : left + side]
+                under[:] = drawing + (under * see_through >> 8).astype(np.uint8)
+        return pictures

@@ -1,0 +1,261 @@
+"""Emoji scenes: an endless supply of small pictures with captions in plain English and known truth.
+
+    index ──dice──▶ plan (what stands where, on which color) ──┬─ draw ──▶ (3, H, W) picture
+                                                               └─ describe ──▶ "two cats on a red background"
+
+Scene i is a function of (seed, split, i) and of nothing else. That makes it the same in any order and in any
+worker process, and a killed training run continues with exactly the scenes it would have seen.
+
+Each object has two backgrounds, and one side of a neighbor, on which training never shows it. The test split
+keeps to the same rule with other scenes; the compositional split shows nothing but those withheld pairs: a
+model that has learned "cat" and "red" apart must then put them together for the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+from clip_tutor.data.captions import Wordbook, describe
+from clip_tutor.data.dice import pick, throws
+from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
+from clip_tutor.data.emoji import Emoji
+from clip_tutor.tokenizers import BPETokenizer
+
+Split = Literal["train", "test", "compositional"]
+Kind = Literal["one", "several", "pair"]
+Relation = Literal["left of", "right of", "above", "below"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
+SIZES = ("tiny", "plain", "huge")
+OPPOSITE = np.array([1, 0, 3, 2])  # of each relation
+KIND_SHARES = (0.4, 0.25, 0.35)
+SIZE_RANGES = np.array([[0.24, 0.30], [0.44, 0.56], [0.76, 0.94]])  # of the picture's side
+SEVERAL_RANGE = (0.34, 0.44)
+PAIR_RANGE = (0.36, 0.46)
+DICE = 24  # throws a scene
+Column = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Throws = NDArray[np.float64]
+FEWEST_OBJECTS = len(BACKGROUNDS) * len(RELATIONS)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The truth about one picture. ``size`` is set for one object, ``relation`` for two different ones."""
+
+    index: int
+    kind: Kind
+    objects: tuple[Emoji, ...]  # one, or the two of a relation: objects[0] is `relation` objects[1]
+    count: int  # how many drawings there are
+    size: str | None
+    relation: Relation | None
+    background: str
+    caption: str
+
+    @property
+    def truth(self) -> tuple:
+        """What the caption says, whatever its wording: two scenes with one truth could swap captions."""
+        objects, relation = self.objects, self.relation
+        if relation in ("right of", "below"):  # "a right of b" is "b left of a"
+            objects, relation = objects[::-1], RELATIONS[RELATIONS.index(relation) - 1]
+        return tuple(o.character for o in objects), self.count, self.size, relation, self.background
+
+
+class Plan(NamedTuple):
+    """B scenes as columns of numbers, before anything is drawn or worded."""
+
+    kind: Column  # (B,) into KINDS
+    objects: Column  # (B, 2) into the vocabulary
+    count: Column  # (B,)
+    size: Column  # (B,) into SIZES
+    relation: Column  # (B,) into RELATIONS
+    background: Column  # (B,) into BACKGROUNDS
+    color: NDArray[np.uint8]  # (B, 3), jittered
+    places: Column  # (B, 4, 3): left, top, side in pixels
+    wording: NDArray[np.float64]  # (B, 6) throws left for the caption
+
+
+class Batch(NamedTuple):
+    """B scenes, drawn and described."""
+
+    pixels: Tensor  # (B, 3, H, W) uint8
+    captions: list[str]
+    scenes: list[Scene]
+
+
+class Scenes(Dataset[tuple[Tensor, str]]):
+    """A map-style data set of scenes.
+
+    Args:
+        objects: the emoji to draw, at least 48 (12 backgrounds times 4 relations: with fewer, some withheld pairs
+            would have no partner).
+        split: "train", "test" or "compositional".
+        size: H = W of a picture, in pixels.
+        seed: another seed, other scenes.
+        length: how many scenes ``len`` reports; any index can be asked for.
+
+    Raises:
+        ValueError: fewer than 48 objects, or an unknown split.
+    """
+
+    def __init__(
+        self, objects: Sequence[Emoji], split: Split = "train", size: int = 64, seed: int = 0, length: int = 100_000
+    ) -> None:
+        if len(objects) < FEWEST_OBJECTS:
+            raise ValueError(f"{len(objects)} objects are too few for scenes: take at least {FEWEST_OBJECTS}")
+        if split not in get_args(Split):
+            raise ValueError(f"there is no split {split!r}: take one of {', '.join(get_args(Split))}")
+        self.objects, self.split, self.size, self.seed, self.length = tuple(objects), split, size, seed, length
+        self._sprites = SpriteBox(self.objects)
+        self._wordbook = Wordbook(self.objects) if split == "train" else None
+        rank = np.arange(len(objects))[:, None]
+        colors, sides = np.arange(len(BACKGROUNDS)), np.arange(len(RELATIONS))
+        self.withheld_colors = (colors - rank) % len(BACKGROUNDS) < 2  # (objects, 12), two each
+        self.withheld_sides = sides == rank // len(BACKGROUNDS) % len(RELATIONS)  # (objects, 4), one each
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, str]:
+        """Return one scene as (3, H, W) uint8 pixels and its caption."""
+        if not 0 <= index < self.length:
+            raise IndexError(f"scene {index} of {self.length}")
+        batch = self.batch([index])
+        return batch.pixels[0], batch.captions[0]
+
+    def batch(self, indices: Sequence[int] | range) -> Batch:
+        """Return the scenes with these indices, drawn and described."""
+        plan = self.plan(indices)
+        scenes = self._describe(plan, indices)
+        pixels = self._sprites.draw(self.size, plan.color, plan.objects, plan.kind == 2, plan.count, plan.places)
+        return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), [scene.caption for scene in scenes], scenes)
+
+    def scenes(self, indices: Sequence[int] | range) -> list[Scene]:
+        """Return the truth and caption of these scenes without drawing them."""
+        return self._describe(self.plan(indices), indices)
+
+    def distinct(self, count: int) -> list[int]:
+        """Return the first ``count`` indices whose scenes all differ in what their captions say."""
+        seen: dict[tuple, int] = {}
+        for start in range(0, 100 * count, count):
+            for scene in self.scenes(range(start, start + count)):
+                seen.setdefault(scene.truth, scene.index)
+            if len(seen) >= count:
+                return list(seen.values())[:count]
+        raise ValueError(f"these {len(self.objects)} objects give only {len(seen)} different scenes, not {count}")
+
+    def plan(self, indices: Sequence[int] | range) -> Plan:
+        """Return where everything goes in these scenes; all choices are made here, for the whole batch at once."""
+        split_key = get_args(Split).index(self.split) << 40
+        u = throws(self.seed, np.asarray(indices, np.int64) + split_key, DICE).T  # (DICE, B)
+        kind = np.searchsorted(np.cumsum(KIND_SHARES)[:-1], u[0], side="right")
+        choose = self._withheld if self.split == "compositional" else self._permitted
+        first, second, background, relation = choose(u[1:5], kind == 2)
+        size = np.where(kind == 0, (u[5] * 3).astype(np.int64), 1)
+        count = np.where(kind == 0, 1, np.where(kind == 1, 2 + (u[6] * 3).astype(np.int64), 2))
+        color = np.array(list(BACKGROUNDS.values()))[background] + (u[7:10].T - 0.5) * 36
+        return Plan(
+            kind,
+            np.stack([first, second], axis=1),
+            count,
+            size,
+            relation,
+            background,
+            color.clip(0, 255).astype(np.uint8),
+            self._places(kind, size, relation, u[10:18]),
+            u[18:24].T,
+        )
+
+    def _permitted(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
+        """Choose objects, color and relation (B,) so that no withheld pair occurs."""
+        n = len(self.objects)
+        first = (u[0] * n).astype(np.int64)
+        second = (first + 1 + (u[1] * (n - 1)).astype(np.int64)) % n
+        colors = ~self.withheld_colors[first] & ~(is_pair[:, None] & self.withheld_colors[second])
+        sides = ~self.withheld_sides[first] & ~self.withheld_sides[second][:, OPPOSITE]
+        return first, second, pick(colors, u[2]), pick(sides, u[3])
+
+    def _withheld(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
+        """Choose objects, color and relation (B,) so that every pair of them is a withheld one."""
+        first = (u[0] * len(self.objects)).astype(np.int64)
+        color, side = pick(self.withheld_colors[first], u[2]), pick(self.withheld_sides[first], u[3])
+        partners = self.withheld_colors.T[color] & self.withheld_sides.T[OPPOSITE[side]]  # (B, objects)
+        return first, pick(partners, u[1]), color, side
+
+    def _places(
+        self, kind: Column, size: Column, relation: Column, u: NDArray[np.float64]
+    ) -> Column:
+        """Return (B, 4, 3) left, top and side, in pixels, from 8 throws a scene."""
+        B = len(kind)
+        low, high = np.array(SEVERAL_RANGE), np.array(PAIR_RANGE)
+        ranges = np.select([kind[:, None] == 0, kind[:, None] == 1], [SIZE_RANGES[size], low], high)  # (B, 2)
+        side = (ranges[:, 0] + u[0] * (ranges[:, 1] - ranges[:, 0])) * self.size
+        side = np.maximum(2 * np.round(side / 2), 2)[:, None]  # even, so that fewer sizes need scaling
+        room = self.size - side
+        wobble = u[[1, 2, 3, 4, 5, 6, 7, 1]].T.reshape(B, 4, 2)  # used below where objects may move freely
+        # One: anywhere. Several: the four quarters, starting from a random one. Pair: along the relation's axis.
+        anywhere = wobble * room[:, None]
+        quarter = (np.arange(4) * np.where(u[7] < 0.5, 1, 3)[:, None] + (u[6] * 4).astype(np.int64)[:, None]) % 4
+        quarters = np.stack([quarter % 2 ^ quarter // 2, quarter // 2], axis=2)  # a walk around the picture
+        half = self.size / 2
+        in_quarter = quarters * half + wobble * (half - side)[:, None]
+        second = np.array([0, 1, 0, 0])
+        upper = np.where(relation[:, None] % 2 == 0, second, 1 - second)  # 0: nearer to the left or top edge
+        along = upper * half + wobble[:, :, 0] * (half - side)
+        across = room / 2 + (wobble[:, :, 1] - 0.5) * room * 0.6
+        sideways = relation[:, None] < 2
+        beside = np.stack([np.where(sideways, along, across), np.where(sideways, across, along)], axis=2)
+        corner = np.select([kind[:, None, None] == 0, kind[:, None, None] == 1], [anywhere, in_quarter], beside)
+        return np.concatenate([corner, np.broadcast_to(side[:, None], (B, 4, 1))], axis=2).astype(np.int64)
+
+    def _describe(self, plan: Plan, indices: Sequence[int] | range) -> list[Scene]:
+        names = list(BACKGROUNDS)
+        scenes = []
+        columns = zip(indices, *(column.tolist() for column in plan[:6]), plan.wording.tolist(), strict=True)
+        for index, kind, (a, b), count, size, relation, background, wording in columns:
+            is_pair = KINDS[kind] == "pair"
+            truth = (
+                KINDS[kind],
+                (self.objects[a], self.objects[b]) if is_pair else (self.objects[a],),
+                count,
+                SIZES[size] if KINDS[kind] == "one" else None,
+                RELATIONS[relation] if is_pair else None,
+                names[background],
+            )
+            caption = describe(*truth[1:], wording, self._wordbook)
+            scenes.append(Scene(int(index), *truth, caption))
+        return scenes
+
+
+class SceneStream(IterableDataset[tuple[Tensor, Tensor]]):
+    """An endless stream of training batches, (B, 3, H, W) uint8 pixels and (B, T) ids.
+
+    Batch k holds scenes k·B … (k+1)·B − 1, in whatever number of worker processes they are drawn. Give it to a
+    ``DataLoader`` with ``batch_size=None``.
+
+    Args:
+        scenes: where the scenes come from.
+        tokenizer: makes the ids; rows are only as long as the batch's longest caption, and cut at its context.
+        batch_size: B.
+        start: the first batch, for a run that continues.
+    """
+
+    def __init__(self, scenes: Scenes, tokenizer: BPETokenizer, batch_size: int, start: int = 0) -> None:
+        self.scenes, self.tokenizer, self.batch_size, self.start = scenes, tokenizer, batch_size, start
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        k = self.start + first
+        while True:
+            batch = self.scenes.batch(range(k * self.batch_size, (k + 1) * self.batch_size))
+            yield batch.pixels, torch.tensor(self.tokenizer(batch.captions, truncate=True, trim=True))
+            k += step

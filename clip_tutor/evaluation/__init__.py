@@ -1,0 +1,1 @@
+"""How good is it? Retrieval both ways, and zero-shot questions about each attribute of a scene."""

@@ -1,0 +1,123 @@
+"""Does it know WHAT, HOW MANY, WHERE and ON WHICH COLOR? One zero-shot question for each attribute of a scene.
+
+Each question offers captions that differ in one attribute alone and asks which fits the picture best:
+
+    object      a dog | a cat | a car | …              (every object of the vocabulary)
+    count       a dog | two dogs | three dogs | …       (given the object)
+    relation    a dog above a cat | a dog below a cat … (given the two objects)
+    background  a dog on a red background | …           (given the object)
+
+With an ensemble, what is not asked for varies among several prompts, and their mean forgets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from clip_tutor.data.captions import NUMBERS, RELATION_WORDS, SETTINGS, article, several, singular
+from clip_tutor.data.drawing import BACKGROUNDS
+from clip_tutor.data.emoji import Emoji
+from clip_tutor.data.scenes import RELATIONS, Scene
+from clip_tutor.embedding import embed_captions
+from clip_tutor.evaluation.zero_shot import class_features
+from clip_tutor.model import CLIP
+from clip_tutor.tokenizers import BPETokenizer
+
+Prompts = list[str]
+AT_MOST = 300  # scenes a question
+
+
+def in_setting(thing: str, color: str, setting: str = SETTINGS[0]) -> str:
+    """Return "a dog on a red background" from "a dog" and "red"."""
+    return setting.format(thing=thing, color=color, a_color=f"{article(color)} {color}")
+
+
+def _on_any_color(thing: str, ensemble: bool) -> Prompts:
+    return [in_setting(thing, color) for color in BACKGROUNDS] if ensemble else [thing]
+
+
+def object_prompts(objects: Sequence[Emoji], ensemble: bool) -> list[Prompts]:
+    """Return the prompts of each object: "a dog", or a dog on every background."""
+    return [_on_any_color(singular(emoji.noun), ensemble) for emoji in objects]
+
+
+def _thing(scene: Scene) -> str:
+    noun = scene.objects[0].noun
+    if scene.relation:
+        return f"{singular(noun)} {RELATION_WORDS[scene.relation][0]} {singular(scene.objects[1].noun)}"
+    return several(noun, scene.count) if scene.count > 1 else singular(noun)
+
+
+def count_prompts(scene: Scene, ensemble: bool) -> list[Prompts]:
+    """Return the prompts for one to four of the scene's object."""
+    noun = scene.objects[0].noun
+    things = [singular(noun), *(several(noun, n) for n in range(2, len(NUMBERS)))]
+    return [_on_any_color(thing, ensemble) for thing in things]
+
+
+def relation_prompts(scene: Scene, ensemble: bool) -> list[Prompts]:
+    """Return the prompts for each place the first object might have beside the second."""
+    first, second = (singular(emoji.noun) for emoji in scene.objects)
+    things = [f"{first} {RELATION_WORDS[relation][0]} {second}" for relation in RELATIONS]
+    return [_on_any_color(thing, ensemble) for thing in things]
+
+
+def background_prompts(scene: Scene, ensemble: bool) -> list[Prompts]:
+    """Return the prompts for each color the scene might stand on, in one wording or in all."""
+    settings = sorted(set(SETTINGS)) if ensemble else SETTINGS[:1]
+    return [[in_setting(_thing(scene), color, setting) for setting in settings] for color in BACKGROUNDS]
+
+
+def _answers(
+    model: CLIP, tokenizer: BPETokenizer, image_features: Tensor, questions: Sequence[list[Prompts]]
+) -> Tensor:
+    """Return (N,) the index of the candidate that each picture likes best."""
+    captions = sorted({p for candidates in questions for prompts in candidates for p in prompts})
+    vectors = dict(zip(captions, embed_captions(model, tokenizer, captions), strict=True))
+    best = []
+    for picture, candidates in zip(image_features, questions, strict=True):
+        means = torch.stack([torch.stack([vectors[p] for p in prompts]).mean(dim=0) for prompts in candidates])
+        best.append((means @ picture / means.norm(dim=-1)).argmax())
+    return torch.stack(best)
+
+
+def attribute_hits(
+    model: CLIP,
+    tokenizer: BPETokenizer,
+    image_features: Tensor,
+    scenes: Sequence[Scene],
+    objects: Sequence[Emoji],
+    ensemble: bool,
+) -> dict[str, Tensor]:
+    """Return, for each attribute, which of its questions were answered right: a bool for each scene asked about.
+
+    Args:
+        image_features: (N, E) unit vectors of the scenes.
+        objects: the vocabulary to choose from.
+    """
+    hits: dict[str, Tensor] = {}
+    singles = [n for n, scene in enumerate(scenes) if scene.kind == "one"]
+    classes = class_features(model, tokenizer, object_prompts(objects, ensemble))
+    row_of = {emoji.character: row for row, emoji in enumerate(objects)}
+    right = torch.tensor([row_of[scenes[n].objects[0].character] for n in singles])
+    hits["object"] = (image_features[singles] @ classes.T).argmax(dim=1) == right
+
+    def ask(
+        name: str,
+        applies: Callable[[Scene], bool],
+        prompts: Callable[[Scene, bool], list[Prompts]],
+        truth: Callable[[Scene], int],
+    ) -> None:
+        chosen = [n for n, scene in enumerate(scenes) if applies(scene)][:AT_MOST]
+        questions = [prompts(scenes[n], ensemble) for n in chosen]
+        answers = _answers(model, tokenizer, image_features[chosen], questions)
+        hits[name] = answers == torch.tensor([truth(scenes[n]) for n in chosen])
+
+    colors = list(BACKGROUNDS)
+    ask("count", lambda s: s.kind != "pair", count_prompts, lambda s: s.count - 1)
+    ask("relation", lambda s: s.relation is not None, relation_prompts, lambda s: RELATIONS.index(s.relation or "above"))
+    ask("background", lambda s: True, background_prompts, lambda s: colors.index(s.background))
+    return hits

@@ -1,0 +1,36 @@
+"""Everything that needs Jupyter: what each notebook of the course stands on.
+
+    from clip_tutor import lab
+    device = lab.setup()
+
+    lab.explore(draw, k=(1, 12))                        a plain function, tied to controls
+    lab.check("08.1", contrastive_loss)                 an exercise, checked
+    with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
+    lab.show_source(contrastive_loss, losses.contrastive_loss)
+
+The figures that notebooks share are in `lab.plots`, flat maps of vectors in `lab.layouts`.
+"""
+
+from clip_tutor.lab import layouts, plots, style
+from clip_tutor.lab.check import check
+from clip_tutor.lab.course_map import course_map
+from clip_tutor.lab.errors import expect_error
+from clip_tutor.lab.explore import explore
+from clip_tutor.lab.pictures import gallery
+from clip_tutor.lab.screen import Screen
+from clip_tutor.lab.setup import setup
+from clip_tutor.lab.source import show_source
+
+__all__ = [
+    "setup",
+    "explore",
+    "gallery",
+    "Screen",
+    "check",
+    "expect_error",
+    "show_source",
+    "course_map",
+    "layouts",
+    "plots",
+    "style",
+]

@@ -1,0 +1,56 @@
+"""Check a reader's answer to an exercise, and hand back the function that the rest of the notebook goes on with."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from clip_tutor.lab.exercises import Exercise, find_exercise
+from clip_tutor.lab.exercises.attempt import Attempt, ExerciseError, NotAttemptedError, copy, same
+
+
+def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``function`` if it is right, the library's own if it was not written yet.
+
+    With CLIP_TUTOR_STRICT=1 in the environment a function that was not written yet fails too.
+
+    Raises:
+        ExerciseError: it is wrong; the message says what was seen, what was expected, and what may be behind it.
+    """
+    exercise = find_exercise(exercise_id)
+    heading = f"{exercise.id} {exercise.title}: not right yet"
+    strict = os.environ.get("CLIP_TUTOR_STRICT") == "1"
+    if not callable(function):
+        raise ExerciseError(f"a {type(function).__name__}", "the function itself, not what it returns", "", heading)
+    attempt = Attempt(function, exercise.id)
+    try:
+        if function is exercise.reference and not strict:  # this cell was run again, the one above was not
+            raise NotAttemptedError
+        verified = exercise.check(attempt)
+    except NotAttemptedError:
+        if strict:
+            raise ExerciseError("the stub", "an answer", "", f"{exercise.id} is not attempted yet") from None
+        print(
+            f"○ {exercise.id} {exercise.title}: not attempted yet. The notebook goes on with the library's "
+            f"{exercise.reference.__name__}; write yours in the cell above, run it, then this one again."
+        )
+        return exercise.reference
+    except ExerciseError as error:
+        think = _known_mistake(exercise, attempt) or error.think
+        raise ExerciseError(error.seen, error.expected, think, heading) from error.__cause__
+    print(f"● {exercise.id} {exercise.title}: right. Verified: {verified}.")
+    return function
+
+
+def _known_mistake(exercise: Exercise, attempt: Attempt) -> str:
+    """Return the thought behind the first known mistake that answers every call so far as the reader's function did."""
+    for mutant in exercise.mutants:
+        if all(same(_outcome(mutant.function, arguments), outcome) for arguments, outcome in attempt.calls):
+            return mutant.think
+    return ""
+
+
+def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        return function(*copy(arguments))
+    except Exception as error:
+        return error

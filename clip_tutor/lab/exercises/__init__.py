@@ -1,0 +1,69 @@
+"""The exercises of the course: nbNN.py holds those of notebook NN, in its tuple ``EXERCISES``.
+
+    reference   the solution: the notebook folds away its source, and makes the stub of its signature and docstring
+    check       calls the reader's function with inputs of its own making, and says what it verified
+    mutants     known mistakes, each a wrong function and the thought behind it; an answer that is wrong in just the
+                way that one of them is wrong is told so
+
+`tests/lab/test_exercises.py` holds every exercise to this, without being told of it.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from clip_tutor.lab.exercises.attempt import Attempt
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A known mistake: a function that makes it, and what one may have thought who made it."""
+
+    function: Callable[..., Any]
+    think: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One task of a notebook. ``difficulty`` is 1, 2 or 3; ``hints`` unfold one by one, the first is a nudge."""
+
+    id: str  # "08.1": the first of notebook 08
+    title: str
+    difficulty: int
+    minutes: int
+    reference: Callable[..., Any]
+    check: Callable[[Attempt], str]
+    hints: tuple[str, ...]
+    mutants: tuple[Mutant, ...]
+
+
+def exercises_of(notebook: str) -> tuple[Exercise, ...]:
+    """Return the exercises of a notebook ("08"), none if it has no file here."""
+    name = f"{__name__}.nb{notebook}"
+    if importlib.util.find_spec(name) is None:
+        return ()
+    found: tuple[Exercise, ...] = importlib.import_module(name).EXERCISES
+    return found
+
+
+def find_exercise(exercise_id: str) -> Exercise:
+    """Return the exercise called, say, "08.1".
+
+    Raises:
+        KeyError: there is none.
+    """
+    there = exercises_of(exercise_id.partition(".")[0])
+    for exercise in there:
+        if exercise.id == exercise_id:
+            return exercise
+    ids = ", ".join(exercise.id for exercise in there)
+    raise KeyError(f"there is no exercise {exercise_id!r}; this notebook has {ids or 'none'}")
+
+
+def all_exercises() -> list[Exercise]:
+    """Return every exercise of the course, in order."""
+    rooms = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("nb"))
+    return [exercise for room in rooms for exercise in exercises_of(room.removeprefix("nb"))]

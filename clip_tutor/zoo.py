@@ -1,0 +1,1 @@
+"""Every named model as a small frozen config: ``create("tiny", tokenizer)``."""

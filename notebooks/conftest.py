@@ -1,0 +1,55 @@
+"""``pytest --nbmake notebooks/`` runs every notebook; this makes it fail on the errors that widgets hide as well.
+
+ipywidgets catches what a callback raises and shows it in the widget's output, so a notebook full of broken widgets runs
+to its end. After the one run that nbmake makes, `hidden_errors` looks into the state of the widgets and into what
+was printed. While notebooks run here, `lab.explore` also draws at both ends of every control.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import nbmake.pytest_items
+from nbmake.nb_result import NotebookError, NotebookResult
+from nbmake.nb_run import NotebookRun
+
+ERROR_MARK = "clip-tutor-error"  # of the red box, `clip_tutor.lab.screen`
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+os.environ["CLIP_TUTOR_SWEEP"] = "1"  # the kernels inherit it
+
+
+def hidden_errors(notebook: dict[str, Any]) -> list[str]:
+    """Return what went wrong in a notebook that ran to its end all the same."""
+    found = []
+    for cell in notebook["cells"]:
+        found += _in_outputs(cell.get("outputs", ()))
+    for model in notebook["metadata"].get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}).values():
+        found += _in_outputs(model["state"].get("outputs", ()), caught=True)
+        value = model["state"].get("value")
+        if isinstance(value, str) and ERROR_MARK in value:
+            found.append(f"a widget shows an error: {re.sub('<[^>]*>', ' ', value).strip()}")
+    return found
+
+
+def _in_outputs(outputs: Any, caught: bool = False) -> Iterator[str]:
+    for output in outputs:
+        text = "".join(output.get("text", ""))
+        if "Traceback (most recent call last)" in text:
+            yield f"a traceback was printed, and nobody stopped: {text.strip().splitlines()[-1]}"
+        if caught and output["output_type"] == "error":
+            yield f"a widget caught {output['ename']}: {output['evalue']}"
+
+
+class WatchedRun(NotebookRun):
+    """nbmake's run of a notebook, which fails on hidden errors too."""
+
+    def execute(self) -> NotebookResult:
+        result = super().execute()
+        if result.error is None and (found := hidden_errors(result.nb)):
+            result.error = NotebookError(summary=found[0], trace="\n".join(found), failing_cell_index=-1)
+        return result
+
+
+nbmake.pytest_items.NotebookRun = WatchedRun

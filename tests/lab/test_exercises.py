@@ -1,0 +1,164 @@
+"""For every exercise: the stub falls back, the reference passes, and each known mistake is told as what it is."""
+
+import re
+
+import pytest
+import torch
+
+from clip_tutor import losses
+from clip_tutor.lab import check
+from clip_tutor.lab.course_cells import solution_code, stub_code
+from clip_tutor.lab.exercises import Exercise, all_exercises, find_exercise, nb08
+from clip_tutor.lab.exercises.attempt import ExerciseError
+from clip_tutor.training.schedule import warmup_cosine
+
+every_exercise = pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIP_TUTOR_STRICT", "1")
+
+
+@pytest.fixture(autouse=True)
+def _not_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLIP_TUTOR_STRICT", raising=False)
+
+
+def run_cell(code: str, exercise: Exercise):
+    """Define a function as a notebook would, with the names that its exercise's file imports."""
+    names = dict(vars(__import__(exercise.reference.__module__, fromlist=["_"])))
+    exec(code, names)
+    return names[exercise.reference.__name__]
+
+
+def test_the_ids_are_unique_and_in_order():
+    ids = [exercise.id for exercise in all_exercises()]
+    assert ids == sorted(set(ids))
+
+
+@every_exercise
+def test_an_exercise_says_what_the_notebook_prints(exercise: Exercise):
+    assert re.fullmatch(r"\d\d\.\d", exercise.id)
+    assert exercise.difficulty in (1, 2, 3)
+    assert exercise.minutes > 0
+    assert len(exercise.hints) >= 2
+    assert exercise.reference.__doc__
+
+
+@every_exercise
+def test_the_untouched_stub_gives_the_reference(exercise: Exercise, capsys: pytest.CaptureFixture):
+    stub = run_cell(stub_code(exercise), exercise)
+    assert check(exercise.id, stub) is exercise.reference
+    assert "not attempted" in capsys.readouterr().out
+
+
+@every_exercise
+def test_the_stub_fails_in_strict_mode(exercise: Exercise, strict: None):
+    with pytest.raises(ExerciseError, match="not attempted"):
+        check(exercise.id, run_cell(stub_code(exercise), exercise))
+
+
+@every_exercise
+def test_the_reference_passes_in_strict_mode(exercise: Exercise, strict: None):
+    assert check(exercise.id, exercise.reference) is exercise.reference
+
+
+@every_exercise
+def test_the_folded_solution_passes_as_the_readers_own(exercise: Exercise, capsys: pytest.CaptureFixture):
+    solution = run_cell(solution_code(exercise), exercise)
+    assert check(exercise.id, solution) is solution
+    assert "right. Verified" in capsys.readouterr().out
+
+
+@every_exercise
+def test_each_known_mistake_is_told_as_what_it_is(exercise: Exercise):
+    assert len(exercise.mutants) >= 3
+    assert len({mutant.think for mutant in exercise.mutants}) == len(exercise.mutants)
+    for mutant in exercise.mutants:
+        with pytest.raises(ExerciseError) as caught:
+            check(exercise.id, mutant.function)
+        assert caught.value.think == mutant.think, str(caught.value)
+        assert caught.value.seen
+        assert caught.value.expected
+
+
+def test_the_references_of_notebook_08_equal_the_library():
+    images, texts = nb08._pairs(6, seed=9)
+    scale = torch.tensor(20.0)
+    torch.testing.assert_close(
+        nb08.contrastive_loss(images, texts, scale), losses.contrastive_loss(images, texts, scale)
+    )
+    rates = [nb08.learning_rate(step, 60, 7, 1e-3) for step in range(61)]
+    assert rates == pytest.approx([warmup_cosine(step, 60, 7, 1e-3) for step in range(61)])
+
+
+def test_the_fallback_run_through_the_check_again_is_still_no_attempt(capsys: pytest.CaptureFixture):
+    reference = find_exercise("00.2").reference
+    assert check("00.2", reference) is reference
+    assert "not attempted" in capsys.readouterr().out
+
+
+def test_an_error_in_the_readers_code_is_shown_with_its_line():
+    def search(query, index, k):
+        scores = index.T @ query
+        return scores.topk(k).indices
+
+    with pytest.raises(ExerciseError, match=r"RuntimeError at your line \d+: scores = index.T @ query") as caught:
+        check("00.2", search)
+    assert "a tensor (6,), a tensor (30, 6), 5" in str(caught.value)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_a_not_implemented_error_of_someone_elses_is_an_error():
+    def search(query, index, k):
+        raise NotImplementedError("Could not run 'aten::topk' with arguments from the 'Meta' backend")
+
+    with pytest.raises(ExerciseError, match="NotImplementedError at your line"):
+        check("00.2", search)
+
+
+def test_a_function_written_in_part_is_not_attempted_yet(capsys: pytest.CaptureFixture):
+    def learning_rate(step, total_steps, warmup_steps, peak):
+        if step < warmup_steps:
+            return peak * (step + 1) / warmup_steps
+        raise NotImplementedError("08.2")
+
+    assert check("08.2", learning_rate) is nb08.learning_rate
+    assert "not attempted" in capsys.readouterr().out
+
+
+def test_inputs_that_were_changed_are_noticed():
+    def classify(images, classes):
+        images /= images.norm(dim=-1, keepdim=True)
+        classes /= classes.norm(dim=-1, keepdim=True)
+        return (images @ classes.T).argmax(dim=-1)
+
+    with pytest.raises(ExerciseError, match="changed the values that it was given"):
+        check("00.1", classify)
+
+
+def test_a_missing_return_is_noticed():
+    with pytest.raises(ExerciseError, match="is its `return` missing"):
+        check("00.1", lambda images, classes: None)
+
+
+def test_a_result_in_place_of_the_function_is_noticed():
+    with pytest.raises(ExerciseError, match="the function itself"):
+        check("00.1", torch.zeros(3))  # type: ignore[arg-type]
+
+
+def test_an_unknown_exercise_says_which_there_are():
+    with pytest.raises(KeyError, match=r"this notebook has 08.1, 08.2, 08.3"):
+        check("08.9", print)
+
+
+def test_an_unknown_mistake_still_gets_what_was_seen_and_expected():
+    with pytest.raises(ExerciseError) as caught:
+        check("08.3", lambda similarity, k: 0.5)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "08.3 Recall at k: not right yet"
+    assert lines[1].split() == ["seen", "recall@1", "is", "0.500", "where", "every", "caption", "likes", "its", "own",
+                                "picture", "best"]  # fmt: skip
+    assert lines[2].split() == ["expected", "1.0"]
+    assert caught.value._render_traceback_() == [str(caught.value)]
