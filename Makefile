@@ -111,7 +111,7 @@ $(STAMP): pyproject.toml
 	  if [ -d "$$dist" ] && [ ! -s "$$dist/INSTALLER" ]; then rm -rf "$$dist"; fi; \
 	done; \
 	rm -rf $(VENV)/lib/python3*/site-packages/~*
-	@echo "==> Installing the kit and what it needs into $(VENV): about 5 GB, a few minutes the first time"
+	@echo "==> Installing the kit and what it needs into $(VENV): up to 7 GB, most of it PyTorch; a few minutes the first time"
 	@$(BIN)/python -m pip install --disable-pip-version-check -e ".[$(EXTRAS)]"
 	@pwd > $@
 	@echo "==> $(VENV) is ready"

@@ -1,6 +1,7 @@
 """From many pictures or captions to unit vectors, a manageable batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -17,14 +18,25 @@ def device_of(model: CLIP) -> torch.device:
     return model.log_logit_scale.device
 
 
-@torch.inference_mode()
+@contextmanager
+def _looking_only(model: CLIP) -> Iterator[None]:
+    """Hold the model in evaluation mode: a BatchNorm in training mode would change with each picture it sees."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():  # not inference_mode, whose tensors could not train a classifier later
+            yield
+    finally:
+        model.train(training)
+
+
 def embed_pictures(model: CLIP, pixels: Tensor) -> Tensor:
     """Return (B, E) unit vectors, on the CPU, of (B, 3, H, W) pixels: uint8, or float from 0 to 1."""
-    parts = [model.encode_image(normalize(part.to(device_of(model))), normalize=True) for part in pixels.split(BATCH)]
-    return torch.cat(parts).float().cpu()
+    with _looking_only(model):
+        pieces = (normalize(part.to(device_of(model))) for part in pixels.split(BATCH))
+        return torch.cat([model.encode_image(piece, normalize=True) for piece in pieces]).float().cpu()
 
 
-@torch.inference_mode()
 def embed_captions(model: CLIP, tokenizer: BPETokenizer, captions: Sequence[str], truncate: bool = False) -> Tensor:
     """Return (B, E) unit vectors, on the CPU, of captions.
 
@@ -36,9 +48,10 @@ def embed_captions(model: CLIP, tokenizer: BPETokenizer, captions: Sequence[str]
     rows = tokenizer(captions, truncate=truncate, trim=True)
     lengths = [row.index(tokenizer.end_id) + 1 for row in rows]
     order = sorted(range(len(rows)), key=lengths.__getitem__)
-    parts = []
+    parts = [torch.empty(0, model.config.embed_dim)]
     for start in range(0, len(order), BATCH):
         chosen = order[start : start + BATCH]
         ids = torch.tensor([rows[i][: lengths[chosen[-1]]] for i in chosen], device=device_of(model))
-        parts.append(model.encode_text(ids, normalize=True).float().cpu())
+        with _looking_only(model):
+            parts.append(model.encode_text(ids, normalize=True).float().cpu())
     return torch.cat(parts)[torch.tensor(order).argsort()]

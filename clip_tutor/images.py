@@ -6,6 +6,7 @@ The steps are CLIP's: openai/CLIP ``clip/clip.py``, function _transform.
 """
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,18 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 _KINDS = {"L": "greyscale", "1": "black and white", "CMYK": "CMYK (for print)", "P": "palette", "RGBA": "transparent"}
+_KINDS |= {"I;16": "greyscale of 16 bits", "I": "greyscale of 32 bits"}
+# What Pillow lets through when a file's inside makes no sense; some of its readers do not turn these into OSError.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    EOFError,
+    ValueError,
+    TypeError,
+    IndexError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 def open_picture(source: str | Path | bytes | Image.Image, convert: bool = False) -> Image.Image:
@@ -38,15 +51,17 @@ def open_picture(source: str | Path | bytes | Image.Image, convert: bool = False
         if not isinstance(picture, Image.Image):
             picture = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
         picture.load()
+        frames = getattr(picture, "n_frames", 1)
     except UnidentifiedImageError as error:
         raise ValueError(f"{name} is not a picture that can be read: give a PNG, JPEG, WebP or GIF file") from error
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{name} is damaged or cut off ({error}): download or copy it again") from error
     if min(picture.size) < 2:
-        raise ValueError(f"{name} is {picture.width}×{picture.height} pixels: there is nothing to see in it, leave it out")
-    frames = getattr(picture, "n_frames", 1)
+        raise ValueError(
+            f"{name} is {picture.width}×{picture.height} pixels: there is nothing to see in it, leave it out"
+        )
     see_through = "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "RGBa", "La")
     if picture.mode == "RGB" and frames == 1 and not see_through:
         return picture
@@ -54,6 +69,8 @@ def open_picture(source: str | Path | bytes | Image.Image, convert: bool = False
         what = "animated, with " + str(frames) + " frames" if frames > 1 else _KINDS.get(picture.mode, picture.mode)
         what += " with transparency" if see_through and picture.mode != "RGBA" else ""
         raise ValueError(f"{name} is {what}, and towers read RGB: pass convert=True to make RGB of it")
+    if picture.mode.startswith("I"):  # 0 to 65,535, of which Pillow would turn all above 255 into white
+        picture = Image.fromarray((np.asarray(picture) / 256).clip(0, 255).astype(np.uint8))
     if see_through:
         rgba = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

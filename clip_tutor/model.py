@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_tutor.towers import TextConfig, TextTower, ViTConfig, VisionTransformer
+from clip_tutor.towers import TextConfig, TextTower, VisionTransformer, ViTConfig
 
 LARGEST_LOGIT_SCALE = 100.0
 

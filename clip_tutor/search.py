@@ -1,8 +1,8 @@
 """Search: pictures are embedded once and kept; a query is embedded when it comes, and the nearest win.
 
-    pictures ─image tower─▶ (N, E) index ─┐
-                                          ├─ dot products ─▶ the k largest
-    words or picture ─tower─▶ (E,) query ─┘
+pictures ─image tower─▶ (N, E) index ─┐
+                                      ├─ dot products ─▶ the k largest
+words or picture ─tower─▶ (E,) query ─┘
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class ImageIndex:
         if "features" not in tensors or "names" not in metadata:
             raise ValueError(f"{path} is not a picture index: give a file written by ImageIndex.save")
         if metadata.get("model") != fingerprint(model):
-            raise ValueError(f"{path} was made by another model: its vectors mean nothing to this one; embed the pictures again")
+            raise ValueError(
+                f"{path} was made by another model: its vectors mean nothing to this one; embed the pictures again"
+            )
         index = cls(model, tokenizer)
         index.features, index.names = tensors["features"], json.loads(metadata["names"])
         return index

@@ -59,8 +59,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no weights file at {path}")
     with path.open("rb") as file:
-        start = file.read(4)
-    if start[:1] == b"\x80" or start == b"PK\x03\x04":
+        start = file.read(9)
+    # A safetensors file may begin with byte 80 as well (its header's length), but then JSON follows: "{" at byte 8.
+    if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):
         raise ValueError(
             f"{path} is a pickle (a .pt or .bin file): opening one can run any program, so it is refused. "
             "Ask its author for a .safetensors file"
@@ -127,8 +128,9 @@ def fit(model: torch.nn.Module, tensors: Mapping[str, Tensor], source: str | Pat
 def _config_in(metadata: Mapping[str, str], path: Path) -> CLIPConfig:
     try:
         fields = json.loads(metadata["config"])
-        vision, text = ViTConfig(**fields.pop("vision")), TextConfig(**fields.pop("text"))
-        return CLIPConfig(vision=vision, text=text, **fields)
+        vision, text = fields.pop("vision"), TextConfig(**fields.pop("text"))
+        vision["stem_channels"] = tuple(vision["stem_channels"])  # JSON has lists only
+        return CLIPConfig(vision=ViTConfig(**vision), text=text, **fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} holds tensors, but does not say which clip_tutor model they belong to ({error!r}): "

@@ -113,6 +113,6 @@ def describe(
     if not wordbook or sixth >= NO_SETTING_SHARE:
         a_color = f"{article(background)} {background}"
         thing = choose(SETTINGS, fifth).format(thing=thing, color=background, a_color=a_color)
-    if wordbook and 1 - TAG_SHARE <= sixth and objects[0].tags:
+    if wordbook and sixth >= 1 - TAG_SHARE and objects[0].tags:
         thing += f", tagged {choose(objects[0].tags, fourth)}"
     return thing

@@ -23,7 +23,7 @@ def throws(seed: int, indices: NDArray[np.int64], count: int) -> NDArray[np.floa
         start = _mix(np.array([seed % 2**64], np.uint64) + np.uint64(_GOLDEN))
         rows = _mix(start + indices.astype(np.uint64)[:, None] * np.uint64(_GOLDEN))
         cells = _mix(rows + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
-    return (cells >> np.uint64(11)) * 2.0**-53
+    return (cells >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def pick(allowed: NDArray[np.bool_], throw: NDArray[np.float64]) -> NDArray[np.int64]:

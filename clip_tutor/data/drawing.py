@@ -42,9 +42,9 @@ class SpriteBox:
         if (row, side) not in self._sprites:
             # "RGBa" is Pillow's premultiplied mode; scaling in it keeps transparent neighbors from bleeding in.
             scaled = self.objects[row].picture().convert("RGBa").resize((side, side), Image.Resampling.LANCZOS)
-            pixels = np.asarray(scaled)
-            see_through = 256 - (pixels[..., 3:].astype(np.uint16) * 257 >> 8)
-            self._sprites[row, side] = pixels[..., :3].copy(), see_through
+            color, opacity = np.split(np.asarray(scaled), [3], axis=2)
+            # LANCZOS overshoots at edges: color beyond the opacity would wrap around to black on a bright background.
+            self._sprites[row, side] = np.minimum(color, opacity), 256 - opacity.astype(np.uint16)
         return self._sprites[row, side]
 
     def draw(
@@ -53,13 +53,13 @@ class SpriteBox:
         color: NDArray[np.uint8],
         objects: NDArray[np.int64],
         is_pair: NDArray[np.bool_],
-        count: NDArray[np.int64],
+        number: NDArray[np.int64],
         places: NDArray[np.int64],
     ) -> NDArray[np.uint8]:
         """Return (B, H, W, 3) pictures; the arguments are columns of a ``Plan``."""
         pictures = np.empty((len(color), size, size, 3), np.uint8)
         pictures[:] = color[:, None, None]
-        columns = zip(pictures, objects.tolist(), is_pair.tolist(), count.tolist(), places.tolist(), strict=True)
+        columns = zip(pictures, objects.tolist(), is_pair.tolist(), number.tolist(), places.tolist(), strict=True)
         for picture, rows, pair, n, spots in columns:
             for k in range(n):
                 left, top, side = spots[k]

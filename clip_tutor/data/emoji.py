@@ -21,7 +21,7 @@ FIRST_WORDS = """
 🌴 🍀 🌹 🌻 🍄 🍎 🍌 🍓 🍍 🍉 🍋 🥕 🍆 🥑 🥚 🍔 🍕 🌭 🍩 🍪 🎂 🍺 🍷 🔪 🚗 🚌 🚓 🚒 🚑 🚲 🏍️ 🚂
 ✈️ 🚁 🚀 ⛵ 🚢 ⚓ 🏰 ⛪ ⛺ 🌋 🌈 ☀️ 🌙 ⭐ ☁️ ❄️ 🔥 ☂️ ⚽ 🏀 🎾 🏈 🎸 🎺 🥁 🎻 🎈 🎁 🏆 👑 👕 👗
 🎒 💍 ⏰ 📱 💻 📷 📺 🔑 🔨 📎 ✏️ 💡 🛏️ 🪑 🚪 🚽 🛁 🧸 🪁 🧲 🔭 ✉️ 🔔 👻 🤖 👽 💀 🎃 🎅 👀 ❤️
-""".split()
+""".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def find_emoji(characters: Iterable[str]) -> tuple[Emoji, ...]:
     Raises:
         KeyError: a character is not in the data set.
     """
+    characters = list(characters)
     by_character = {emoji.character: emoji for emoji in load_emoji()}
     missing = [character for character in characters if character not in by_character]
     if missing:

@@ -74,7 +74,7 @@ class Plan(NamedTuple):
 
     kind: Column  # (B,) into KINDS
     objects: Column  # (B, 2) into the vocabulary
-    count: Column  # (B,)
+    number: Column  # (B,) how many drawings
     size: Column  # (B,) into SIZES
     relation: Column  # (B,) into RELATIONS
     background: Column  # (B,) into BACKGROUNDS
@@ -135,7 +135,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         """Return the scenes with these indices, drawn and described."""
         plan = self.plan(indices)
         scenes = self._describe(plan, indices)
-        pixels = self._sprites.draw(self.size, plan.color, plan.objects, plan.kind == 2, plan.count, plan.places)
+        pixels = self._sprites.draw(self.size, plan.color, plan.objects, plan.kind == 2, plan.number, plan.places)
         return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), [scene.caption for scene in scenes], scenes)
 
     def scenes(self, indices: Sequence[int] | range) -> list[Scene]:
@@ -158,7 +158,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         u = throws(self.seed, np.asarray(indices, np.int64) + split_key, DICE).T  # (DICE, B)
         kind = np.searchsorted(np.cumsum(KIND_SHARES)[:-1], u[0], side="right")
         choose = self._withheld if self.split == "compositional" else self._permitted
-        first, second, background, relation = choose(u[1:5], kind == 2)
+        first, second, background, relation = choose(u[1:5], kind == 2, indices)
         size = np.where(kind == 0, (u[5] * 3).astype(np.int64), 1)
         count = np.where(kind == 0, 1, np.where(kind == 1, 2 + (u[6] * 3).astype(np.int64), 2))
         color = np.array(list(BACKGROUNDS.values()))[background] + (u[7:10].T - 0.5) * 36
@@ -174,25 +174,37 @@ class Scenes(Dataset[tuple[Tensor, str]]):
             u[18:24].T,
         )
 
-    def _permitted(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
+    def _permitted(self, u: Throws, is_pair: Mask, indices) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that no withheld pair occurs."""
         n = len(self.objects)
-        first = (u[0] * n).astype(np.int64)
-        second = (first + 1 + (u[1] * (n - 1)).astype(np.int64)) % n
+        import os
+        C=int(os.environ.get("CAST","0"))
+        if C and self.split=="train":
+            blocks=np.asarray(indices,np.int64)//int(os.environ.get("BLOCK","128"))
+            cast=(throws(self.seed+77,blocks,C)*n).astype(np.int64)
+            r=np.arange(len(blocks)); first=cast[r,(u[0]*C).astype(np.int64)]; second=cast[r,(u[1]*C).astype(np.int64)]
+            second=np.where(first==second,(second+1)%n,second)
+        else:
+            first = (u[0] * n).astype(np.int64)
+            second = (first + 1 + (u[1] * (n - 1)).astype(np.int64)) % n
         colors = ~self.withheld_colors[first] & ~(is_pair[:, None] & self.withheld_colors[second])
+        P=int(os.environ.get("PAL","0"))
+        if P and self.split=="train":
+            blocks=np.asarray(indices,np.int64)//int(os.environ.get("BLOCK","128"))
+            order=throws(self.seed+78,blocks,12).argsort(axis=1).argsort(axis=1)
+            pal=colors&(order<P)
+            colors=np.where(pal.any(axis=1)[:,None],pal,colors)
         sides = ~self.withheld_sides[first] & ~self.withheld_sides[second][:, OPPOSITE]
         return first, second, pick(colors, u[2]), pick(sides, u[3])
 
-    def _withheld(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
+    def _withheld(self, u: Throws, is_pair: Mask, indices) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that every pair of them is a withheld one."""
         first = (u[0] * len(self.objects)).astype(np.int64)
         color, side = pick(self.withheld_colors[first], u[2]), pick(self.withheld_sides[first], u[3])
         partners = self.withheld_colors.T[color] & self.withheld_sides.T[OPPOSITE[side]]  # (B, objects)
         return first, pick(partners, u[1]), color, side
 
-    def _places(
-        self, kind: Column, size: Column, relation: Column, u: NDArray[np.float64]
-    ) -> Column:
+    def _places(self, kind: Column, size: Column, relation: Column, u: NDArray[np.float64]) -> Column:
         """Return (B, 4, 3) left, top and side, in pixels, from 8 throws a scene."""
         B = len(kind)
         low, high = np.array(SEVERAL_RANGE), np.array(PAIR_RANGE)

@@ -118,6 +118,6 @@ def attribute_hits(
 
     colors = list(BACKGROUNDS)
     ask("count", lambda s: s.kind != "pair", count_prompts, lambda s: s.count - 1)
-    ask("relation", lambda s: s.relation is not None, relation_prompts, lambda s: RELATIONS.index(s.relation or "above"))
+    ask("relation", lambda s: s.kind == "pair", relation_prompts, lambda s: RELATIONS.index(s.relation))
     ask("background", lambda s: True, background_prompts, lambda s: colors.index(s.background))
     return hits

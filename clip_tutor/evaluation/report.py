@@ -14,7 +14,12 @@ from clip_tutor.tokenizers import BPETokenizer
 
 
 def retrieval_on(
-    model: CLIP, tokenizer: BPETokenizer, objects: Sequence[Emoji], split: Split = "test", count: int = 1000, seed: int = 0
+    model: CLIP,
+    tokenizer: BPETokenizer,
+    objects: Sequence[Emoji],
+    split: Split = "test",
+    count: int = 1000,
+    seed: int = 0,
 ) -> dict[str, float]:
     """Return recall both ways among ``count`` unseen scenes whose captions all say different things."""
     scenes = Scenes(objects, split, model.config.vision.image_size, seed)

@@ -11,12 +11,14 @@ def ranks(similarity: Tensor) -> Tensor:
 
     Args:
         similarity: (N, N), one row a query, one column a candidate. Ties count against the query, so a model that
-            calls everything equal gets no credit.
+            calls everything equal gets no credit, nor does one that has diverged to NaN.
     """
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
-        raise ValueError(f"one row a query and one column a candidate, in the same order: got {tuple(similarity.shape)}")
+        raise ValueError(
+            f"one row a query and one column a candidate, in the same order: got {tuple(similarity.shape)}"
+        )
     own = similarity.diagonal()[:, None]
-    return (similarity >= own).sum(dim=1) - 1
+    return (~(similarity < own)).sum(dim=1) - 1  # not ">=", which is false for NaN and would praise it
 
 
 def recall_at_k(similarity: Tensor, k: int) -> float:

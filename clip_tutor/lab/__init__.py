@@ -16,8 +16,10 @@ from clip_tutor.lab.check import check
 from clip_tutor.lab.course_map import course_map
 from clip_tutor.lab.errors import expect_error
 from clip_tutor.lab.explore import explore
+from clip_tutor.lab.meters import meters
 from clip_tutor.lab.pictures import gallery
 from clip_tutor.lab.screen import Screen
+from clip_tutor.lab.search_box import search_box
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
 
@@ -25,6 +27,8 @@ __all__ = [
     "setup",
     "explore",
     "gallery",
+    "meters",
+    "search_box",
     "Screen",
     "check",
     "expect_error",

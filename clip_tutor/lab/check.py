@@ -30,8 +30,8 @@ def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if strict:
             raise ExerciseError("the stub", "an answer", "", f"{exercise.id} is not attempted yet") from None
         print(
-            f"○ {exercise.id} {exercise.title}: not attempted yet. The notebook goes on with the library's "
-            f"{exercise.reference.__name__}; write yours in the cell above, run it, then this one again."
+            f"○ {exercise.id} {exercise.title}: not attempted yet, so the notebook goes on with the library's.\n"
+            f"  Write your {exercise.reference.__name__} in the cell above, run that cell, then this one again."
         )
         return exercise.reference
     except ExerciseError as error:

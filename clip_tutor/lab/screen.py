@@ -39,7 +39,7 @@ class Screen(ipywidgets.VBox):
             TypeError: it is none of these.
         """
         if isinstance(drawn, Figure):
-            self.picture.value = _png(drawn)
+            self.picture.value = as_png(drawn)
             self.picture.width = str(round(drawn.get_figwidth() * 100))
         else:
             self.html.value = _html(drawn)
@@ -59,7 +59,8 @@ class Screen(ipywidgets.VBox):
         )
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """Return the figure as the bytes of a PNG file, sharp on most screens at 100 pixels an inch."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=150, pil_kwargs={"compress_level": 1})
     plt.close(figure)  # one made with plt.subplots would be shown below the cell a second time

@@ -243,6 +243,8 @@ class BPETokenizer:
         """
         try:
             fields = json.loads(text)
+            if fields["kind"] != "bpe":
+                raise ValueError(f"its kind is {fields['kind']!r}")
             merges = [(left, right) for left, right in (merge.split(" ") for merge in fields["merges"])]
             return cls(merges, fields["context_length"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:

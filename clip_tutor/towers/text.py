@@ -56,6 +56,7 @@ class TextTower(nn.Module):
         nn.init.normal_(self.positions, std=0.01)
         nn.init.normal_(self.projection, std=D**-0.5)
         for block in self.blocks:
+            assert isinstance(block, Block)
             nn.init.normal_(block.attention.qkv.weight, std=D**-0.5)
             nn.init.normal_(block.attention.out.weight, std=D**-0.5 * (2 * layers) ** -0.5)
             nn.init.normal_(block.mlp.expand.weight, std=(2 * D) ** -0.5)
@@ -74,6 +75,11 @@ class TextTower(nn.Module):
         if self.config.context_length < T:
             raise ValueError(
                 f"these rows have {T} ids, and this tower reads at most {self.config.context_length}: "
+                "tokenize with the tokenizer that came with the model"
+            )
+        if (largest := int(ids.max())) >= self.config.vocab_size:
+            raise ValueError(
+                f"these rows hold the id {largest}, and this tower knows ids below {self.config.vocab_size}: "
                 "tokenize with the tokenizer that came with the model"
             )
         x = self.token_embedding(ids) + self.positions[:T]  # (B, T, D)

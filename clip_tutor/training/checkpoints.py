@@ -49,7 +49,7 @@ def restore_run(path: Path, model: CLIP, optimizer: torch.optim.Optimizer, confi
     if "training" not in metadata:
         raise ValueError(f"{path} is a model, not a run: load it with clip_tutor.weights.load, or give another folder")
     before, now = json.loads(metadata["settings"]), asdict(config)
-    changed = [f"{k} {before[k]} → {now[k]}" for k in now if k not in FREE_SETTINGS and before.get(k) != now[k]]
+    changed = [f"{k} {before.get(k)} → {now[k]}" for k in now if k not in FREE_SETTINGS and before.get(k) != now[k]]
     if changed:
         raise ValueError(
             f"the run in {path.parent} was started with other settings ({', '.join(changed)}): "
@@ -59,6 +59,9 @@ def restore_run(path: Path, model: CLIP, optimizer: torch.optim.Optimizer, confi
     for name, parameter in model.named_parameters():
         prefix = f"optimizer.{name}."
         memory = {key[len(prefix) :]: tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-        # The count of steps stays where AdamW keeps it, the two averages go where the parameter lies.
-        optimizer.state[parameter] = {k: v.to(parameter.device) for k, v in memory.items()}
+        # AdamW's fused form reads a parameter and its averages side by side: they must lie alike in memory.
+        optimizer.state[parameter] = {
+            key: torch.empty_like(parameter if key != "step" else tensor, device=parameter.device).copy_(tensor)
+            for key, tensor in memory.items()
+        }
     return Progress(**json.loads(metadata["training"]))

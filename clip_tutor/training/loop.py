@@ -1,8 +1,8 @@
 """The training loop: draw a batch, compare it with itself, take a step, clamp the temperature; again.
 
-    scenes ─▶ (pixels, ids) ─▶ model ─▶ contrastive loss ─▶ gradients ─▶ AdamW ─▶ clamp
-       ▲                                                                        │
-       └───────────────────────── next batch ◀──────────────────────────────────┘
+scenes ─▶ (pixels, ids) ─▶ model ─▶ contrastive loss ─▶ gradients ─▶ AdamW ─▶ clamp
+   ▲                                                                        │
+   └───────────────────────── next batch ◀──────────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ContextManager
 
 import torch
 from torch.utils.data import DataLoader
@@ -102,15 +101,17 @@ def train(
     with _interruptible() as interrupted, tqdm(total=config.steps, initial=first_step, unit="step") as bar:
         while not interrupted.is_set() and not _finished(progress, config):
             pixels, ids = next(loader)
-            rate = warmup_cosine(progress.step, _total_steps(progress, config), config.warmup_steps, config.learning_rate)
+            total = _total_steps(progress, config)
+            rate = warmup_cosine(progress.step, total, config.warmup_steps, config.learning_rate)
             loss, logit_scale = take_step(model, optimizer, pixels.to(device), ids.to(device), rate)
             progress.step += 1
             now = time.perf_counter()
             progress.seconds = now - started
-            bar.total = _total_steps(progress, config)
+            bar.total = total
             bar.update()
             ending = interrupted.is_set() or _finished(progress, config)
-            if progress.step % config.record_every == 0 or ending:
+            due = progress.step % evaluate_every == 0 if evaluate else False
+            if progress.step % config.record_every == 0 or due or ending:
                 record: Record = {
                     "step": progress.step,
                     "seconds": progress.seconds,
@@ -121,7 +122,7 @@ def train(
                     "pairs_per_second": config.batch_size * (progress.step - last_step) / (now - last_time),
                 }
                 last_time, last_step = now, progress.step
-                if evaluate and (ending or progress.step % evaluate_every == 0):
+                if evaluate and (ending or due):
                     record |= evaluate(model.eval())
                     model.train()
                 progress.history.append(record)
@@ -131,8 +132,10 @@ def train(
                 )
                 if on_record:
                     on_record(progress.history)
-            if checkpoint and (ending or progress.step % config.checkpoint_every == 0):
+            if checkpoint and progress.step % config.checkpoint_every == 0:
                 save_run(checkpoint, model, tokenizer, optimizer, progress, config)
+        if checkpoint and progress.step > first_step:  # however the run ended, even by Ctrl-C while a curve was drawn
+            save_run(checkpoint, model, tokenizer, optimizer, progress, config)
     model.eval()
     return progress.history
 
@@ -166,12 +169,12 @@ def _finished(progress: Progress, config: TrainConfig) -> bool:
 
 def _total_steps(progress: Progress, config: TrainConfig) -> int:
     """Return how many steps the run will have: given, or reckoned from the pace so far."""
-    if config.seconds is None or progress.step < config.warmup_steps:
+    if config.seconds is None or progress.step <= config.warmup_steps:
         return config.steps
     return min(config.steps, int(progress.step * config.seconds / progress.seconds))
 
 
-def _precision(device: torch.device) -> ContextManager:
+def _precision(device: torch.device) -> AbstractContextManager[object]:
     """bfloat16 where a GPU computes it fast, float32 elsewhere; weights and loss stay in float32."""
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.autocast("cuda", dtype=torch.bfloat16)

@@ -1,9 +1,9 @@
 """How fast to learn when, and which parameters to hold back.
 
-    rate  peak ┤  ╭─╮
-               │ ╱    ╲            a short warm-up while AdamW's averages are still guesses,
-               │╱       ╲          then half a cosine down to nothing
-             0 ┼──────────╰──▶ step
+rate  peak ┤  ╭─╮
+           │ ╱    ╲            a short warm-up while AdamW's averages are still guesses,
+           │╱       ╲          then half a cosine down to nothing
+         0 ┼──────────╰──▶ step
 """
 
 import math

@@ -244,6 +244,7 @@ def open_notebook(browser: Browser, lab_server: LabServer) -> Iterator[Callable[
 
     def open_one(name: str, folder: Path = NOTEBOOKS) -> NotebookPage:
         path = lab_server.copy(folder) / f"{name}.ipynb"
+        assert path.exists(), f"there is no {name}.ipynb in {folder}"
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         notebook = NotebookPage(page, path)
         opened.append(notebook)

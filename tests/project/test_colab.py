@@ -1,7 +1,6 @@
 """The start-up cell of the notebooks in a fresh Colab runtime: the kit is not there, the cell installs it."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -54,7 +53,7 @@ def setup_cell(name: str) -> str:
 @pytest.mark.slow
 def test_colab_start(repository: Path, clean_venv: CleanVenv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = setup_cell("00_start_here.ipynb")
-    assert URL in source, f"the start-up cell does not install the kit from {URL}"
+    assert f"git+{URL}" in source, f"the start-up cell does not install the kit from {URL}"
     # What tells Colab from every other Jupyter: the package google.colab, imported before the first cell runs.
     stand_in = tmp_path / "stand_in" / "google" / "colab"
     stand_in.mkdir(parents=True)
@@ -70,17 +69,26 @@ assert importlib.util.find_spec("clip_tutor") is None
 import clip_tutor, json, importlib.metadata
 from clip_tutor.assets import asset
 from pathlib import Path
-assert asset("emoji/emoji.parquet").is_relative_to({str(clean_venv.folder)!r})
-assert Path(clip_tutor.__file__).is_relative_to({str(clean_venv.folder)!r}), clip_tutor.__file__
+for path in (clip_tutor.__file__, asset("emoji/emoji.parquet")):
+    assert Path(path).is_relative_to({str(clean_venv.folder)!r}), f"{{path}} is not the installed copy"
 origin = json.loads(importlib.metadata.distribution("clip-tutor").read_text("direct_url.json"))
-print(origin["url"])
+print(origin["vcs_info"]["commit_id"])
 """
-    cells = [before, re.sub(re.escape(URL) + r"(\.git)?", repository.as_uri(), source), after]
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in (before, source, after)])
     content = tmp_path / "content"
     content.mkdir()
-    # pip spells this one backwards: 0 means no build isolation. The borrowed hatchling builds, and nothing is fetched.
-    clean_venv.run_notebook(notebook, content, monkeypatch, PIP_NO_BUILD_ISOLATION="0", PIP_NO_INDEX="1")
-    assert repository.as_uri() in notebook.cells[2].outputs[0].text, "the kit came from somewhere else"
+    surroundings = {
+        # The cell runs as it is: git itself goes to the local repository wherever the kit's address is asked for.
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": URL,
+        # Nothing else is fetched. pip spells the first one backwards: 0 means that the borrowed hatchling builds.
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_NO_INDEX": "1",
+    }
+    clean_venv.run_notebook(notebook, content, monkeypatch, **surroundings)
+
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, check=True, capture_output=True, text=True)
+    assert notebook.cells[2].outputs[0].text == head.stdout, "the kit came from somewhere else"
     started = "".join(output.get("text", "") for output in notebook.cells[1].outputs)
     assert "clip_tutor" in started and "torch" in started, f"lab.setup() said nothing; the cell printed {started!r}"

@@ -162,7 +162,12 @@ def _check_rate(rate: Attempt) -> str:
         f"the rate of step 0 is {describe(values[0])}, of step {total} {describe(values[-1])}",
         "a float for every step",
     )
-    demand(values[0] > 0, f"rate {values[0]:.4g} at step 0", f"{peak / warmup:.4g}: the first step learns already")
+    demand(
+        values[0] > 0,
+        f"rate {values[0]:.4g} at step 0",
+        f"{peak / warmup:.4g}: the first step learns already",
+        "steps count from 0, and the first of them is one part of warmup_steps up the ramp",
+    )
     demand(min(values) >= -1e-9, f"a rate of {min(values):.4g}", "no rate below 0: that would climb the loss")
     landmarks = {0: "the first step", warmup - 1: "the end of warm-up", warmup: "the start of the cosine",
                  (total + warmup) // 2: "half of the cosine", total: "the end"}  # fmt: skip

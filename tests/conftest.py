@@ -1,0 +1,49 @@
+"""What most tests need: a small world, a tokenizer that knows its words, and a model too small to wait for."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from clip_tutor.data.emoji import FIRST_WORDS, Emoji, find_emoji
+from clip_tutor.data.scenes import Scenes
+from clip_tutor.model import CLIP, CLIPConfig
+from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.towers import TextConfig, ViTConfig
+
+
+@pytest.fixture(scope="session")
+def objects() -> tuple[Emoji, ...]:
+    """As few objects as scenes can be made of."""
+    return find_emoji(FIRST_WORDS[:48])
+
+
+@pytest.fixture(scope="session")
+def scenes(objects: tuple[Emoji, ...]) -> Scenes:
+    """Training scenes of 32 × 32 pixels."""
+    return Scenes(objects, size=32)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(scenes: Scenes) -> BPETokenizer:
+    """A tokenizer of at most 700 ids that has read 2,000 captions."""
+    return BPETokenizer.train([scene.caption for scene in scenes.scenes(range(2000))], 700, context_length=32)
+
+
+@pytest.fixture(scope="session")
+def make_model(tokenizer: BPETokenizer) -> Callable[..., CLIP]:
+    """A function that gives a fresh tiny model: ``make_model(seed=1, stem_channels=(8, 8))``."""
+
+    def make(seed: int = 0, width: int = 16, stem_channels: tuple[int, ...] = ()) -> CLIP:
+        vision = ViTConfig(image_size=32, patch_size=8, width=width, layers=1, heads=2, stem_channels=stem_channels)
+        text = TextConfig(tokenizer.vocab_size, tokenizer.context_length, width, layers=1, heads=2)
+        torch.manual_seed(seed)
+        return CLIP(CLIPConfig(16, vision, text))
+
+    return make
+
+
+@pytest.fixture
+def model(make_model: Callable[..., CLIP]) -> CLIP:
+    """A fresh tiny model, in evaluation mode."""
+    return make_model().eval()

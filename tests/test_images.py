@@ -1,0 +1,199 @@
+"""Preprocessing equals CLIP's to the last pixel, and every odd file gets a sentence or the right picture."""
+
+import io
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize, ToTensor
+
+from clip_tutor.images import (
+    CLIP_MEAN,
+    CLIP_STD,
+    center_crop,
+    normalize,
+    open_picture,
+    preprocess,
+    resize,
+    to_tensor,
+)
+
+SIZES = [(320, 240), (240, 320), (64, 64), (65, 64), (64, 65), (641, 77), (101, 67), (67, 103), (5, 3), (2, 2), (333, 1000)]
+
+
+def photograph(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.Image:
+    """Noise on a slope: detail at every scale, so that each way to resize gives other pixels."""
+    noise = np.random.default_rng(seed).integers(0, 120, (height, width, 3))
+    slope = np.linspace(0, 135, width)[None, :, None]
+    return Image.fromarray((noise + slope).astype(np.uint8)).convert(mode)
+
+
+def as_bytes(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, format, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("target", [64, 224])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_equal_to_clips_preprocessing(size, target):
+    picture = photograph(*size)
+    steps = [Resize(target, InterpolationMode.BICUBIC), CenterCrop(target), ToTensor()]
+    ours = to_tensor(center_crop(resize(picture, target), target))
+    assert ours.shape == (3, target, target)
+    torch.testing.assert_close(ours, Compose(steps)(picture), atol=1 / 255, rtol=0)
+    published = open_clip.image_transform(target, is_train=False)(picture)
+    torch.testing.assert_close(preprocess(picture, target), published, atol=1 / 255 / min(CLIP_STD), rtol=0)
+
+
+def test_resize_smooths_what_it_shrinks():
+    stripes = Image.fromarray(np.tile(np.array([0, 255], np.uint8), (64, 32))).convert("RGB")
+    assert np.ptp(np.asarray(resize(stripes, 16))) < 40, "without smoothing, stripes would stay black and white"
+
+
+def test_normalize_undoes_clips_mean_and_spread():
+    channels = torch.tensor([CLIP_MEAN, CLIP_STD]).view(2, 3, 1, 1)
+    torch.testing.assert_close(normalize(channels[0].expand(3, 4, 4)), torch.zeros(3, 4, 4), atol=1e-6, rtol=0)
+    torch.testing.assert_close(normalize((channels[0] + channels[1]).expand(3, 4, 4)), torch.ones(3, 4, 4))
+
+
+def test_normalize_reads_bytes_and_fractions_alike():
+    pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(2, 3, 16, 16)
+    assert normalize(pixels).dtype == torch.float32
+    torch.testing.assert_close(normalize(pixels), normalize(pixels / 255), atol=1e-5, rtol=1e-5)
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP"])
+def test_an_rgb_picture_is_opened_from_anywhere(tmp_path, format):
+    path = tmp_path / "picture"
+    path.write_bytes(as_bytes(photograph(9, 7), format))
+    expected = np.asarray(Image.open(path).convert("RGB"))
+    for source in (path, str(path), path.read_bytes(), Image.open(path)):
+        opened = open_picture(source)
+        assert (opened.mode, opened.size) == ("RGB", (9, 7))
+        assert (np.asarray(opened) == expected).all()
+
+
+def test_an_rgb_picture_in_memory_is_given_back_as_it_is():
+    picture = photograph(9, 7)
+    assert open_picture(picture) is picture
+
+
+def greyscale_of_16_bits() -> Image.Image:
+    return Image.fromarray(np.linspace(0, 65_535, 12 * 10).reshape(10, 12).astype(np.uint16))
+
+
+def half_transparent_red(mode: str = "RGBA") -> Image.Image:
+    return Image.new("RGBA", (8, 8), (255, 0, 0, 128)).convert(mode)
+
+
+def palette_with_a_hole() -> bytes:
+    """Left half: color 0, blue. Right half: color 1, of which the file says that it is transparent."""
+    picture = Image.new("P", (8, 8), 0)
+    picture.putpalette([0, 0, 255, 255, 0, 0])
+    picture.paste(1, (4, 0, 8, 8))
+    return as_bytes(picture, transparency=1)
+
+
+def animation() -> bytes:
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
+    return as_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        (as_bytes(photograph(8, 8, "L")), "greyscale"),
+        (as_bytes(photograph(8, 8, "1")), "black and white"),
+        (as_bytes(greyscale_of_16_bits()), "greyscale of 16 bits"),
+        (as_bytes(photograph(8, 8, "CMYK"), "JPEG"), r"CMYK \(for print\)"),
+        (as_bytes(photograph(8, 8, "P")), "palette"),
+        (palette_with_a_hole(), "palette with transparency"),
+        (as_bytes(half_transparent_red()), "transparent"),
+        (as_bytes(half_transparent_red("LA")), "LA with transparency"),
+        (animation(), "animated, with 3 frames"),
+    ],
+)
+def test_a_picture_of_another_kind_is_named_and_converted_on_request(source, what):
+    with pytest.raises(ValueError, match=rf"this picture is {what}, and towers read RGB: pass convert=True to make RGB"):
+        open_picture(source)
+    converted = open_picture(source, convert=True)
+    assert converted.mode == "RGB"
+    assert preprocess(source, 16, convert=True).shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK"])
+def test_conversion_keeps_the_colors(mode):
+    picture = photograph(12, 10, mode)
+    expected = np.asarray(picture.convert("RGB"))
+    assert (np.asarray(open_picture(picture, convert=True)) == expected).all()
+
+
+def test_conversion_of_16_bits_keeps_the_shades():
+    converted = np.asarray(open_picture(as_bytes(greyscale_of_16_bits()), convert=True)).astype(int)
+    assert np.abs(converted - np.linspace(0, 255, 12 * 10).reshape(10, 12, 1)).max() <= 1
+
+
+def test_transparency_is_laid_over_white():
+    rose = np.asarray(open_picture(half_transparent_red(), convert=True))
+    assert (np.abs(rose.astype(int) - [255, 127, 127]) <= 1).all()
+    holed = np.asarray(open_picture(palette_with_a_hole(), convert=True))
+    assert (holed[:, :4] == [0, 0, 255]).all()
+    assert (holed[:, 4:] == 255).all(), "what is transparent shows white, not the color beneath"
+
+
+def test_an_animation_gives_its_first_frame():
+    assert (np.asarray(open_picture(animation(), convert=True)) == [255, 0, 0]).all()
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_a_file_that_is_cut_off_says_so(tmp_path, format):
+    path = tmp_path / "cut.picture"
+    whole = as_bytes(photograph(60, 40), format)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"cut.picture is damaged or cut off \(.*\): download or copy it again"):
+        open_picture(path, convert=True)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7, 0.95])
+@pytest.mark.parametrize("format", ["GIF", "TIFF", "WEBP", "PNG"])
+def test_an_animation_that_is_cut_off_gives_its_first_frame_or_a_sentence(format, share):
+    frames = [photograph(30, 30, seed=seed) for seed in range(4)]
+    whole = as_bytes(frames[0], format, save_all=True, append_images=frames[1:])
+    try:
+        assert open_picture(whole[: int(share * len(whole))], convert=True).size == (30, 30)
+    except ValueError as error:
+        assert "this picture is damaged or cut off" in str(error) or "is not a picture" in str(error)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1)])
+def test_a_single_pixel_is_refused(size):
+    with pytest.raises(ValueError, match=rf"this picture is {size[0]}×{size[1]} pixels: there is nothing to see in it"):
+        open_picture(as_bytes(Image.new("RGB", size)), convert=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"once upon a time", b"\x89PNG", bytes(1000), b"<svg></svg>"])
+def test_what_is_not_a_picture_is_refused(tmp_path, content):
+    (tmp_path / "notes.txt").write_bytes(content)
+    message = "is not a picture that can be read: give a PNG, JPEG, WebP or GIF file"
+    with pytest.raises(ValueError, match=f"notes.txt {message}"):
+        open_picture(tmp_path / "notes.txt", convert=True)
+    with pytest.raises(ValueError, match=f"this picture {message}"):
+        open_picture(content)
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"cat\.png"):
+        open_picture(tmp_path / "cat.png")
+
+
+def test_a_picture_that_is_a_bomb_is_refused(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match="damaged or cut off .*bomb"):
+        open_picture(as_bytes(photograph(40, 40)))

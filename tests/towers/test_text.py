@@ -1,0 +1,77 @@
+"""The text tower: what it reads, what it cannot see, and how its weights begin."""
+
+import pytest
+import torch
+
+from clip_tutor.towers import TextConfig, TextTower
+
+CONFIG = TextConfig(vocab_size=100, context_length=12, width=24, layers=2, heads=3)
+START, END = 98, 99
+
+
+@pytest.fixture
+def tower() -> TextTower:
+    torch.manual_seed(0)
+    return TextTower(CONFIG, embed_dim=10)
+
+
+def test_padding_cannot_leak(tower):
+    caption = [START, 5, 6, 7, END]
+    features = tower(torch.tensor([caption + [0] * 7]))
+    torch.testing.assert_close(tower(torch.tensor([caption + [3, 1, 4, 1, 5, 9, 2]])), features)
+    torch.testing.assert_close(tower(torch.tensor([caption])), features, msg="a trimmed row gives the same")
+
+
+def test_every_word_before_the_end_counts(tower):
+    ids = torch.tensor([START, 5, 6, 7, 8, END]).repeat(5, 1)
+    for n in range(4):
+        ids[n, n + 1] = 50
+    features = tower(ids)
+    assert torch.pdist(features).min() > 1e-4
+
+
+def test_the_order_of_words_counts(tower):
+    features = tower(torch.tensor([[START, 5, 6, END], [START, 6, 5, END]]))
+    assert (features[0] - features[1]).abs().max() > 1e-4
+
+
+def test_the_vector_is_read_at_the_end_mark(tower):
+    ids = torch.tensor([[START, 5, END, 0, 0], [START, 5, 6, 7, END]])
+    seen = {}
+    tower.ln_final.register_forward_hook(lambda module, inputs, output: seen.update(rows=output))
+    features = tower(ids)
+    expected = torch.stack([seen["rows"][0, 2], seen["rows"][1, 4]]) @ tower.projection
+    torch.testing.assert_close(features, expected)
+
+
+@pytest.mark.parametrize("layers", [1, 6])
+def test_initial_scales(layers):
+    torch.manual_seed(0)
+    D = 128
+    tower = TextTower(TextConfig(vocab_size=2000, context_length=77, width=D, layers=layers, heads=4), embed_dim=64)
+    published = {
+        "token_embedding.weight": 0.02,
+        "positions": 0.01,
+        "projection": D**-0.5,
+        "attention.qkv.weight": D**-0.5,
+        "attention.out.weight": D**-0.5 * (2 * layers) ** -0.5,
+        "mlp.expand.weight": (2 * D) ** -0.5,
+        "mlp.contract.weight": D**-0.5 * (2 * layers) ** -0.5,
+    }
+    measured = dict(tower.named_parameters())
+    for ending, std in published.items():
+        matching = [weights for name, weights in measured.items() if name.endswith(ending)]
+        assert len(matching) in (1, layers), ending
+        for weights in matching:
+            assert weights.std().item() == pytest.approx(std, rel=0.04), ending
+            assert abs(weights.mean().item()) < 5 * std / weights.numel() ** 0.5, ending
+
+
+def test_rows_that_are_too_long_are_refused(tower):
+    with pytest.raises(ValueError, match=r"these rows have 13 ids, and this tower reads at most 12: tokenize with"):
+        tower(torch.zeros(2, 13, dtype=torch.long))
+
+
+def test_ids_of_another_tokenizer_are_refused(tower):
+    with pytest.raises(ValueError, match=r"these rows hold the id 100, and this tower knows ids below 100: tokenize"):
+        tower(torch.tensor([[START, 100, END]]))

@@ -1,0 +1,87 @@
+"""The image tower: patches, stems, first weights, and pictures of the wrong size."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from clip_tutor.towers import ViTConfig, VisionTransformer
+from clip_tutor.towers.vit import ConvStem, PatchStem
+
+CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
+CONV = ViTConfig(image_size=32, patch_size=8, width=24, layers=1, heads=3, stem_channels=(6, 12))
+
+
+def test_patch_stem_is_a_linear_map_of_patches():
+    torch.manual_seed(0)
+    stem, pixels = PatchStem(CONFIG), torch.randn(2, 3, 32, 32)
+    patches = [
+        pixels[:, :, top : top + 8, left : left + 8].flatten(1) for top in range(0, 32, 8) for left in range(0, 32, 8)
+    ]
+    expected = torch.stack(patches, dim=1) @ stem.embed.weight.flatten(1).T  # (B, N, 3·P·P) @ (3·P·P, D)
+    torch.testing.assert_close(stem(pixels), expected, atol=1e-5, rtol=1e-5)
+    assert stem.embed.bias is None
+
+
+def test_conv_stem_makes_the_same_grid_and_looks_over_the_edges_of_cells():
+    torch.manual_seed(0)
+    stem, pixels = ConvStem(CONV).eval(), torch.randn(2, 3, 32, 32)
+    assert stem(pixels).shape == PatchStem(CONV)(pixels).shape == (2, 16, 24)
+    changed = pixels.clone()
+    changed[:, :, :8, :8] += 1  # the first cell
+    moved = (stem(changed) - stem(pixels)).abs().amax(dim=(0, 2)) > 1e-6  # (N,)
+    assert moved[0], "it sees its own pixels"
+    assert moved[[1, 4, 5]].any(), "and its neighbors see some of them too"
+    assert not moved[[2, 3, 8, 12, 15]].any(), "far cells do not"
+
+
+def test_conv_stem_keeps_the_order_of_cells():
+    stem = ConvStem(CONV).eval()
+    pixels = torch.zeros(1, 3, 32, 32)
+    pixels[:, :, 12, 28] = 5  # row 1, column 3 of the grid of cells
+    assert (stem(pixels) - stem(torch.zeros_like(pixels))).abs().amax(dim=2).argmax() == 1 * 4 + 3
+
+
+def test_a_stem_that_makes_other_cells_is_refused():
+    with pytest.raises(ValueError, match="a stem of 3 convolutions makes cells of 16 pixels, not of patch_size 8"):
+        ViTConfig(image_size=32, patch_size=8, width=24, layers=1, heads=3, stem_channels=(4, 8, 16))
+
+
+@pytest.mark.parametrize("config", [CONFIG, CONV])
+def test_a_picture_is_embedded_alike_alone_and_in_company(config):
+    torch.manual_seed(0)
+    tower, pixels = VisionTransformer(config, embed_dim=10).eval(), torch.randn(5, 3, 32, 32)
+    features = tower(pixels)
+    assert features.shape == (5, 10)
+    torch.testing.assert_close(torch.cat([tower(picture[None]) for picture in pixels]), features, atol=1e-5, rtol=1e-4)
+
+
+def test_positions_tell_patches_apart():
+    torch.manual_seed(0)
+    tower, pixels = VisionTransformer(CONFIG, embed_dim=10), torch.randn(1, 3, 32, 32)
+    assert (tower(pixels) - tower(pixels.flip(3))).abs().max() > 1e-3
+    upside_down = pixels.unflatten(2, (4, 8)).flip(2).flatten(2, 3)  # rows of whole patches change places
+    assert (tower(pixels) - tower(upside_down)).abs().max() > 1e-3
+    torch.nn.init.zeros_(tower.positions)
+    torch.testing.assert_close(tower(pixels), tower(upside_down), atol=1e-5, rtol=1e-4)
+
+
+def test_initial_scales():
+    torch.manual_seed(0)
+    tower = VisionTransformer(ViTConfig(image_size=224, patch_size=32, width=768, layers=1, heads=12), embed_dim=512)
+    for name in ("class_token", "positions", "projection"):
+        weights = getattr(tower, name)
+        assert weights.std().item() == pytest.approx(768**-0.5, rel=0.08), name
+        assert abs(weights.mean().item()) < 4 * 768**-0.5 / weights.numel() ** 0.5, name
+        assert F.relu(weights).count_nonzero() < 0.6 * weights.numel(), f"{name} is drawn on both sides of zero"
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 64, 64), (2, 3, 32, 31), (2, 1, 32, 32), (3, 32, 32)])
+def test_a_picture_of_another_size_is_refused(shape):
+    with pytest.raises(ValueError, match=r"reads pictures of shape \(B, 3, 32, 32\).*resize them") as caught:
+        VisionTransformer(CONFIG, embed_dim=10)(torch.zeros(shape))
+    assert str(shape) in str(caught.value)
+
+
+def test_patches_must_tile_the_picture():
+    with pytest.raises(ValueError, match="patches of 7 pixels do not tile a picture of 32: 4 pixels would be left over"):
+        ViTConfig(image_size=32, patch_size=7, width=24, layers=1, heads=3)
