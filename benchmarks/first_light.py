@@ -38,7 +38,7 @@ def main() -> None:
     started = time.perf_counter()
     recipe = with_settings(RECIPES["first_light" if options.device == "cpu" else "first_light_gpu"], seed=options.seed)
     model, tokenizer, scenes = prepare(recipe, options.device)
-    left = options.seconds - (time.perf_counter() - started) - 1  # one second of grace for the last step
+    left = options.seconds - (time.perf_counter() - started) - 3  # grace for the last step and for stopping the worker
     recipe = with_settings(recipe, seconds=left)
     history = train(model, tokenizer, scenes, recipe.train)
     train_seconds = time.perf_counter() - started

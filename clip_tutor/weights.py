@@ -97,10 +97,9 @@ def load(name: str | Path) -> Loaded:
     """
     path = asset(SHIPPED[name]) if isinstance(name, str) and name in SHIPPED else Path(name)
     tensors, metadata = read_tensors(path)
-    config = _config_in(metadata, path)
+    config, tokenizer = _config_and_tokenizer_in(metadata, path)
     model = CLIP(config)
     fit(model, {key: tensor for key, tensor in tensors.items() if not key.startswith("optimizer.")}, path)
-    tokenizer = BPETokenizer.from_json(metadata["tokenizer"])
     return Loaded(model.eval(), tokenizer, json.loads(metadata.get("notes", "{}")))
 
 
@@ -125,13 +124,14 @@ def fit(model: torch.nn.Module, tensors: Mapping[str, Tensor], source: str | Pat
     model.load_state_dict(dict(tensors))
 
 
-def _config_in(metadata: Mapping[str, str], path: Path) -> CLIPConfig:
+def _config_and_tokenizer_in(metadata: Mapping[str, str], path: Path) -> tuple[CLIPConfig, BPETokenizer]:
     try:
         fields = json.loads(metadata["config"])
         vision, text = fields.pop("vision"), TextConfig(**fields.pop("text"))
         vision["stem_channels"] = tuple(vision["stem_channels"])  # JSON has lists only
-        return CLIPConfig(vision=ViTConfig(**vision), text=text, **fields)
-    except (KeyError, TypeError, ValueError) as error:
+        config = CLIPConfig(vision=ViTConfig(**vision), text=text, **fields)
+        return config, BPETokenizer.from_json(metadata["tokenizer"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{path} holds tensors, but does not say which clip_tutor model they belong to ({error!r}): "
             "load a file written by clip_tutor.weights.save"

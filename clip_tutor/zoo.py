@@ -10,11 +10,11 @@ from clip_tutor.towers import TextConfig, ViTConfig
 _CONTEXT = 32  # the longest scene caption has about 30 tokens
 
 MODELS = {
-    # What two CPU cores can train during a coffee, on 127 everyday objects.
+    # What two CPU cores can train during a coffee, on 104 everyday objects.
     "tiny": CLIPConfig(
         embed_dim=128,
         vision=ViTConfig(
-            image_size=64, patch_size=16, width=96, layers=2, heads=3, activation="gelu", stem_channels=(64, 128, 128)
+            image_size=64, patch_size=16, width=96, layers=2, heads=3, activation="gelu", stem_channels=(32, 64, 128)
         ),
         text=TextConfig(vocab_size=2000, context_length=_CONTEXT, width=64, layers=2, heads=2, activation="gelu"),
     ),
@@ -22,7 +22,7 @@ MODELS = {
     "emoji": CLIPConfig(
         embed_dim=192,
         vision=ViTConfig(
-            image_size=64, patch_size=16, width=128, layers=3, heads=4, activation="gelu", stem_channels=(64, 128, 128)
+            image_size=64, patch_size=16, width=128, layers=2, heads=4, activation="gelu", stem_channels=(32, 64, 128)
         ),
         text=TextConfig(vocab_size=4000, context_length=_CONTEXT, width=96, layers=2, heads=3, activation="gelu"),
     ),
@@ -30,7 +30,7 @@ MODELS = {
     "small": CLIPConfig(
         embed_dim=256,
         vision=ViTConfig(
-            image_size=128, patch_size=16, width=384, layers=6, heads=6, activation="gelu", stem_channels=(64, 128, 128)
+            image_size=128, patch_size=16, width=384, layers=6, heads=6, activation="gelu", stem_channels=(32, 64, 128)
         ),
         text=TextConfig(vocab_size=4000, context_length=_CONTEXT, width=256, layers=4, heads=4, activation="gelu"),
     ),

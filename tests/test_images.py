@@ -20,7 +20,7 @@ from clip_tutor.images import (
     to_tensor,
 )
 
-SIZES = [(320, 240), (240, 320), (64, 64), (65, 64), (64, 65), (641, 77), (101, 67), (67, 103), (5, 3), (2, 2), (333, 1000)]
+SIZES = [(320, 240), (240, 320), (64, 64), (65, 64), (64, 65), (641, 77), (101, 67), (67, 103), (5, 3), (2, 2)]
 
 
 def photograph(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.Image:
@@ -120,7 +120,9 @@ def animation() -> bytes:
     ],
 )
 def test_a_picture_of_another_kind_is_named_and_converted_on_request(source, what):
-    with pytest.raises(ValueError, match=rf"this picture is {what}, and towers read RGB: pass convert=True to make RGB"):
+    with pytest.raises(
+        ValueError, match=rf"this picture is {what}, and towers read RGB: pass convert=True to make RGB"
+    ):
         open_picture(source)
     converted = open_picture(source, convert=True)
     assert converted.mode == "RGB"
@@ -195,5 +197,5 @@ def test_a_missing_file_is_missing(tmp_path):
 
 def test_a_picture_that_is_a_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match="damaged or cut off .*bomb"):
+    with pytest.raises(ValueError, match=r"damaged or cut off .*bomb"):
         open_picture(as_bytes(photograph(40, 40)))

@@ -43,7 +43,9 @@ def test_being_right_costs_nothing_and_being_wrong_costs_the_scale():
 def test_pairs_may_come_in_any_order():
     images, texts = features()
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
-    torch.testing.assert_close(contrastive_loss(images[order], texts[order], 14.3), contrastive_loss(images, texts, 14.3))
+    torch.testing.assert_close(
+        contrastive_loss(images[order], texts[order], 14.3), contrastive_loss(images, texts, 14.3)
+    )
 
 
 def test_each_vectors_gradient_moves_with_it():
@@ -82,13 +84,17 @@ def test_the_gradient_is_probability_minus_truth():
 def test_vectors_must_have_unit_length(side, factor):
     pair = dict(zip(("image_features", "text_features"), features(), strict=True))
     pair[side] = pair[side] * factor
-    with pytest.raises(ValueError, match=rf"{side} must have rows of unit length, .* from {factor:.3g} to {factor:.3g}"):
+    with pytest.raises(
+        ValueError, match=rf"{side} must have rows of unit length, .* from {factor:.3g} to {factor:.3g}"
+    ):
         contrastive_loss(**pair, logit_scale=14.3)
 
 
 def test_there_must_be_one_caption_for_each_picture():
     images, texts = features()
-    with pytest.raises(ValueError, match=r"\(7, 5\) picture vectors and \(6, 5\) caption vectors: .* one caption for each"):
+    with pytest.raises(
+        ValueError, match=r"\(7, 5\) picture vectors and \(6, 5\) caption vectors: .* one caption for each"
+    ):
         contrastive_loss(images, texts[:6], 14.3)
 
 

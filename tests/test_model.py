@@ -125,7 +125,9 @@ def test_equal_to_transformers(ours, pixels, ids):
             tensor = tensor.T  # kept as a Linear layer there
         parts = {"attention.qkv": tensor}
         if "attention.qkv" in name:
-            parts = dict(zip(("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), tensor.chunk(3), strict=True))
+            parts = dict(
+                zip(("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), tensor.chunk(3), strict=True)
+            )
         for part, values in parts.items():
             weights[renamed(name.replace("attention.qkv", part), TRANSFORMERS_NAMES)] = values
     theirs.load_state_dict(weights)

@@ -37,9 +37,9 @@ RELATIONS: tuple[Relation, ...] = get_args(Relation)
 SIZES = ("tiny", "plain", "huge")
 OPPOSITE = np.array([1, 0, 3, 2])  # of each relation
 KIND_SHARES = (0.4, 0.25, 0.35)
-SIZE_RANGES = np.array([[0.24, 0.30], [0.44, 0.56], [0.76, 0.94]])  # of the picture's side
-SEVERAL_RANGE = (0.34, 0.44)
-PAIR_RANGE = (0.36, 0.46)
+SIZE_RANGES = np.array([[0.28, 0.34], [0.48, 0.60], [0.78, 0.94]])  # of the picture's side
+SEVERAL_RANGE = (0.38, 0.46)
+PAIR_RANGE = (0.42, 0.50)
 DICE = 24  # throws a scene
 Column = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -158,7 +158,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         u = throws(self.seed, np.asarray(indices, np.int64) + split_key, DICE).T  # (DICE, B)
         kind = np.searchsorted(np.cumsum(KIND_SHARES)[:-1], u[0], side="right")
         choose = self._withheld if self.split == "compositional" else self._permitted
-        first, second, background, relation = choose(u[1:5], kind == 2, indices)
+        first, second, background, relation = choose(u[1:5], kind == 2)
         size = np.where(kind == 0, (u[5] * 3).astype(np.int64), 1)
         count = np.where(kind == 0, 1, np.where(kind == 1, 2 + (u[6] * 3).astype(np.int64), 2))
         color = np.array(list(BACKGROUNDS.values()))[background] + (u[7:10].T - 0.5) * 36
@@ -174,30 +174,16 @@ class Scenes(Dataset[tuple[Tensor, str]]):
             u[18:24].T,
         )
 
-    def _permitted(self, u: Throws, is_pair: Mask, indices) -> tuple[Column, Column, Column, Column]:
+    def _permitted(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that no withheld pair occurs."""
         n = len(self.objects)
-        import os
-        C=int(os.environ.get("CAST","0"))
-        if C and self.split=="train":
-            blocks=np.asarray(indices,np.int64)//int(os.environ.get("BLOCK","128"))
-            cast=(throws(self.seed+77,blocks,C)*n).astype(np.int64)
-            r=np.arange(len(blocks)); first=cast[r,(u[0]*C).astype(np.int64)]; second=cast[r,(u[1]*C).astype(np.int64)]
-            second=np.where(first==second,(second+1)%n,second)
-        else:
-            first = (u[0] * n).astype(np.int64)
-            second = (first + 1 + (u[1] * (n - 1)).astype(np.int64)) % n
+        first = (u[0] * n).astype(np.int64)
+        second = (first + 1 + (u[1] * (n - 1)).astype(np.int64)) % n
         colors = ~self.withheld_colors[first] & ~(is_pair[:, None] & self.withheld_colors[second])
-        P=int(os.environ.get("PAL","0"))
-        if P and self.split=="train":
-            blocks=np.asarray(indices,np.int64)//int(os.environ.get("BLOCK","128"))
-            order=throws(self.seed+78,blocks,12).argsort(axis=1).argsort(axis=1)
-            pal=colors&(order<P)
-            colors=np.where(pal.any(axis=1)[:,None],pal,colors)
         sides = ~self.withheld_sides[first] & ~self.withheld_sides[second][:, OPPOSITE]
         return first, second, pick(colors, u[2]), pick(sides, u[3])
 
-    def _withheld(self, u: Throws, is_pair: Mask, indices) -> tuple[Column, Column, Column, Column]:
+    def _withheld(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that every pair of them is a withheld one."""
         first = (u[0] * len(self.objects)).astype(np.int64)
         color, side = pick(self.withheld_colors[first], u[2]), pick(self.withheld_sides[first], u[3])

@@ -80,8 +80,8 @@ def _answers(
     best = []
     for picture, candidates in zip(image_features, questions, strict=True):
         means = torch.stack([torch.stack([vectors[p] for p in prompts]).mean(dim=0) for prompts in candidates])
-        best.append((means @ picture / means.norm(dim=-1)).argmax())
-    return torch.stack(best)
+        best.append(int((means @ picture / means.norm(dim=-1)).argmax()))
+    return torch.tensor(best, dtype=torch.long)
 
 
 def attribute_hits(

@@ -8,15 +8,18 @@
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
     lab.show_source(contrastive_loss, losses.contrastive_loss)
 
-The figures that notebooks share are in `lab.plots`, flat maps of vectors in `lab.layouts`.
+The figures that notebooks share are in `lab.plots` and `lab.training_plots`, flat maps of vectors in `lab.layouts`;
+`lab.Live` keeps one of them up to date while something runs.
 """
 
-from clip_tutor.lab import layouts, plots, style
+from clip_tutor.lab import layouts, plots, style, training_plots
 from clip_tutor.lab.check import check
 from clip_tutor.lab.course_map import course_map
 from clip_tutor.lab.errors import expect_error
 from clip_tutor.lab.explore import explore
+from clip_tutor.lab.live import Live
 from clip_tutor.lab.meters import meters
+from clip_tutor.lab.picture_map import picture_map
 from clip_tutor.lab.pictures import gallery
 from clip_tutor.lab.screen import Screen
 from clip_tutor.lab.search_box import search_box
@@ -29,7 +32,9 @@ __all__ = [
     "gallery",
     "meters",
     "search_box",
+    "picture_map",
     "Screen",
+    "Live",
     "check",
     "expect_error",
     "show_source",
@@ -37,4 +42,5 @@ __all__ = [
     "layouts",
     "plots",
     "style",
+    "training_plots",
 ]

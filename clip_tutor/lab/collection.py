@@ -13,7 +13,7 @@ import torch
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
 from clip_tutor.data.scenes import Batch, Scenes
 
-FAVORITES = "🍎 ⭐ 🍌 🚀 🐘 🐧 👻 🎸 🐶 🐈 🚗 🍕".split()
+FAVORITES = ("🍎", "⭐", "🍌", "🚀", "🐘", "🐧", "👻", "🎸", "🐶", "🐈", "🚗", "🍕")
 PORTRAYED = {
     "Animals & Nature",
     "Food & Drink",
@@ -23,7 +23,7 @@ PORTRAYED = {
     "Smileys & Emotion",
 }
 COUNT = 2_000
-LOOK_THROUGH = 80_000  # scenes: enough for one of each kind that is wanted
+LOOK_THROUGH = 160_000  # scenes: enough for one of each kind that is wanted
 
 
 def collection(size: int = 64) -> Batch:

@@ -134,6 +134,7 @@ def _begin(root: Path, number: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = CHECKOUT) -> int:
+    """Write what `course.toml` decides, or say what has drifted; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m clip_tutor.lab.course", description=(__doc__ or "").split(":")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something has drifted")
     parser.add_argument("--new", type=int, metavar="N", help="begin notebook N of course.toml")

@@ -36,6 +36,7 @@ class Explorer(ipywidgets.VBox):
 
     @property
     def error(self) -> Exception | None:
+        """What the latest drawing raised, if anything."""
         return self.screen.error
 
     def refresh(self) -> None:

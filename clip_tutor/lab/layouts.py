@@ -11,8 +11,8 @@ def pca_layout(features: Any) -> np.ndarray:
     """Return (N, 2): the vectors (N, E) seen along the two directions in which they spread most."""
     values = _vectors(features)
     centered = values - values.mean(axis=0)
-    _, _, directions = np.linalg.svd(centered, full_matrices=False)
-    return centered @ directions[:2].T
+    _, directions = np.linalg.eigh(centered.T @ centered)  # (E, E), the widest last
+    return centered @ directions[:, [-1, -2]]
 
 
 def umap_layout(features: Any, seed: int = 0) -> np.ndarray:

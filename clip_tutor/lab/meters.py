@@ -17,10 +17,11 @@ def meters(names: Sequence[str], probabilities: Any, picture: Any = None) -> str
     values = [float(value) for value in probabilities]
     if len(names) != len(values):
         raise ValueError(f"{len(names)} names need as many probabilities, not {len(values)}")
-    rows = "".join(_row(name, value) for value, name in sorted(zip(values, names, strict=True), key=lambda row: -row[0]))
+    best_first = sorted(zip(values, names, strict=True), key=lambda row: -row[0])
+    rows = "".join(_row(name, value) for value, name in best_first)
     seen = ""
     if picture is not None:
-        seen = f'<img src="{data_address(picture)}" alt="the picture in question" width="160" style="border-radius:6px">'
+        seen = f'<img src="{data_address(picture)}" alt="the picture" width="160" style="border-radius:6px">'
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start;margin-top:8px">'
         f'{seen}<div style="flex:1 1 320px;max-width:560px;line-height:1.4">{rows}</div></div>'

@@ -51,7 +51,7 @@ def gallery(pictures: Sequence[Any], captions: Sequence[str], scores: Sequence[f
 
 
 def data_address(picture: Any) -> str:
-    """Return a picture as an address for HTML, which holds the whole picture as PNG; an address is returned as it is."""
+    """Return an address for HTML that holds the whole picture, as PNG; an address comes back as it is."""
     if isinstance(picture, str):
         return picture
     file = io.BytesIO()

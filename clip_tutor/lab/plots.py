@@ -84,16 +84,15 @@ def picture_grid(pictures: Sequence[Any], captions: Sequence[str] = (), columns:
     return figure
 
 
-def training_curve(
-    history: Sequence[Mapping[str, float]], title: str = "Training", similarity: Any = None
-) -> Figure:
+def training_curve(history: Sequence[Mapping[str, float]], title: str = "Training", similarity: Any = None) -> Figure:
     """Draw loss, temperature and recall over the seconds that training took, and how the model sees a few pairs now.
 
     ``history`` has an entry for each time training was looked at, with ``seconds``, ``loss``, ``logit_scale`` (1 /
     temperature), ``batch_size`` and, in some of them, ``recall_at_1``. The dashed line is the loss of blind guessing,
     ln(batch size). ``similarity`` are the similarities (M, M) of some pairs; without them there is no fourth panel.
     """
-    figure, (loss, temperature, recall, *fourth) = canvas(10, 3.2, columns=3 if similarity is None else 4)
+    columns = 3 if similarity is None else 4
+    figure, (loss, temperature, recall, *fourth) = canvas(2.2 + 2.4 * columns, 3.2, columns=columns)
     seconds = [entry["seconds"] for entry in history]
     loss.plot(seconds, [entry["loss"] for entry in history], color=INK)
     if history:
@@ -106,7 +105,7 @@ def training_curve(
     temperature.set(title="Temperature", xlabel="seconds", ylabel="1 / logit scale", ylim=(0, None))
     seen = [(entry["seconds"], entry["recall_at_1"]) for entry in history if entry.get("recall_at_1") is not None]
     recall.plot(*np.reshape(seen, (-1, 2)).T, "o-", color=TEXT_COLOR, clip_on=False, in_layout=False)
-    recall.set(title="Recall@1, words to picture", xlabel="seconds", ylabel="fraction found", ylim=(0, 1))
+    recall.set(title="Recall@1", xlabel="seconds", ylabel="fraction found", ylim=(0, 1))
     for axes in (loss, temperature, recall):
         axes.set_xlim(0, max([1.0, *seconds]) * 1.03)
     for axes in fourth:

@@ -24,7 +24,11 @@ def _column(thing: Any) -> str:
     code = highlight(
         inspect.getsource(thing),
         PythonLexer(),
-        HtmlFormatter(noclasses=True, nobackground=True, prestyles="font-size:12px;line-height:1.45;margin:0"),
+        HtmlFormatter(
+            noclasses=True,
+            nobackground=True,
+            prestyles="font-size:12px;line-height:1.45;margin:0;white-space:pre;background:none",
+        ),
     )
     return (
         '<div style="flex:1 1 420px;min-width:0;overflow-x:auto;background:#F7F7F5;color:#26282B;padding:10px;'

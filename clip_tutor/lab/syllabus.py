@@ -38,13 +38,16 @@ class Notebook:
 
     @property
     def id(self) -> str:
+        """Two digits: "08"."""
         return f"{self.number:02}"
 
     @property
     def file(self) -> str:
+        """The notebook's file: "08_training.ipynb"."""
         return f"{self.id}_{self.name}.ipynb"
 
     def still_file(self, still: str) -> str:
+        """Return the file of one of its still pictures, seen from the notebook."""
         return f"images/{self.id}_{still}.webp"
 
 

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ from clip_tutor.search import ImageIndex
 from clip_tutor.weights import load
 
 SEARCHES = ("a puppy", "three cats", "a tiny rocket on a black background")
-ACROSS = 7  # pictures a search
+ACROSS = 8  # pictures a search
 ROW = 1.56  # height of a search and its pictures; a picture with its margin is 1 × 1
 
 
@@ -43,15 +44,17 @@ def card() -> Figure:
         _search_field(axes, top, words)
         for column, hit in enumerate(index.search(words, k=ACROSS)):
             extent = (column + 0.04, column + 0.96, top + 1.42, top + 0.5)
-            axes.imshow(as_picture(sharp[hit.row]), extent=extent, interpolation="lanczos")
+            shown = axes.imshow(as_picture(sharp[hit.row]), extent=extent, interpolation="lanczos")
+            corner, rounded = (column + 0.04, top + 0.5), "round,pad=0,rounding_size=0.05"
+            shown.set_clip_path(FancyBboxPatch(corner, 0.92, 0.92, rounded, transform=axes.transData))
     axes.set(xlim=(0, ACROSS), ylim=(ROW * len(SEARCHES) - 0.06, 0))
     return figure
 
 
 def _search_field(axes: Axes, top: float, words: str) -> None:
     """Draw a text box with a magnifying glass."""
-    corner, width, height = (0.05, top + 0.08), ACROSS - 0.1, 0.32
-    axes.add_patch(FancyBboxPatch(corner, width, height, "round,pad=0,rounding_size=0.16", fc="white", ec=MUTED, lw=1.2))
+    round_ends = "round,pad=0,rounding_size=0.16"
+    axes.add_patch(FancyBboxPatch((0.05, top + 0.08), ACROSS - 0.1, 0.32, round_ends, fc="white", ec=MUTED, lw=1.2))
     axes.plot(0.22, top + 0.225, "o", markersize=8, markerfacecolor="none", markeredgecolor=MUTED, markeredgewidth=1.8)
     axes.plot([0.262, 0.305], [top + 0.267, top + 0.31], color=MUTED, linewidth=2.2)
     axes.text(0.42, top + 0.245, words, size=14, va="center", color=INK)
@@ -71,10 +74,11 @@ def names() -> Figure:
 def maps() -> Figure:
     """Draw the saved UMAP of pictures and captions, a PCA beside it, and the control."""
     index, batch = _tour()
-    rows = pairs_on_the_map(batch)
-    texts = embed_captions(index.model, index.tokenizer, [batch.captions[row] for row in rows])
-    images_flat, texts_flat = open_layout(index.model).chunk(2)
-    shadow = torch.as_tensor(pca_layout(torch.cat([index.features[rows], texts])))
+    rows = pairs_on_the_map(batch.scenes)
+    captions = [batch.captions[row] for row in rows]
+    texts = embed_captions(index.model, index.tokenizer, captions)
+    flat_images, flat_texts = open_layout(index.model, captions).chunk(2)
+    shadow_images, shadow_texts = np.split(pca_layout(torch.cat([index.features[rows], texts])), 2)
     shuffled = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
-    panels = {"UMAP": (images_flat, texts_flat), "PCA": shadow.chunk(2)}
-    return plots.embedding_map(panels | {"Control: UMAP, pairs shuffled": (images_flat, texts_flat[shuffled])})
+    panels = {"UMAP": (flat_images, flat_texts), "PCA": (shadow_images, shadow_texts)}
+    return plots.embedding_map(panels | {"Control: UMAP, pairs shuffled": (flat_images, flat_texts[shuffled])})

@@ -26,7 +26,7 @@ class ViTConfig:
     layers: int
     heads: int  # K
     activation: Activation = "quick_gelu"
-    stem_channels: tuple[int, ...] = ()  # none: patches are cut out, as in CLIP; else one convolution each
+    stem_channels: tuple[int, ...] = ()  # none: patches are cut out, as in CLIP; three: a convolutional stem
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
@@ -34,11 +34,10 @@ class ViTConfig:
                 f"patches of {self.patch_size} pixels do not tile a picture of {self.image_size}: "
                 f"{self.image_size % self.patch_size} pixels would be left over"
             )
-        reach = 2 ** (1 + len(self.stem_channels))
-        if self.stem_channels and self.patch_size != reach:
+        if self.stem_channels and (len(self.stem_channels) != 3 or self.patch_size != 16):
             raise ValueError(
-                f"a stem of {len(self.stem_channels)} convolutions makes cells of {reach} pixels, not of "
-                f"patch_size {self.patch_size}: the first divides the sides by 4, each further one by 2"
+                f"the convolutional stem has three convolutions and makes cells of 16 pixels: give three channel "
+                f"counts and patch_size 16, not {self.stem_channels} and {self.patch_size}"
             )
 
 
@@ -60,25 +59,30 @@ class PatchStem(nn.Module):
 
 
 class ConvStem(nn.Sequential):
-    """Small overlapping convolutions in place of one big cut: edges survive, and a small model learns sooner.
+    """Small overlapping convolutions in place of one big cut: edges survive, and a small model learns far sooner.
 
-    The first convolution makes cells of 4 × 4 pixels, each further one halves the grid. BatchNorm keeps their
-    outputs in a steady range; without it, learning to tell objects apart starts several times later.
-    Source: Xiao et al. 2021, "Early Convolutions Help Transformers See Better", section 3.
+    Two of the four halvings are max-pools: they keep the strongest answer of each neighborhood, so that a thing
+    moved by a pixel still looks the same. BatchNorm keeps the answers in a steady range.
+    Source: Xiao et al. 2021, "Early Convolutions Help Transformers See Better", section 3, with pooling added.
     """
 
     def __init__(self, config: ViTConfig) -> None:
-        first, *others = config.stem_channels
-        layers = self._layer(3, first, kernel=4, stride=4, padding=0)
-        for before, after in zip(config.stem_channels, others, strict=False):
-            layers += self._layer(before, after, kernel=3, stride=2, padding=1)
-        layers += [nn.Conv2d(config.stem_channels[-1], config.width, kernel_size=1), nn.Flatten(2)]
-        super().__init__(*layers)
+        first, second, third = config.stem_channels
+        super().__init__(
+            *self._layer(3, first, stride=2),  # (B, first, H/2, W/2)
+            nn.MaxPool2d(2),  # H/4
+            *self._layer(first, second, stride=1),
+            nn.MaxPool2d(2),  # H/8
+            *self._layer(second, third, stride=2),  # H/16
+            nn.Conv2d(third, config.width, kernel_size=1),
+            nn.Flatten(2),
+        )
 
     @staticmethod
-    def _layer(before: int, after: int, kernel: int, stride: int, padding: int) -> list[nn.Module]:
+    def _layer(before: int, after: int, stride: int) -> list[nn.Module]:
         # BatchNorm subtracts the mean, so a bias here could change nothing.
-        return [nn.Conv2d(before, after, kernel, stride, padding, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        convolution = nn.Conv2d(before, after, kernel_size=3, stride=stride, padding=1, bias=False)
+        return [convolution, nn.BatchNorm2d(after), nn.ReLU()]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, N, D) from (B, 3, H, W)."""

@@ -39,11 +39,13 @@ def save_run(
     write_tensors(path, tensors, metadata)
 
 
-def restore_run(path: Path, model: CLIP, optimizer: torch.optim.Optimizer, config: TrainConfig) -> Progress:
+def restore_run(
+    path: Path, model: CLIP, tokenizer: BPETokenizer, optimizer: torch.optim.Optimizer, config: TrainConfig
+) -> Progress:
     """Put a saved run's numbers back into ``model`` and ``optimizer``, and return how far it had come.
 
     Raises:
-        ValueError: the file is damaged, holds another model, or its run had other settings.
+        ValueError: the file is damaged, holds another model, or its run had another tokenizer or other settings.
     """
     tensors, metadata = read_tensors(path)
     if "training" not in metadata:
@@ -54,6 +56,11 @@ def restore_run(path: Path, model: CLIP, optimizer: torch.optim.Optimizer, confi
         raise ValueError(
             f"the run in {path.parent} was started with other settings ({', '.join(changed)}): "
             "continue it with the same ones, or give another folder"
+        )
+    if metadata["tokenizer"] != tokenizer.to_json():
+        raise ValueError(
+            f"the run in {path.parent} was started with another tokenizer, whose ids mean other words: "
+            "continue it with the same captions, or give another folder"
         )
     fit(model, {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}, path)
     for name, parameter in model.named_parameters():

@@ -29,6 +29,7 @@ from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 
 Record = dict[str, float]  # step, seconds, loss, logit_scale, learning_rate, pairs_per_second, and what `evaluate` adds
 CHECKPOINT = "checkpoint.safetensors"
+LONGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def train(
     device, optimizer, progress = device_of(model), make_optimizer(model, config.weight_decay), Progress()
     checkpoint = Path(run) / CHECKPOINT if run else None
     if checkpoint and checkpoint.exists():
-        progress = restore_run(checkpoint, model, optimizer, config)
+        progress = restore_run(checkpoint, model, tokenizer, optimizer, config)
     stream = SceneStream(scenes, tokenizer, config.batch_size, start=progress.step)
     loader = iter(
         DataLoader(
@@ -98,7 +99,7 @@ def train(
     started, first_step = time.perf_counter() - progress.seconds, progress.step
     last_time, last_step = started + progress.seconds, first_step
     model.train()
-    with _interruptible() as interrupted, tqdm(total=config.steps, initial=first_step, unit="step") as bar:
+    with _interruptible() as interrupted, tqdm(initial=first_step, unit="step") as bar:
         while not interrupted.is_set() and not _finished(progress, config):
             pixels, ids = next(loader)
             total = _total_steps(progress, config)
@@ -157,6 +158,8 @@ def take_step(
     loss = contrastive_loss(image_features.float(), text_features.float(), logit_scale)
     optimizer.zero_grad()
     loss.backward()
+    # A batch with a rare clash of captions can throw a small model far off: shorten such steps.
+    torch.nn.utils.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
     optimizer.step()
     model.clamp_logit_scale()
     return loss.detach(), logit_scale.detach()
@@ -169,7 +172,7 @@ def _finished(progress: Progress, config: TrainConfig) -> bool:
 
 def _total_steps(progress: Progress, config: TrainConfig) -> int:
     """Return how many steps the run will have: given, or reckoned from the pace so far."""
-    if config.seconds is None or progress.step <= config.warmup_steps:
+    if config.seconds is None or progress.step == 0:
         return config.steps
     return min(config.steps, int(progress.step * config.seconds / progress.seconds))
 

@@ -40,8 +40,10 @@ class Kit(NamedTuple):
 
 
 RECIPES = {
-    "first_light": Recipe("tiny", False, TrainConfig(batch_size=128, learning_rate=2e-3, seconds=170)),
-    "emoji": Recipe("emoji", True, TrainConfig(batch_size=256, learning_rate=1.5e-3, seconds=3600, weight_decay=0.1)),
+    "first_light": Recipe("tiny", False, TrainConfig(batch_size=192, learning_rate=1.5e-3, seconds=170, workers=1)),
+    "emoji": Recipe(
+        "emoji", True, TrainConfig(batch_size=256, learning_rate=1.5e-3, seconds=3600, warmup_steps=200, workers=1)
+    ),
     "first_light_gpu": Recipe(
         "small", False, TrainConfig(batch_size=1024, learning_rate=1e-3, seconds=170, warmup_steps=200, workers=12)
     ),

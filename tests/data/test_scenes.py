@@ -23,6 +23,12 @@ def first_words():
     return find_emoji(FIRST_WORDS)
 
 
+@pytest.fixture(scope="module")
+def shown(first_words) -> list[Scene]:
+    """50,000 training scenes."""
+    return Scenes(first_words, "train").scenes(range(50_000))
+
+
 # ---- scene i is scene i ---------------------------------------------------------------------------------------------
 
 
@@ -62,7 +68,7 @@ def test_worker_processes_draw_the_same(scenes, workers):
         assert list(captions) == expected.captions
 
 
-@pytest.mark.parametrize("workers", [0, 2, 3])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_stream_and_map_agree_in_any_number_of_processes(scenes, tokenizer, workers):
     stream = SceneStream(scenes, tokenizer, batch_size=8, start=5)
     loader = DataLoader(stream, batch_size=None, num_workers=workers)
@@ -181,29 +187,27 @@ def object_sides(scenes: list[Scene]) -> set[tuple[str, str]]:
     return sides
 
 
-def test_withheld_pairs_occur_in_the_compositional_split_only(first_words):
-    train = Scenes(first_words, "train").scenes(range(50_000))
+def test_withheld_pairs_occur_in_the_compositional_split_only(first_words, shown):
     test = Scenes(first_words, "test").scenes(range(10_000))
     compositional = Scenes(first_words, "compositional").scenes(range(10_000))
     for seen, held in ((object_colors, 2), (object_sides, 1)):
         withheld = seen(compositional)
-        assert seen(train).isdisjoint(withheld)
+        assert seen(shown).isdisjoint(withheld)
         assert seen(test).isdisjoint(withheld)
         per_object = Counter(character for character, _ in withheld)
         assert set(per_object.values()) == {held}
         assert len(per_object) == len(first_words)
 
 
-def test_training_withholds_nothing_else(first_words):
-    train = Scenes(first_words, "train").scenes(range(50_000))
-    for seen, shown in ((object_colors, len(BACKGROUNDS) - 2), (object_sides, len(RELATIONS) - 1)):
-        assert Counter(Counter(character for character, _ in seen(train)).values()) == {shown: len(first_words)}
+def test_training_withholds_nothing_else(first_words, shown):
+    for seen, each in ((object_colors, len(BACKGROUNDS) - 2), (object_sides, len(RELATIONS) - 1)):
+        assert Counter(Counter(character for character, _ in seen(shown)).values()) == {each: len(first_words)}
 
 
-def test_every_object_color_and_side_is_learned_apart(first_words):
-    """A withheld color is common with other objects: what is new in the compositional split is only the pair."""
+def test_every_color_is_learned_with_other_objects(first_words, shown):
+    """What is new in the compositional split is only the pair."""
     colors = defaultdict(set)
-    for character, color in object_colors(Scenes(first_words, "train").scenes(range(50_000))):
+    for character, color in object_colors(shown):
         colors[color].add(character)
     assert min(map(len, colors.values())) > 0.75 * len(first_words)
 
@@ -214,7 +218,8 @@ def test_the_test_asks_about_a_thousand_different_things(first_words, split, voc
     scenes = Scenes(first_words if vocabulary == "first" else load_emoji(), split)
     chosen = scenes.distinct(1000)
     truths = scenes.scenes(chosen)
-    assert len(set(chosen)) == len({scene.truth for scene in truths}) == len({scene.caption for scene in truths}) == 1000
+    assert len(set(chosen)) == len({scene.truth for scene in truths}) == 1000
+    assert len({scene.caption for scene in truths}) == 1000
     assert len({emoji for scene in truths for emoji in scene.objects}) >= 100
     assert chosen == Scenes(scenes.objects, split).distinct(1000)
 

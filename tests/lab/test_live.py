@@ -42,7 +42,9 @@ def test_the_first_and_the_last_call_are_drawn_in_one_place(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(("cost", "share", "most"), [(0.0, 0.05, 50), (0.5, 0.05, 10), (0.5, 0.5, 50)])
-def test_drawing_keeps_to_its_pause_and_its_share(monkeypatch: pytest.MonkeyPatch, cost: float, share: float, most: int):
+def test_drawing_keeps_to_its_pause_and_its_share(
+    monkeypatch: pytest.MonkeyPatch, cost: float, share: float, most: int
+):
     screen = Screen(monkeypatch, cost)
     with Live(screen.draw, pause=2.0, share=share) as show:
         while screen.now < 200:

@@ -81,7 +81,9 @@ def test_the_training_curve_marks_the_loss_of_guessing():
 @pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 @pytest.mark.parametrize("length", [0, 1])
 def test_a_live_curve_can_begin_with_nothing(length: int):
-    plots.training_curve(HISTORY[:length]).draw_without_rendering()
+    figure = plots.training_curve(HISTORY[:length])
+    figure.draw_without_rendering()
+    assert figure.axes
 
 
 def test_bars_come_longest_first():

@@ -1,6 +1,7 @@
 """Our BPE against the published one, against a slow one written here, and against bad input."""
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -20,17 +21,35 @@ from clip_tutor.tokenizers.cleaning import clean
 
 # Each says something about cleaning, splitting or merging that a simpler caption would not.
 AWKWARD = [
-    *("Hello World!", "you've I'm she'll they'd it's don't we're", "YOU'VE HE'S", "rock'n'roll", "o'clock '90s", "''s"),
+    *("Hello World!", "you've I'm she'll they'd it's don't we're", "YOU'VE HE'S", "rock'n'roll", "o'clock '90s"),
     *("2021", "3.14159", "1,000,000", "x2 y10z", "½ ² Ⅻ ٣", "a1b2c3", "100%", "#1 $5 €7 @you", "C++ & C#", "w/ w/o"),
-    *("&amp;", "&amp;amp;lt;b&amp;gt;", "&lt;br&gt;", "&nbsp;a&nbsp;b", "&#39;", "&#x1F436;", "&bogus;", "AT&T", "&#0;"),
-    *("résumé", "Resume\u0301", "naïve café", "ﬁnal ﬂow", "İstanbul", "STRASSE straße", "ΑΣ ας", "ŉ ǆ", "ＦＵＬＬ ｗｉｄｔｈ"),
-    *("🐶", "👩‍🚀", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "👍🏽", "❤️❤", "🇫🇷🇩🇪", "cat🐈cat", "１２３", "☺️!!!", "1️⃣"),
-    *("一只猫", "東京タワー", "고양이 두 마리", "ไทย", "Ünïcödé", "كلب على خلفية حمراء", "חתול אדום", "नमस्ते", "abc אבג 123"),
-    *("a\tb\nc\r\nd", "  many   spaces  ", "a\u00a0b\u2003c\u200bd", "a\x00b\x07c\x1bd", "\x1b[31mred\x1b[0m", "\ufeffx"),
-    *("\u2028line\u2029", "\x85\x1c", "soft\u00adhyphen", "\u202eright\u202c to left", "\ud83d\ude00", "\ud83d", "\ufffd"),
+    *("&amp;", "&amp;amp;lt;b&amp;gt;", "&lt;br&gt;", "&nbsp;a&nbsp;b", "&#39;", "&#x1F436;", "&bogus;", "AT&T"),
+    *("&#0;", "''s", "résumé", "Resume\u0301", "naïve café", "ﬁnal ﬂow", "İstanbul", "STRASSE straße", "ΑΣ ας", "ŉ ǆ"),
+    *("ＦＵＬＬ ｗｉｄｔｈ", "🐶", "👩‍🚀", "👍🏽", "❤️❤", "🇫🇷🇩🇪", "cat🐈cat", "１２３", "☺️!!!", "1️⃣"),
+    *(
+        "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "一只猫",
+        "東京タワー",
+        "고양이 두 마리",
+        "ไทย",
+    ),
+    *(
+        "<b> &amp;lt; &amp;amp;",
+        "a < b &amp;gt; c",
+        "it'ſ 'ſ",
+        "Ünïcödé",
+        "كلب على خلفية حمراء",
+        "חתול אדום",
+        "नमस्ते",
+        "abc אבג 123",
+        "\ufeffx",
+        "\ufffd",
+    ),
+    *("a\tb\nc\r\nd", "  many   spaces  ", "a\u00a0b\u2003c\u200bd", "a\x00b\x07c\x1bd", "\x1b[31mred\x1b[0m"),
+    *("\u2028line\u2029", "\x85\x1c", "soft\u00adhyphen", "\u202eright\u202c to left", "\ud83d\ude00", "\ud83d"),
     *("â€œquotedâ€\x9d", "schÃ¶n", "Ã©tÃ©", "“curly” ‘quotes’", "…—–", "!!!???...", "a-b_c", "</w>", "a</w>b", "###"),
     *("pneumonoultramicroscopicsilicovolcanoconiosis", "x" * 300, "antidisestablishmentarianism " * 20, "ab" * 40),
-    *("http://example.com/a?b=c&d=e#f", "user@example.com", "C:\\path\\file", "IMG_2041.JPG", "{json: [1, 2]}", "`code`"),
+    *("http://example.com/a?b=c&d=e#f", "user@example.com", "C:\\path\\file", "IMG_2041.JPG", "{json: [1, 2]}"),
 ]
 
 
@@ -133,7 +152,7 @@ def recounted_merges(captions: list[str], count: int) -> list[tuple[str, str]]:
     while len(merges) < count:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, symbols in spelled.items():
-            for pair in zip(symbols, symbols[1:], strict=False):
+            for pair in itertools.pairwise(symbols):
                 pairs[pair] += words[word]
         frequent = [pair for pair, seen in pairs.items() if seen >= 2]
         if not frequent:
@@ -261,7 +280,7 @@ def test_an_empty_caption_is_refused(ours, caption):
 
 
 def test_a_caption_that_is_too_long_says_by_how_much(ours):
-    with pytest.raises(ValueError, match=r"context_length 77 holds 75 tokens and two marks; this caption has 76 tokens"):
+    with pytest.raises(ValueError, match="context_length 77 holds 75 tokens and two marks; this caption has 76"):
         ours(" ".join(["dog"] * 76))
     with pytest.raises(ValueError, match=r"pass truncate=True to cut it"):
         ours("x" * 5000)
@@ -286,7 +305,7 @@ def test_what_is_not_text_is_refused(ours, caption):
     ],
 )
 def test_corrupt_json_is_refused(text):
-    with pytest.raises(ValueError, match="this is not a tokenizer written by BPETokenizer.save") as caught:
+    with pytest.raises(ValueError, match=r"this is not a tokenizer written by BPETokenizer\.save") as caught:
         BPETokenizer.from_json(text)
     assert repr(text[:40]) in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""The transformer block: the plain form, the fast form and the published form agree, and masks hide what they should."""
+"""The transformer block: plain, fast and published form agree, and masks hide what they should."""
 
 import math
 
@@ -12,7 +12,7 @@ from clip_tutor.towers.attention import MLP, Attention, Block, QuickGELU, attent
 
 def with_plain_attention(layer: Attention, x: torch.Tensor) -> torch.Tensor:
     """The layer's result by way of `attention`, one head after the other."""
-    B, T, D = x.shape
+    _, T, D = x.shape
     query, key, value = layer.qkv(x).split(D, dim=-1)
     width = D // layer.heads
     mask = causal_mask(T) if layer.causal else None

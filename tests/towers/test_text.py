@@ -18,7 +18,7 @@ def tower() -> TextTower:
 def test_padding_cannot_leak(tower):
     caption = [START, 5, 6, 7, END]
     features = tower(torch.tensor([caption + [0] * 7]))
-    torch.testing.assert_close(tower(torch.tensor([caption + [3, 1, 4, 1, 5, 9, 2]])), features)
+    torch.testing.assert_close(tower(torch.tensor([[*caption, 3, 1, 4, 1, 5, 9, 2]])), features)
     torch.testing.assert_close(tower(torch.tensor([caption])), features, msg="a trimmed row gives the same")
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clip_tutor.towers import ViTConfig, VisionTransformer
+from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers.vit import ConvStem, PatchStem
 
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
@@ -83,5 +83,5 @@ def test_a_picture_of_another_size_is_refused(shape):
 
 
 def test_patches_must_tile_the_picture():
-    with pytest.raises(ValueError, match="patches of 7 pixels do not tile a picture of 32: 4 pixels would be left over"):
+    with pytest.raises(ValueError, match="patches of 7 pixels do not tile a picture of 32: 4 pixels would be left"):
         ViTConfig(image_size=32, patch_size=7, width=24, layers=1, heads=3)

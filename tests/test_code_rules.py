@@ -1,0 +1,177 @@
+"""The house rules that a reader relies on: who may import whom, and a sentence on everything public."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "clip_tutor"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+
+# Which rooms each room may enter. Data walks one way: nothing here names a room that stands further down.
+MAY_IMPORT = {
+    "assets": set(),
+    "tokenizers": set(),
+    "images": set(),
+    "towers": set(),
+    "losses": set(),
+    "model": {"towers"},
+    "zoo": {"model", "towers"},
+    "data": {"assets", "images", "tokenizers"},
+    "embedding": {"images", "tokenizers", "model"},
+    "weights": {"assets", "tokenizers", "towers", "model", "zoo"},
+    "training": {"tokenizers", "images", "losses", "model", "zoo", "data", "embedding", "weights"},
+    "evaluation": {"tokenizers", "model", "data", "embedding"},
+    "search": {"tokenizers", "images", "model", "embedding", "weights"},
+}
+MAY_IMPORT["lab"] = set(MAY_IMPORT)
+# A program that is run, not imported, may use what stands beside its room.
+PROGRAMS = {"training/__main__.py": MAY_IMPORT["training"] | {"evaluation"}}
+
+# What a room may take from outside, where that is less than everything.
+OUTSIDE = {
+    "tokenizers": {"regex", "ftfy"},
+    "images": {"torch", "numpy", "PIL"},
+    "towers": {"torch"},
+    "model": {"torch"},
+    "losses": {"torch"},
+    "assets": set(),
+}
+ONLY_IN_LAB = {"IPython", "ipywidgets", "matplotlib", "umap", "google", "pygments"}
+ONLY_IN_TESTS = {"open_clip", "transformers", "timm", "pytest"}
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it, in full: "clip_tutor.model", "torch.nn"."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written in full here"
+            if node.module == "clip_tutor":
+                yield from (f"clip_tutor.{alias.name}" for alias in node.names if not alias.name.startswith("__"))
+            else:
+                yield str(node.module)
+
+
+def public_definitions(tree: ast.Module) -> Iterator[ast.ClassDef | ast.FunctionDef]:
+    """Functions and classes of a module and methods of its classes, without those that begin with an underscore."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from (m for m in node.body if isinstance(m, ast.FunctionDef) and not m.name.startswith("_"))
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)
+every_test_file = pytest.mark.parametrize("path", TESTS, ids=name_of)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.parent != PACKAGE or path.name != "__init__.py"], ids=name_of
+)
+def test_rooms_import_only_what_stands_before_them(path):
+    room = room_of(path)
+    allowed = PROGRAMS.get(path.relative_to(PACKAGE).as_posix(), MAY_IMPORT[room]) | {room}
+    entered = {name.split(".")[1] for name in imports_of(path) if name.startswith("clip_tutor.")}
+    assert entered <= allowed, f"{room} may not import {', '.join(entered - allowed)}"
+
+
+@every_module
+def test_rooms_take_only_what_they_need_from_outside(path):
+    room = room_of(path)
+    outside = {name.split(".")[0] for name in imports_of(path)} - {"clip_tutor"} - sys.stdlib_module_names
+    assert outside.isdisjoint(ONLY_IN_TESTS), "published implementations are for the tests"
+    if room != "lab":
+        assert outside.isdisjoint(ONLY_IN_LAB), "lab is the only room that knows Jupyter"
+    assert outside <= OUTSIDE.get(room, outside)
+
+
+def test_the_order_of_rooms_has_no_circle():
+    done: set[str] = set()
+    while len(done) < len(MAY_IMPORT):
+        ready = {room for room, may in MAY_IMPORT.items() if room not in done and may <= done | {room}}
+        assert ready, f"these import each other: {set(MAY_IMPORT) - done}"
+        done |= ready
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("clip_tutor", ["torch", "numpy", "PIL", "matplotlib", "IPython"]),
+        ("clip_tutor.tokenizers", ["torch", "numpy", "matplotlib"]),
+        (
+            "clip_tutor.search, clip_tutor.training, clip_tutor.evaluation.report",
+            ["matplotlib", "ipywidgets", "datasets"],
+        ),
+    ],
+)
+def test_importing_pulls_in_nothing_it_does_not_need(module, heavy):
+    program = f"import sys, {module}; print(*[name for name in {heavy} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (run.stdout.strip(), run.stderr) == ("", "")
+
+
+@every_module
+def test_a_module_can_be_read_in_one_sitting(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+@every_module
+def test_everything_public_says_what_it_does(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree), "the module has no docstring"
+    silent = [node.name for node in public_definitions(tree) if not ast.get_docstring(node)]
+    assert not silent, f"no docstring: {', '.join(silent)}"
+
+
+@every_module
+def test_everything_public_has_type_hints(path):
+    for node in public_definitions(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+            assert node.returns is not None and not bare, (
+                f"{node.name} has no type for {', '.join(bare) or 'its result'}"
+            )
+
+
+def test_a_test_that_a_comment_names_exists():
+    written = {name for path in TESTS for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))}
+    named = {name for path in MODULES for name in re.findall(r"``(test_\w+)``", path.read_text("utf-8"))}
+    assert len(named) >= 5
+    assert named <= written, f"there is no such test: {', '.join(named - written)}"
+
+
+@every_test_file
+def test_every_test_can_fail(path):
+    """A test without an assertion passes whatever happens."""
+    checks = re.compile(r"\bassert\b|\braises\(|\bassert_\w+\(|\bfail\(|\bexpect\w*\(")
+    source = path.read_text("utf-8")
+    tree = ast.parse(source)
+    helpers = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("test_")
+        and checks.search(ast.get_source_segment(source, node) or "")
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            body = ast.get_source_segment(source, node) or ""
+            called = set(re.findall(r"(\w+)\(", body))
+            assert checks.search(body) or called & helpers, f"{node.name} asserts nothing"

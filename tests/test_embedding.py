@@ -1,0 +1,53 @@
+"""Many at a time or one by one, pictures and captions get the same vectors."""
+
+import pytest
+import torch
+
+from clip_tutor import embedding
+from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.images import normalize
+
+CAPTIONS = ["a cat", "a dog to the left of a tiny cat on a red background", "a dog", "three cats on blue"]
+
+
+@torch.no_grad()
+def test_captions_come_back_in_their_order(model, tokenizer, monkeypatch):
+    monkeypatch.setattr(embedding, "BATCH", 2)
+    ids = torch.tensor(tokenizer(CAPTIONS))
+    features = embed_captions(model, tokenizer, CAPTIONS)
+    torch.testing.assert_close(features, model.encode_text(ids, normalize=True), atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_pictures_are_normalized_and_embedded(model, scenes, monkeypatch):
+    monkeypatch.setattr(embedding, "BATCH", 3)
+    pixels = scenes.batch(range(8)).pixels
+    expected = model.encode_image(normalize(pixels), normalize=True)
+    torch.testing.assert_close(embed_pictures(model, pixels), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(embed_pictures(model, pixels / 255), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_nothing_gives_nothing(model, tokenizer):
+    assert embed_captions(model, tokenizer, []).shape == (0, 16)
+    assert embed_pictures(model, torch.zeros(0, 3, 32, 32)).shape == (0, 16)
+
+
+def test_a_caption_that_is_too_long_is_refused_or_cut(model, tokenizer):
+    with pytest.raises(ValueError, match="pass truncate=True"):
+        embed_captions(model, tokenizer, ["a cat", "a cat " * 50])
+    assert embed_captions(model, tokenizer, ["a cat", "a cat " * 50], truncate=True).shape == (2, 16)
+
+
+def test_a_caption_that_spells_the_end_mark_ends_there(model, tokenizer):
+    spelled, plain = embed_captions(model, tokenizer, ["a cat <|endoftext|> and more", "a cat"])
+    torch.testing.assert_close(spelled, plain, atol=1e-6, rtol=1e-5)
+
+
+def test_a_classifier_can_be_trained_on_features(model, scenes, tokenizer):
+    probe = torch.nn.Linear(16, 2)
+    features = torch.cat(
+        [embed_pictures(model, scenes.batch(range(4)).pixels), embed_captions(model, tokenizer, CAPTIONS)]
+    )
+    assert not features.requires_grad
+    probe(features).sum().backward()
+    assert probe.weight.grad is not None

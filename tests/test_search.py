@@ -1,0 +1,180 @@
+"""The picture index: add, search, save, open, and nothing is lost to a bad file."""
+
+import pytest
+import torch
+from PIL import Image
+
+from clip_tutor.search import ImageIndex, fingerprint
+from clip_tutor.weights import write_tensors
+
+
+@pytest.fixture(scope="module")
+def batch(scenes):
+    return scenes.batch(range(12))
+
+
+@pytest.fixture
+def index(model, tokenizer, batch) -> ImageIndex:
+    index = ImageIndex(model, tokenizer)
+    index.add_pixels(batch.pixels, batch.captions)
+    return index
+
+
+def as_picture(pixels: torch.Tensor) -> Image.Image:
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+def test_a_picture_finds_itself(index, batch):
+    for row in (0, 5, 11):
+        hits = index.search(picture=as_picture(batch.pixels[row]), k=3)
+        assert hits[0].row == row
+        assert hits[0].name == batch.captions[row]
+        assert hits[0].score == pytest.approx(1, abs=1e-5)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+@torch.no_grad()
+def test_words_find_what_the_model_finds(index, model, tokenizer):
+    hits = index.search("two cats on a red background", k=12)
+    query = model.encode_text(torch.tensor(tokenizer("two cats on a red background")), normalize=True)[0]
+    expected = (index.features @ query).sort(descending=True)
+    assert [hit.row for hit in hits] == expected.indices.tolist()
+    assert [hit.score for hit in hits] == pytest.approx(expected.values.tolist(), abs=1e-5)
+
+
+def test_words_and_a_picture_find_what_lies_between(index, batch):
+    picture = as_picture(batch.pixels[4])
+    scores = {}
+    for name, query in {"words": {"words": "a cat"}, "picture": {"picture": picture}}.items():
+        scores[name] = torch.tensor([hit.score for hit in sorted(index.search(**query, k=12), key=lambda hit: hit.row)])
+    both = torch.tensor([hit.score for hit in sorted(index.search("a cat", picture, k=12), key=lambda hit: hit.row)])
+    mean = scores["words"] + scores["picture"]
+    torch.testing.assert_close(both / both.norm(), mean / mean.norm(), atol=1e-5, rtol=1e-4)
+
+
+def test_asking_for_more_than_there_is_gives_all(index):
+    assert sorted(hit.row for hit in index.search("a cat", k=1000)) == list(range(12))
+    assert len(index.search("a cat")) == 10
+
+
+@pytest.mark.parametrize("k", [0, -3])
+def test_asking_for_nothing_is_refused(index, k):
+    with pytest.raises(ValueError, match=f"k is {k}: ask for at least one picture"):
+        index.search("a cat", k=k)
+
+
+def test_an_empty_index_finds_nothing(model, tokenizer, tmp_path):
+    empty = ImageIndex(model, tokenizer)
+    assert len(empty) == 0
+    assert empty.search("a cat") == []
+    empty.save(tmp_path / "index")
+    assert ImageIndex.open(tmp_path / "index", model, tokenizer).search("a cat") == []
+
+
+def test_a_search_needs_a_query(index, tmp_path):
+    with pytest.raises(ValueError, match="search for words, for a picture, or for both"):
+        index.search()
+    with pytest.raises(ValueError, match="this caption is empty"):
+        index.search("   ")
+    with pytest.raises(TypeError, match="a caption must be a string, and this is int"):
+        index.search(3)
+    with pytest.raises(FileNotFoundError, match="cat"):
+        index.search(picture=tmp_path / "cat.png")
+    (tmp_path / "cat.png").write_text("meow")
+    with pytest.raises(ValueError, match=r"cat\.png is not a picture"):
+        index.search(picture=tmp_path / "cat.png")
+
+
+def test_long_words_are_cut(index):
+    assert len(index.search("a cat and " * 100)) == 10
+
+
+def test_each_picture_needs_a_name(index, batch):
+    with pytest.raises(ValueError, match="12 pictures and 11 names"):
+        index.add_pixels(batch.pixels, batch.captions[1:])
+    assert len(index) == len(index.features) == 12
+
+
+def test_pictures_of_another_size_leave_the_index_as_it_was(index):
+    with pytest.raises(ValueError, match="this tower reads pictures of shape"):
+        index.add_pixels(torch.zeros(2, 3, 64, 64), ["a", "b"])
+    assert len(index) == len(index.features) == 12
+
+
+def test_bytes_and_fractions_are_the_same_picture(index, batch):
+    index.add_pixels(batch.pixels / 255, batch.captions)
+    torch.testing.assert_close(index.features[12:], index.features[:12], atol=1e-5, rtol=1e-4)
+
+
+def test_bad_files_are_named_and_good_ones_added(index, batch, tmp_path):
+    as_picture(batch.pixels[0]).save(tmp_path / "good.png")
+    as_picture(batch.pixels[1]).resize((50, 90)).convert("CMYK").save(tmp_path / "print.jpg")
+    whole = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "notes.txt").write_text("milk, eggs")
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    names = ["cut.png", "good.png", "notes.txt", "missing.png", "print.jpg", "dot.png"]
+    before = index.features.clone()
+    problems = index.add_files([tmp_path / name for name in names])
+    assert list(problems) == [str(tmp_path / name) for name in ("cut.png", "notes.txt", "missing.png", "dot.png")]
+    for problem, words in zip(problems.values(), ("cut off", "not a picture", "No such file", "1×1"), strict=True):
+        assert words in problem
+    assert index.names[12:] == [str(tmp_path / "good.png"), str(tmp_path / "print.jpg")]
+    assert torch.equal(index.features[:12], before)
+    assert len(index.features) == 14
+    torch.testing.assert_close(index.features[12], index.features[0], atol=1e-5, rtol=1e-4)
+
+
+def test_only_bad_files_change_nothing(index, tmp_path):
+    assert list(index.add_files([tmp_path / "a.png", str(tmp_path / "b.png")])) == [
+        str(tmp_path / "a.png"),
+        str(tmp_path / "b.png"),
+    ]
+    assert index.add_files([]) == {}
+    assert len(index) == 12
+
+
+def test_an_index_comes_back_as_it_was(index, model, tokenizer, tmp_path):
+    index.save(tmp_path / "index.safetensors")
+    again = ImageIndex.open(tmp_path / "index.safetensors", model, tokenizer)
+    assert again.names == index.names
+    assert torch.equal(again.features, index.features)
+    assert again.search("a cat", k=5) == index.search("a cat", k=5)
+
+
+def test_the_index_of_another_model_is_refused(index, make_model, tokenizer, tmp_path):
+    index.save(tmp_path / "index")
+    with pytest.raises(ValueError, match=r"was made by another model: .*embed the pictures again"):
+        ImageIndex.open(tmp_path / "index", make_model(seed=1), tokenizer)
+
+
+def test_a_damaged_index_is_refused(index, model, tokenizer, tmp_path):
+    path = tmp_path / "index"
+    index.save(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="is cut off"):
+        ImageIndex.open(path, model, tokenizer)
+    write_tensors(path, {"weights": torch.ones(2)}, {})
+    with pytest.raises(ValueError, match=r"is not a picture index: give a file written by ImageIndex\.save"):
+        ImageIndex.open(path, model, tokenizer)
+    with pytest.raises(FileNotFoundError):
+        ImageIndex.open(tmp_path / "nothing", model, tokenizer)
+
+
+@pytest.mark.parametrize("stem_channels", [(), (8, 16)])
+def test_searching_never_changes_the_model(make_model, tokenizer, batch, stem_channels):
+    """A model fresh from training is in training mode, where BatchNorm learns from all that it sees."""
+    model = make_model(stem_channels=stem_channels).train()
+    before = fingerprint(model)
+    index = ImageIndex(model, tokenizer)
+    index.add_pixels(batch.pixels, batch.captions)
+    assert index.search(picture=as_picture(batch.pixels[3]), k=1)[0].row == 3
+    assert fingerprint(model) == before
+    assert model.training, "and it stays as it was"
+
+
+def test_fingerprints_tell_models_apart(make_model):
+    first, same, other = make_model(), make_model(), make_model(seed=1)
+    assert fingerprint(first) == fingerprint(same) != fingerprint(other)
+    same.text_tower.positions.data[0, 0] += 1e-6
+    assert fingerprint(first) != fingerprint(same)
