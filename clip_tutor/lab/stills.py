@@ -1,10 +1,13 @@
-"""Draw the pictures that stand in for widgets where no kernel runs: ``python -m clip_tutor.lab.stills``.
+"""Draw the pictures that stand in for widgets where no kernel runs: ``python -m clip_tutor.lab.stills 00``.
 
+Without a number it draws those of every notebook; 08 trains a model for its own, which takes some minutes.
 `course.toml` names a function for each of them: without arguments, it returns a matplotlib Figure or a PIL image.
 """
 
 import importlib
 import io
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,15 @@ MOST_BYTES = 100_000
 WIDTH = 1_600  # pixels, at most: twice what a notebook shows
 
 
-def draw_stills(root: Path) -> list[Path]:
-    """Draw every still of the course into ``root/notebooks/images`` and return their paths."""
+def draw_stills(root: Path, only: Sequence[str] = ()) -> list[Path]:
+    """Draw the stills of the course, or of the notebooks in ``only``, into ``root/notebooks/images``.
+
+    Return their paths.
+    """
     use_style()
     paths = []
-    for notebook in read_syllabus(root / "notebooks" / "course.toml"):
+    course = read_syllabus(root / "notebooks" / "course.toml")
+    for notebook in [one for one in course if not only or one.id in only]:
         for name, still in notebook.stills.items():
             module, _, function = still.draw.partition(":")
             picture = to_image(getattr(importlib.import_module(module), function)())
@@ -61,5 +68,5 @@ def to_webp(picture: Image.Image) -> bytes:
 
 
 if __name__ == "__main__":
-    for path in draw_stills(CHECKOUT):
+    for path in draw_stills(CHECKOUT, only=sys.argv[1:]):
         print(f"{path.relative_to(CHECKOUT)}: {path.stat().st_size:,} bytes")

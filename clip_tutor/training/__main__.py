@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 
 from clip_tutor.evaluation.report import full_report
-from clip_tutor.training.loop import TrainConfig, train
+from clip_tutor.training.config import TrainConfig
+from clip_tutor.training.loop import train
 from clip_tutor.training.recipes import RECIPES, prepare, with_settings
 from clip_tutor.weights import save
 

@@ -13,7 +13,7 @@ import torch
 
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
-from clip_tutor.training.loop import Progress, TrainConfig
+from clip_tutor.training.config import Progress, TrainConfig
 from clip_tutor.weights import fit, metadata_of, read_tensors, write_tensors
 
 # What may differ between a run and its continuation: how long it goes on, how it is watched and who draws.

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -25,36 +24,12 @@ from clip_tutor.images import normalize
 from clip_tutor.losses import contrastive_loss
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.training.checkpoints import restore_run, save_run
+from clip_tutor.training.config import Progress, Record, TrainConfig
 from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 
-Record = dict[str, float]  # step, seconds, loss, logit_scale, learning_rate, pairs_per_second, and what `evaluate` adds
 CHECKPOINT = "checkpoint.safetensors"
 LONGEST_GRADIENT = 1.0
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train. The length is given in steps, in seconds, or in both: whichever comes first ends the run."""
-
-    batch_size: int  # N pictures and N captions, each the others' wrong answer
-    learning_rate: float  # at the peak
-    steps: int = 1_000_000
-    seconds: float | None = None  # wall time; the cosine is stretched to end with it
-    warmup_steps: int = 50
-    weight_decay: float = 0.1
-    seed: int = 0
-    workers: int = 0  # processes that draw scenes ahead of time
-    record_every: int = 10  # steps
-    checkpoint_every: int = 500  # steps
-
-
-@dataclass
-class Progress:
-    """How far a run has come."""
-
-    step: int = 0
-    seconds: float = 0.0
-    history: list[Record] = field(default_factory=list)
 
 
 def train(
@@ -80,8 +55,6 @@ def train(
     Raises:
         ValueError: ``run`` holds a checkpoint of another model or other settings, or a damaged one.
     """
-    from clip_tutor.training.checkpoints import restore_run, save_run
-
     device, optimizer, progress = device_of(model), make_optimizer(model, config.weight_decay), Progress()
     checkpoint = Path(run) / CHECKPOINT if run else None
     if checkpoint and checkpoint.exists():

@@ -13,7 +13,7 @@ from clip_tutor.data.emoji import FIRST_WORDS, Emoji, find_emoji, load_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
-from clip_tutor.training.loop import TrainConfig
+from clip_tutor.training.config import TrainConfig
 
 CAPTIONS_PER_OBJECT = 150  # that the tokenizer learns its merges from
 
