@@ -139,7 +139,7 @@ def test_an_index_comes_back_as_it_was(index, model, tokenizer, tmp_path):
     again = ImageIndex.open(tmp_path / "index.safetensors", model, tokenizer)
     assert again.names == index.names
     assert torch.equal(again.features, index.features)
-    assert again.search("a cat", k=5) == index.search("a cat", k=5)
+    assert [hit.row for hit in again.search("a cat", k=5)] == [hit.row for hit in index.search("a cat", k=5)]
 
 
 def test_the_index_of_another_model_is_refused(index, make_model, tokenizer, tmp_path):
@@ -161,7 +161,7 @@ def test_a_damaged_index_is_refused(index, model, tokenizer, tmp_path):
         ImageIndex.open(tmp_path / "nothing", model, tokenizer)
 
 
-@pytest.mark.parametrize("stem_channels", [(), (8, 16)])
+@pytest.mark.parametrize("stem_channels", [(), (4, 8, 8)])
 def test_searching_never_changes_the_model(make_model, tokenizer, batch, stem_channels):
     """A model fresh from training is in training mode, where BatchNorm learns from all that it sees."""
     model = make_model(stem_channels=stem_channels).train()

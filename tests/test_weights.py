@@ -19,7 +19,7 @@ def saved(make_model, tokenizer, tmp_path) -> Path:
     return tmp_path / "model.safetensors"
 
 
-@pytest.mark.parametrize("stem_channels", [(), (4, 8)])
+@pytest.mark.parametrize("stem_channels", [(), (4, 8, 8)])
 def test_a_model_comes_back_as_it_was(make_model, tokenizer, tmp_path, stem_channels):
     model = make_model(seed=3, stem_channels=stem_channels)
     path = tmp_path / "new folder" / "model.safetensors"

@@ -196,7 +196,8 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         low, high = np.array(SEVERAL_RANGE), np.array(PAIR_RANGE)
         ranges = np.select([kind[:, None] == 0, kind[:, None] == 1], [SIZE_RANGES[size], low], high)  # (B, 2)
         side = (ranges[:, 0] + u[0] * (ranges[:, 1] - ranges[:, 0])) * self.size
-        side = np.maximum(2 * np.round(side / 2), 2)[:, None]  # even, so that fewer sizes need scaling
+        side = np.maximum(2 * np.round(side / 2), 2)  # even, so that fewer sizes need scaling
+        side = np.minimum(side, np.where(kind == 0, self.size, self.size // 2))[:, None]  # two must fit side by side
         room = self.size - side
         wobble = u[[1, 2, 3, 4, 5, 6, 7, 1]].T.reshape(B, 4, 2)  # used below where objects may move freely
         # One: anywhere. Several: the four quarters, starting from a random one. Pair: along the relation's axis.

@@ -112,7 +112,7 @@ def test_truth_and_plan_agree(objects, split):
         assert fields in kinds.get(scene.kind, [(1, n, True, True) for n in (2, 3, 4)])
 
 
-@pytest.mark.parametrize("size", [16, 32, 33, 64, 96, 128])
+@pytest.mark.parametrize("size", [16, 30, 32, 33, 38, 64, 96, 128])
 def test_everything_lies_inside_the_picture_and_apart(objects, size):
     plan = Scenes(objects, size=size).plan(range(3000))
     for n in range(3000):

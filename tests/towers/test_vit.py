@@ -8,7 +8,7 @@ from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers.vit import ConvStem, PatchStem
 
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
-CONV = ViTConfig(image_size=32, patch_size=8, width=24, layers=1, heads=3, stem_channels=(6, 12))
+CONV = ViTConfig(image_size=64, patch_size=16, width=24, layers=1, heads=3, stem_channels=(6, 12, 12))
 
 
 def test_patch_stem_is_a_linear_map_of_patches():
@@ -24,10 +24,10 @@ def test_patch_stem_is_a_linear_map_of_patches():
 
 def test_conv_stem_makes_the_same_grid_and_looks_over_the_edges_of_cells():
     torch.manual_seed(0)
-    stem, pixels = ConvStem(CONV).eval(), torch.randn(2, 3, 32, 32)
+    stem, pixels = ConvStem(CONV).eval(), torch.randn(2, 3, 64, 64)
     assert stem(pixels).shape == PatchStem(CONV)(pixels).shape == (2, 16, 24)
     changed = pixels.clone()
-    changed[:, :, :8, :8] += 1  # the first cell
+    changed[:, :, :16, :16] += 1  # the first cell
     moved = (stem(changed) - stem(pixels)).abs().amax(dim=(0, 2)) > 1e-6  # (N,)
     assert moved[0], "it sees its own pixels"
     assert moved[[1, 4, 5]].any(), "and its neighbors see some of them too"
@@ -35,21 +35,25 @@ def test_conv_stem_makes_the_same_grid_and_looks_over_the_edges_of_cells():
 
 
 def test_conv_stem_keeps_the_order_of_cells():
-    stem = ConvStem(CONV).eval()
-    pixels = torch.zeros(1, 3, 32, 32)
-    pixels[:, :, 12, 28] = 5  # row 1, column 3 of the grid of cells
+    torch.manual_seed(0)
+    stem, pixels = ConvStem(CONV).eval(), torch.zeros(1, 3, 64, 64)
+    pixels[:, :, 20:28, 52:60] = 5  # row 1, column 3 of the grid of cells
     assert (stem(pixels) - stem(torch.zeros_like(pixels))).abs().amax(dim=2).argmax() == 1 * 4 + 3
 
 
-def test_a_stem_that_makes_other_cells_is_refused():
-    with pytest.raises(ValueError, match="a stem of 3 convolutions makes cells of 16 pixels, not of patch_size 8"):
-        ViTConfig(image_size=32, patch_size=8, width=24, layers=1, heads=3, stem_channels=(4, 8, 16))
+@pytest.mark.parametrize(("patch_size", "channels"), [(8, (4, 8, 16)), (16, (4, 8)), (32, (4, 8, 16, 32))])
+def test_a_stem_that_makes_other_cells_is_refused(patch_size, channels):
+    with pytest.raises(
+        ValueError, match=r"makes cells of 16 pixels: give three channel counts and patch_size 16, not \("
+    ):
+        ViTConfig(image_size=64, patch_size=patch_size, width=24, layers=1, heads=3, stem_channels=channels)
 
 
 @pytest.mark.parametrize("config", [CONFIG, CONV])
 def test_a_picture_is_embedded_alike_alone_and_in_company(config):
     torch.manual_seed(0)
-    tower, pixels = VisionTransformer(config, embed_dim=10).eval(), torch.randn(5, 3, 32, 32)
+    pixels = torch.randn(5, 3, config.image_size, config.image_size)
+    tower = VisionTransformer(config, embed_dim=10).eval()
     features = tower(pixels)
     assert features.shape == (5, 10)
     torch.testing.assert_close(torch.cat([tower(picture[None]) for picture in pixels]), features, atol=1e-5, rtol=1e-4)

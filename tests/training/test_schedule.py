@@ -27,7 +27,7 @@ def test_the_first_step_learns_and_later_ones_never_unlearn():
     assert warmup_cosine(10, 10, 10, 1.0) == 1.0
 
 
-@pytest.mark.parametrize("stem_channels", [(), (4, 8)])
+@pytest.mark.parametrize("stem_channels", [(), (4, 8, 8)])
 def test_only_matrices_decay(make_model, stem_channels):
     model = make_model(stem_channels=stem_channels)
     decaying, others = parameter_groups(model, 0.2)
