@@ -12,7 +12,7 @@ from clip_tutor.lab.style import canvas
 WIDTH, HEIGHT = 9.0, 6.5  # inches
 
 
-def picture_map(places: Any, pictures: Sequence[Any], title: str = "", side: float = 0.33) -> Figure:
+def picture_map(places: Any, pictures: Sequence[Any], title: str = "", side: float = 0.3) -> Figure:
     """Draw N pictures at their places (N, 2), ``side`` inches wide; one that would cover another is left out.
 
     Raises:

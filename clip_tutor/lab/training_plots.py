@@ -57,9 +57,7 @@ def progress(
     figure, (axes,) = canvas(9, 3.6)
     end = max(1.0, *(entry["seconds"] for entry in history))
     axes.axhline(chance, color=MUTED, linestyle="--", linewidth=1.2)
-    axes.annotate("guessing", (end, chance), xytext=(-4, -12), textcoords="offset points", color=MUTED,
-                  ha="right", size=9)  # fmt: skip
-    ends = []
+    ends = [(chance, "guessing", MUTED)]
     for color, name in zip(COLORS, names, strict=False):
         seconds, fractions = zip(*((entry["seconds"], entry[name]) for entry in history if name in entry), strict=True)
         axes.plot(seconds, fractions, "o-", color=color, markersize=4, clip_on=False)

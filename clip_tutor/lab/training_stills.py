@@ -14,7 +14,7 @@ from clip_tutor.training import train
 from clip_tutor.training.recipes import RECIPES, prepare, with_settings
 
 PAIRS = 32
-MOMENTS = (0, 50, 100, 200, 400, 1000)  # steps, so that a slow machine draws the same as a fast one
+MOMENTS = (0, 50, 150, 300, 500, 800)  # steps, so that a slow machine draws the same as a fast one
 
 
 class _Run(NamedTuple):

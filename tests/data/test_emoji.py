@@ -17,7 +17,7 @@ def test_a_character_that_is_not_there_is_named():
 
 def test_the_first_words_are_different_things_with_names():
     first = find_emoji(FIRST_WORDS)
-    assert len({emoji.noun.singular for emoji in first}) == len(first) == 127
+    assert len({emoji.noun.singular for emoji in first}) == len(first) == len(FIRST_WORDS) >= 100
 
     assert dict(find_emoji("🐈")[0].names)["de"] == "Katze"
 
