@@ -4,8 +4,8 @@ import pytest
 
 from clip_tutor.assets import asset
 from clip_tutor.data.emoji import load_emoji
-from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation.report import full_report
+from clip_tutor.lab.collection import collection
 from clip_tutor.search import ImageIndex
 from clip_tutor.weights import SHIPPED, Loaded, load
 
@@ -32,20 +32,20 @@ def test_it_reaches_its_figures(shipped: Loaded) -> None:
         assert value == pytest.approx(promised[name], abs=0.01), name
 
 
+@pytest.fixture(scope="module")
+def index(shipped: Loaded) -> ImageIndex:
+    """The collection that notebook 00 searches, under the names of what its scenes show."""
+    pictures, _, scenes = collection(shipped.model.config.vision.image_size)
+    index = ImageIndex(shipped.model, shipped.tokenizer)
+    index.add_pixels(pictures, [" + ".join(emoji.name for emoji in scene.objects) for scene in scenes])
+    return index
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        ("puppy", {"dog face"}),
-        ("car", {"automobile"}),
-        ("three cats", {"cat"}),
-        ("a tiny rocket", {"rocket"}),
-    ],
+    [("puppy", "dog face"), ("car", "automobile"), ("three cats", "cat"), ("a tiny rocket", "rocket")],
 )
-def test_everyday_words_find_what_people_mean(shipped: Loaded, words: str, expected: set[str]) -> None:
-    """Among one scene of every kind of thing there is, an everyday word finds the thing."""
-    model, tokenizer, _ = shipped
-    scenes = Scenes(load_emoji(), "test").batch(range(6000))
-    index = ImageIndex(model, tokenizer)
-    index.add_pixels(scenes.pixels, [" + ".join(e.name for e in scene.objects) for scene in scenes.scenes])
-    found = {name for hit in index.search(words, k=10) for name in hit.name.split(" + ")}
-    assert found & expected, f"{words!r} found {found}"
+def test_everyday_words_find_what_people_mean(index: ImageIndex, words: str, expected: str) -> None:
+    found = [hit.name for hit in index.search(words, k=8)]
+    right = sum(expected in name.split(" + ") for name in found)
+    assert right >= 4, f"{words!r} found {found}"
