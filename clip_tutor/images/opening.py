@@ -1,8 +1,8 @@
-"""A picture becomes the tensor that an image tower reads.
+"""A file becomes an RGB picture, or one sentence that says why not.
 
-    file ─ open_picture ─▶ RGB picture ─ resize, center crop ─▶ (3, S, S) in 0..1 ─ normalize ─▶ about -2..2
-
-The steps are CLIP's: openai/CLIP ``clip/clip.py``, function _transform.
+path, bytes or picture ─ Pillow ─▶ any kind ─ convert ─▶ RGB
+                            │
+                            └─▶ damaged, cut off, no picture at all: ValueError with a sentence
 """
 
 import io
@@ -10,13 +10,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
-
-# Mean and standard deviation of each color channel over the pictures that CLIP was trained on.
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 _KINDS = {"L": "greyscale", "1": "black and white", "CMYK": "CMYK (for print)", "P": "palette", "RGBA": "transparent"}
 _KINDS |= {"I;16": "greyscale of 16 bits", "I": "greyscale of 32 bits"}
@@ -33,7 +27,10 @@ _DAMAGE = (
 )
 
 
-def open_picture(source: str | Path | bytes | Image.Image, convert: bool = False) -> Image.Image:
+Source = str | Path | bytes | Image.Image
+
+
+def open_picture(source: Source, convert: bool = False) -> Image.Image:
     """Return a picture in RGB, or say precisely why not.
 
     Args:
@@ -75,44 +72,3 @@ def open_picture(source: str | Path | bytes | Image.Image, convert: bool = False
         rgba = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return picture.convert("RGB")
-
-
-def resize(picture: Image.Image, size: int) -> Image.Image:
-    """Return the picture scaled so that its SHORTER side has ``size`` pixels (bicubic, smoothed when shrinking)."""
-    width, height = picture.size
-    shorter = min(width, height)
-    scaled = (size * width // shorter, size * height // shorter)
-    return picture.resize(scaled, Image.Resampling.BICUBIC)
-
-
-def center_crop(picture: Image.Image, size: int) -> Image.Image:
-    """Return the ``size`` × ``size`` pixels in the middle."""
-    left, top = round((picture.width - size) / 2), round((picture.height - size) / 2)
-    return picture.crop((left, top, left + size, top + size))
-
-
-def to_tensor(picture: Image.Image) -> Tensor:
-    """Return (3, H, W) numbers from 0 to 1."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1) / 255
-
-
-def normalize(pixels: Tensor) -> Tensor:
-    """Return pixels shifted and scaled as CLIP's towers expect: channels with mean 0 and spread 1, roughly.
-
-    Args:
-        pixels: (..., 3, H, W), float from 0 to 1, or uint8 from 0 to 255.
-    """
-    mean = torch.tensor(CLIP_MEAN, device=pixels.device).view(3, 1, 1)
-    std = torch.tensor(CLIP_STD, device=pixels.device).view(3, 1, 1)
-    top = 255.0 if pixels.dtype == torch.uint8 else 1.0
-    return (pixels - top * mean) / (top * std)
-
-
-def preprocess(source: str | Path | bytes | Image.Image, size: int, convert: bool = False) -> Tensor:
-    """Return (3, size, size) normalized pixels of a picture: every step of this module in order.
-
-    Raises:
-        FileNotFoundError, ValueError: see `open_picture`.
-    """
-    picture = open_picture(source, convert)
-    return normalize(to_tensor(center_crop(resize(picture, size), size)))

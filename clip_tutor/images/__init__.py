@@ -1,0 +1,51 @@
+"""A picture becomes the tensor that an image tower reads.
+
+    file ─ open_picture ─▶ RGB picture ─ resize, center crop ─▶ (3, S, S) in 0..1 ─ normalize ─▶ about -2..2
+
+`Preprocessing` holds what differs between the published models; `preprocess` is CLIP's. `resize_pixels` is the resizing
+itself, written out.
+"""
+
+from clip_tutor.images.augmenting import random_resized_crop
+from clip_tutor.images.opening import open_picture
+from clip_tutor.images.preprocessing import (
+    ALIGN_PREPROCESSING,
+    CLIP_MEAN,
+    CLIP_PREPROCESSING,
+    CLIP_STD,
+    CLIPA_PREPROCESSING,
+    LAION_L14_PREPROCESSING,
+    SIGLIP2_PREPROCESSING,
+    SIGLIP_PREPROCESSING,
+    Preprocessing,
+    center_crop,
+    normalize,
+    preprocess,
+    resize,
+    squash,
+    to_tensor,
+)
+from clip_tutor.images.resizing import Interpolation, resize_pixels, resize_weights
+
+__all__ = [
+    "ALIGN_PREPROCESSING",
+    "CLIPA_PREPROCESSING",
+    "CLIP_MEAN",
+    "CLIP_PREPROCESSING",
+    "CLIP_STD",
+    "LAION_L14_PREPROCESSING",
+    "SIGLIP2_PREPROCESSING",
+    "SIGLIP_PREPROCESSING",
+    "Interpolation",
+    "Preprocessing",
+    "center_crop",
+    "normalize",
+    "open_picture",
+    "preprocess",
+    "random_resized_crop",
+    "resize",
+    "resize_pixels",
+    "resize_weights",
+    "squash",
+    "to_tensor",
+]

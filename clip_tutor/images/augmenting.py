@@ -1,0 +1,47 @@
+"""What training does to a picture on purpose, so that no two epochs show the same pixels.
+
+    picture ─ a random rectangle of 90 to 100 % of its area ─▶ resized to S × S
+
+That is all CLIP does. No mirroring: it would make "the cat left of the dog" false and letters unreadable.
+"""
+
+import math
+
+import torch
+from PIL import Image
+
+from clip_tutor.images.preprocessing import center_crop
+
+_TRIES = 10
+
+
+def random_resized_crop(
+    picture: Image.Image,
+    size: int,
+    generator: torch.Generator | None = None,
+    scale: tuple[float, float] = (0.9, 1.0),
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+) -> Image.Image:
+    """Return a random rectangle of the picture, resized (bicubic) to ``size`` × ``size``.
+
+    Args:
+        picture: RGB.
+        size: pixels of each side.
+        generator: where the chance comes from; torch's global generator if not given.
+        scale: the least and the largest share of the picture's area.
+        ratio: the least and the largest width / height of the rectangle; its logarithm is drawn evenly.
+
+    Source: Szegedy et al. 2015, section 6; the shares are OpenCLIP's.
+    """
+    width, height = picture.size
+    low, high = torch.tensor(ratio).log().tolist()
+    for _ in range(_TRIES):
+        area = width * height * torch.empty(1).uniform_(*scale, generator=generator).item()
+        aspect = math.exp(torch.empty(1).uniform_(low, high, generator=generator).item())
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            top = int(torch.randint(0, height - h + 1, (1,), generator=generator))
+            left = int(torch.randint(0, width - w + 1, (1,), generator=generator))
+            return picture.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + w, top + h))
+    # Nothing of that shape fits, the picture is too long: its middle.
+    return center_crop(picture, min(width, height)).resize((size, size), Image.Resampling.BICUBIC)

@@ -1,0 +1,132 @@
+"""What each published model does to a picture before its tower sees it.
+
+    RGB picture ─ resize ─▶ shorter side S ─ center crop ─▶ S × S ─ /255 ─▶ 0..1 ─ (x - mean) / std ─▶ about -2..2
+                  or squash to S × S, whatever its shape
+
+A model must get what it was trained with: `Preprocessing` is part of the model, as its weights are.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from clip_tutor.images.opening import Source, open_picture
+from clip_tutor.images.resizing import Interpolation
+
+# Mean and standard deviation of each color channel over the pictures that CLIP was trained on.
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+# The same over ImageNet, rounded as everybody writes them.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# Not measured: (x - 0.5) / 0.5 takes 0..1 to -1..1.
+HALF = (0.5, 0.5, 0.5)
+
+Resize = Literal["shorter_side", "squash"]
+_PILLOW = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+def resize(picture: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
+    """Return the picture scaled so that its SHORTER side has ``size`` pixels (smoothed when shrinking)."""
+    width, height = picture.size
+    shorter = min(width, height)
+    scaled = (size * width // shorter, size * height // shorter)
+    return picture.resize(scaled, _PILLOW[interpolation])
+
+
+def squash(picture: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
+    """Return the WHOLE picture as ``size`` × ``size`` pixels: nothing is cut off, but wide things become thin."""
+    return picture.resize((size, size), _PILLOW[interpolation])
+
+
+def center_crop(picture: Image.Image, size: int) -> Image.Image:
+    """Return the ``size`` × ``size`` pixels in the middle; a picture that is too small gets a black frame."""
+    left, top = _margin(picture.width, size), _margin(picture.height, size)
+    return picture.crop((left, top, left + size, top + size))  # Pillow fills what lies outside with black
+
+
+def _margin(side: int, size: int) -> int:
+    """Where the crop begins. Half a pixel is rounded as torchvision does: crops to even, frames to less before."""
+    return round((side - size) / 2) if side >= size else -((size - side) // 2)
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """Return (3, H, W) numbers from 0 to 1."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1) / 255
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a model's pictures were prepared when it was trained, and so how they must be now."""
+
+    mean: tuple[float, ...]  # of each channel, for pixels from 0 to 1
+    std: tuple[float, ...]
+    resize: Resize = "shorter_side"
+    interpolation: Interpolation = "bicubic"
+    resize_to: int | None = None  # pixels to resize to before the crop; None: as many as the tower reads
+
+    def __post_init__(self) -> None:
+        for field, given, known in (
+            ("resize", self.resize, get_args(Resize)),
+            ("interpolation", self.interpolation, get_args(Interpolation)),
+        ):
+            if given not in known:
+                raise ValueError(f"{field}={given!r} is not known: take one of {', '.join(map(repr, known))}")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(
+                f"mean={self.mean} and std={self.std}: give three numbers each, for red, green and blue, "
+                f"and no std of 0 or less"
+            )
+
+    def pixels(self, picture: Image.Image, size: int) -> Tensor:
+        """Return (3, size, size) pixels from 0 to 1 of an RGB picture, resized and cropped, not yet normalized."""
+        scale = squash if self.resize == "squash" else resize
+        return to_tensor(center_crop(scale(picture, self.resize_to or size, self.interpolation), size))
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """Return pixels shifted and scaled as the towers expect: channels with mean 0 and spread 1, roughly.
+
+        Args:
+            pixels: (..., 3, H, W), float from 0 to 1, or uint8 from 0 to 255.
+        """
+        mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
+        std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
+        top = 255.0 if pixels.dtype == torch.uint8 else 1.0
+        return (pixels - top * mean) / (top * std)
+
+    def __call__(self, source: Source, size: int, convert: bool = False) -> Tensor:
+        """Return (3, size, size) normalized pixels of a picture or file: every step in order.
+
+        Raises:
+            FileNotFoundError, ValueError: see `open_picture`.
+        """
+        return self.normalize(self.pixels(open_picture(source, convert), size))
+
+
+# OpenAI's models, and OpenCLIP's unless said otherwise. Source: openai/CLIP ``clip/clip.py``, function _transform.
+CLIP_PREPROCESSING = Preprocessing(CLIP_MEAN, CLIP_STD)
+# OpenCLIP's ViT-L/14 trained on LAION-2B alone. Source: open_clip ``pretrained.py``.
+LAION_L14_PREPROCESSING = Preprocessing(HALF, HALF)
+# CLIPA, whose recipe comes from masked autoencoders. Source: open_clip ``pretrained.py``.
+CLIPA_PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, resize="squash", interpolation="bilinear")
+# SigLIP, as OpenCLIP and the Hub's configs of google/siglip-* have it.
+SIGLIP_PREPROCESSING = Preprocessing(HALF, HALF, resize="squash")
+# SigLIP 2 of fixed size. The Hub's configs of google/siglip2-* say bilinear, as the training code does; OpenCLIP says
+# bicubic for the same weights, which is SIGLIP_PREPROCESSING.
+SIGLIP2_PREPROCESSING = Preprocessing(HALF, HALF, resize="squash", interpolation="bilinear")
+# ALIGN as kakaobrain/align-base has it: 346 pixels, of which the middle 289 are read; pixels / 127.5 - 1.
+ALIGN_PREPROCESSING = Preprocessing(HALF, HALF, resize="squash", interpolation="bilinear", resize_to=346)
+
+
+def normalize(pixels: Tensor) -> Tensor:
+    """Return pixels normalized with CLIP's mean and spread: see `Preprocessing.normalize`."""
+    return CLIP_PREPROCESSING.normalize(pixels)
+
+
+def preprocess(source: Source, size: int, convert: bool = False) -> Tensor:
+    """Return (3, size, size) normalized pixels of a picture, as CLIP's towers expect: see `Preprocessing`."""
+    return CLIP_PREPROCESSING(source, size, convert)
