@@ -45,6 +45,12 @@ def embed_captions(model: CLIP, tokenizer: BPETokenizer, captions: Sequence[str]
     Raises:
         TypeError, ValueError: a caption is not text, is empty, or is too long (see the tokenizer).
     """
+    for caption in captions:
+        if not tokenizer.encode(caption):
+            raise ValueError(
+                f"this caption is empty: {caption!r}. An empty caption matches every picture equally: "
+                "leave the pair out, or give it words."
+            )
     rows = tokenizer(captions, truncate=truncate, trim=True)
     lengths = [row.index(tokenizer.end_id) + 1 for row in rows]
     order = sorted(range(len(rows)), key=lengths.__getitem__)

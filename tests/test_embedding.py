@@ -38,6 +38,12 @@ def test_a_caption_that_is_too_long_is_refused_or_cut(model, tokenizer):
     assert embed_captions(model, tokenizer, ["a cat", "a cat " * 50], truncate=True).shape == (2, 16)
 
 
+@pytest.mark.parametrize("caption", ["", "   ", "&nbsp;"])
+def test_an_empty_caption_is_refused(model, tokenizer, caption):
+    with pytest.raises(ValueError, match=r"this caption is empty: .*leave the pair out, or give it words"):
+        embed_captions(model, tokenizer, ["a cat", caption])
+
+
 def test_a_caption_that_spells_the_end_mark_ends_there(model, tokenizer):
     spelled, plain = embed_captions(model, tokenizer, ["a cat <|endoftext|> and more", "a cat"])
     torch.testing.assert_close(spelled, plain, atol=1e-6, rtol=1e-5)

@@ -20,17 +20,36 @@ from pathlib import Path
 import regex
 
 from clip_tutor.tokenizers.cleaning import clean
+from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields, read_lines
+from clip_tutor.tokenizers.merging import merge_by_rank
+from clip_tutor.tokenizers.rows import as_list, check_context_length, check_id, with_marks
 
 END_OF_WORD = "</w>"
 START_OF_TEXT = "<|startoftext|>"
 END_OF_TEXT = "<|endoftext|>"
+# OpenCLIP gives the same two ids other names. A caption that spells one out gets that mark's id.
+OPEN_CLIP_MARKS = ("<start_of_text>", "<end_of_text>")
 
-# A word is: a special mark, an English contraction, a run of letters, ONE digit, or a run of anything else.
-_WORDS = regex.compile(
-    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", regex.IGNORECASE
-)
+# How many merges of the published file CLIP uses: 49,152 ids, as the paper has it, less 256 bytes and two marks.
+CLIP_MERGES = 49_152 - 256 - 2
+
+# Pieces of captions whose ids are remembered, and the longest of them: the web has endless words that come once.
+CACHE_SIZE = 100_000
+CACHED_LENGTH = 50
 
 Pair = tuple[str, str]
+
+
+def word_pattern(marks: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT)) -> regex.Pattern[str]:
+    """Return what CLIP calls a word.
+
+    It is: a special mark, an English contraction, a run of letters, ONE digit, or a run of anything else.
+    """
+    words = r"|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+    return regex.compile("|".join(map(regex.escape, marks)) + words, regex.IGNORECASE)
+
+
+_WORDS = word_pattern()
 
 
 def byte_symbols() -> dict[int, str]:
@@ -49,9 +68,9 @@ _BYTE_TO_SYMBOL = byte_symbols()
 _SYMBOL_TO_BYTE = {symbol: byte for byte, symbol in _BYTE_TO_SYMBOL.items()}
 
 
-def split_words(text: str) -> list[str]:
+def split_words(text: str, words: regex.Pattern[str] = _WORDS) -> list[str]:
     """Return the words of a cleaned caption, each written in byte symbols: ``"é!"`` gives ``["Ã©", "!"]``."""
-    return ["".join(_BYTE_TO_SYMBOL[byte] for byte in word.encode("utf-8")) for word in _WORDS.findall(text)]
+    return ["".join(_BYTE_TO_SYMBOL[byte] for byte in word.encode("utf-8")) for word in words.findall(text)]
 
 
 def as_symbols(word: str) -> list[str]:
@@ -107,6 +126,37 @@ def learn_merges(captions: Iterable[str], count: int) -> list[Pair]:
     return merges
 
 
+def read_merges(path: str | Path) -> list[Pair]:
+    """Return CLIP's 48,894 merges from a published file.
+
+    Two layouts are about: OpenAI's ``bpe_simple_vocab_16e6.txt.gz``, which goes on to 262,144 merges that CLIP
+    does not use, and the Hub's ``merges.txt``. Both have a line of their own first, and then one merge a line.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is something else, holds another model's merges, or was cut off.
+    """
+    lines = read_lines(path)
+    known = set(_SYMBOL_TO_BYTE) | {symbol + END_OF_WORD for symbol in _SYMBOL_TO_BYTE}
+    merges: list[Pair] = []
+    for number, line in enumerate(lines[1 : CLIP_MERGES + 1], start=2):
+        left, _, right = line.partition(" ")
+        if left not in known or right not in known:
+            raise ValueError(
+                f"line {number} of {path} is no merge of two symbols that stand above it: {line[:40]!r}. "
+                "CLIP's vocabulary is bpe_simple_vocab_16e6.txt.gz, or merges.txt on the Hub"
+            )
+        merges.append((left, right))
+        known.add(left + right)
+    if not any(right.endswith(END_OF_WORD) for _, right in merges):
+        raise ValueError(
+            f"no merge in {path} ends a word with {END_OF_WORD!r}: these are not CLIP's but another model's"
+        )
+    if len(merges) < CLIP_MERGES:
+        raise ValueError(f"{path} holds {len(merges):,} merges and CLIP needs {CLIP_MERGES:,}: it was cut off")
+    return merges
+
+
 class BPETokenizer:
     """Captions to rows of ids and back, from a list of merges.
 
@@ -117,21 +167,35 @@ class BPETokenizer:
     Args:
         merges: pairs of symbols in the order in which they were learned.
         context_length: ids in a row, both marks included (77 in CLIP).
+        marks: how the start and the end mark are spelled, OpenAI's way unless told otherwise.
     """
 
-    def __init__(self, merges: Sequence[Pair], context_length: int = 77) -> None:
-        if context_length < 3:
-            raise ValueError(f"context_length {context_length} has no room for two marks and a word: use at least 3")
+    pad_id = 0  # the id of "!", too: a causal text tower never looks behind the end mark
+
+    def __init__(
+        self,
+        merges: Sequence[Pair],
+        context_length: int = 77,
+        marks: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT),
+    ) -> None:
+        check_context_length(context_length, marks=2)
         self.merges = [(left, right) for left, right in merges]
         self.context_length = context_length
+        self.marks = marks
         letters = list(_BYTE_TO_SYMBOL.values())
         glued = [left + right for left, right in self.merges]
-        vocabulary = [*letters, *(s + END_OF_WORD for s in letters), *glued, START_OF_TEXT, END_OF_TEXT]
-        self.id_of = {symbol: i for i, symbol in enumerate(vocabulary)}
-        self.symbol_of = vocabulary
+        self.symbol_of = [*letters, *(s + END_OF_WORD for s in letters), *glued, *marks]
+        self.id_of = {symbol: i for i, symbol in enumerate(self.symbol_of)}
         self._rank = {pair: rank for rank, pair in enumerate(self.merges)}
-        # A finished word's ids. The two marks are whole already, and a caption may even spell them out.
-        self._cache: dict[str, list[int]] = {mark: [self.id_of[mark]] for mark in (START_OF_TEXT, END_OF_TEXT)}
+        self._words = word_pattern(marks)
+        self._cache: dict[str, list[int]] = {}
+
+    @classmethod
+    def from_vocabulary(
+        cls, path: str | Path, context_length: int = 77, marks: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT)
+    ) -> BPETokenizer:
+        """Return CLIP's own tokenizer, 49,408 ids, from a published file; see ``read_merges``."""
+        return cls(read_merges(path), context_length, marks)
 
     @classmethod
     def train(cls, captions: Iterable[str], vocab_size: int, context_length: int = 77) -> BPETokenizer:
@@ -172,22 +236,38 @@ class BPETokenizer:
     def encode(self, text: str) -> list[int]:
         """Return the ids of a caption, without marks and of any length; an empty text has none.
 
+        No word reaches across a space, so what lies between two spaces always has the same ids. Captions use
+        the same words over and over: remembering them makes this some twenty times as fast.
+
         Raises:
             TypeError: ``text`` is not a string.
         """
         ids: list[int] = []
-        for word in split_words(clean(text)):
-            if word not in self._cache:
-                self._cache[word] = [self.id_of[symbol] for symbol in self.merge_steps(word)[-1]]
-            ids.extend(self._cache[word])
+        for piece in clean(text).split():
+            known = self._cache.get(piece)
+            ids += self._ids_of(piece) if known is None else known
         return ids
+
+    def _ids_of(self, piece: str) -> list[int]:
+        """Return the ids of a piece of a caption without spaces, and remember them."""
+        ids: list[int] = []
+        for word in split_words(piece, self._words):
+            symbols = [word] if word in self.marks else merge_by_rank(as_symbols(word), self._rank_of)
+            ids += [self.id_of[symbol] for symbol in symbols]
+        if len(piece) <= CACHED_LENGTH:
+            if len(self._cache) >= CACHE_SIZE:  # begin anew: frequent words are back after a few captions
+                self._cache.clear()
+            self._cache[piece] = ids
+        return ids
+
+    def _rank_of(self, left: str, right: str) -> int | None:
+        return self._rank.get((left, right))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of a row of ids: what comes after the first end mark, and the marks, left out."""
         symbols: list[str] = []
         for i in ids:
-            if not 0 <= i < self.vocab_size:
-                raise ValueError(f"id {i} is not in this vocabulary of {self.vocab_size}: another tokenizer made it")
+            check_id(i, self.vocab_size)
             if i == self.end_id:
                 break
             if i != self.start_id:
@@ -199,6 +279,8 @@ class BPETokenizer:
     def __call__(self, captions: str | Iterable[str], *, truncate: bool = False, trim: bool = False) -> list[list[int]]:
         """Return one row of ids a caption: start mark, ids, end mark, and zeros up to the context length.
 
+        An empty caption is a row of two marks: guidance steers a picture away from it.
+
         Args:
             captions: one caption or several.
             truncate: cut a caption that is too long instead of raising; its last id becomes the end mark.
@@ -207,32 +289,22 @@ class BPETokenizer:
 
         Raises:
             TypeError: a caption is not a string.
-            ValueError: a caption is empty, or too long and ``truncate`` is off.
+            ValueError: a caption is too long and ``truncate`` is off.
         """
-        captions = [captions] if isinstance(captions, str) else list(captions)
-        rows = [self._row(caption, truncate) for caption in captions]
+        start, end = (self.start_id,), (self.end_id,)
+        rows = [
+            with_marks(self.encode(caption), caption, self.context_length, truncate, start, end)
+            for caption in as_list(captions)
+        ]
         length = max(map(len, rows), default=0) if trim else self.context_length
-        return [row + [0] * (length - len(row)) for row in rows]
-
-    def _row(self, caption: str, truncate: bool) -> list[int]:
-        ids = self.encode(caption)
-        if not ids:
-            raise ValueError(
-                f"this caption is empty: {caption!r}. An empty caption matches every picture equally: "
-                "leave the pair out, or give it words."
-            )
-        room = self.context_length - 2
-        if len(ids) > room and not truncate:
-            raise ValueError(
-                f"context_length {self.context_length} holds {room} tokens and two marks; this caption has {len(ids)} "
-                f"tokens: {caption[:40]!r}… Shorten it, or pass truncate=True to cut it."
-            )
-        return [self.start_id, *ids[:room], self.end_id]
+        return [row + [self.pad_id] * (length - len(row)) for row in rows]
 
     def to_json(self) -> str:
         """Return the tokenizer as JSON text: its merges and its context length say everything."""
-        merges = [" ".join(pair) for pair in self.merges]
-        return json.dumps({"kind": "bpe", "context_length": self.context_length, "merges": merges}, ensure_ascii=False)
+        fields = {"kind": "bpe", "context_length": self.context_length, "merges": [" ".join(p) for p in self.merges]}
+        if self.marks != (START_OF_TEXT, END_OF_TEXT):
+            fields["marks"] = self.marks
+        return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> BPETokenizer:
@@ -241,16 +313,13 @@ class BPETokenizer:
         Raises:
             ValueError: the text is not JSON, or not a tokenizer of this kind.
         """
+        fields = read_fields(text, "bpe", cls.__name__)
         try:
-            fields = json.loads(text)
-            if fields["kind"] != "bpe":
-                raise ValueError(f"its kind is {fields['kind']!r}")
             merges = [(left, right) for left, right in (merge.split(" ") for merge in fields["merges"])]
-            return cls(merges, fields["context_length"])
+            start, end = fields.get("marks", (START_OF_TEXT, END_OF_TEXT))
+            return cls(merges, fields["context_length"], (start, end))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(
-                f"this is not a tokenizer written by BPETokenizer.save ({error}); it begins {text[:40]!r}"
-            ) from error
+            raise not_a_tokenizer(text, cls.__name__, error) from error
 
     def save(self, path: str | Path) -> None:
         """Write the tokenizer to a JSON file."""

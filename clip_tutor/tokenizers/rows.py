@@ -1,0 +1,60 @@
+"""Rows of one length: marks around the ids, padding behind them, and no word lost in silence.
+
+ids  320 1929  ──▶  49406 320 1929 49407  0 0 0 …        (CLIP: a mark on either side)
+               ──▶  320 1929 1  1 1 1 …                  (SigLIP: one mark, and the same id pads)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+_COUNT = {1: "one mark", 2: "two marks"}
+
+
+def as_list(captions: str | Iterable[str]) -> list[str]:
+    """Return captions as a list: one caption is a list of one, not of its letters."""
+    return [captions] if isinstance(captions, str) else list(captions)
+
+
+def with_marks(
+    ids: Sequence[int], caption: str, context_length: int, truncate: bool, start: tuple[int, ...], end: tuple[int, ...]
+) -> list[int]:
+    """Return the start marks, the ids, and the end marks, in at most ``context_length`` ids.
+
+    Args:
+        caption: what the ids stand for; an error shows how it begins.
+        truncate: cut ids that are too many. The end mark stays: the model reads a caption's vector there.
+
+    Raises:
+        ValueError: there are too many ids, and ``truncate`` is off.
+    """
+    marks = len(start) + len(end)
+    room = context_length - marks
+    if len(ids) > room and not truncate:
+        raise ValueError(
+            f"context_length {context_length} holds {room} tokens and {_COUNT[marks]}; this caption has {len(ids)} "
+            f"tokens: {caption[:40]!r}… Shorten it, or pass truncate=True to cut it."
+        )
+    return [*start, *ids[:room], *end]
+
+
+def check_context_length(context_length: int, marks: int) -> None:
+    """Refuse rows that cannot hold their marks and a word.
+
+    Raises:
+        ValueError: ``context_length`` has no room for them.
+    """
+    if context_length < marks + 1:
+        raise ValueError(
+            f"context_length {context_length} has no room for {_COUNT[marks]} and a word: use at least {marks + 1}"
+        )
+
+
+def check_id(i: int, vocab_size: int) -> None:
+    """Refuse an id that a vocabulary of ``vocab_size`` ids does not have.
+
+    Raises:
+        ValueError: there is no such id.
+    """
+    if not 0 <= i < vocab_size:
+        raise ValueError(f"id {i} is not in this vocabulary of {vocab_size}: another tokenizer made it")
