@@ -1,0 +1,107 @@
+"""SigLIP 2's NaFlex image tower: one set of weights for every shape and number of patches.
+
+    (B, N, 3·P·P) patches ─ linear ─▶ (B, N, D) ─(+)─ blocks ─ LayerNorm ─ MAP head ─▶ (B, E)
+                                                  │     └── padding is hidden ──┘
+    a learned 16 × 16 grid of positions ─ resized to each picture's own h × w ─┘
+
+"Na" is native aspect ratio: nothing is squashed or cropped. "Flex" is flexible length: fewer patches make a faster,
+coarser model of the same weights. The grid of positions always spans the whole picture, so a place near the right
+edge gets the same vector in a panorama as in a portrait.
+Sources: Tschannen et al. 2025 (SigLIP 2), section 2.4.2; google-research/big_vision
+``models/proj/image_text/naflex_vit.py``.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clip_tutor.patches import Patches, whole
+from clip_tutor.towers.attention import Block
+from clip_tutor.towers.pooling import MAPHead
+
+
+@dataclass(frozen=True)
+class NaFlexConfig:
+    """The shape of a NaFlex tower; as it stands, the one of google/siglip2-base-patch16-naflex."""
+
+    patch_size: int = 16  # P, in pixels
+    grid_size: int = 16  # positions are learned for grid_size × grid_size patches
+    width: int = 768  # D
+    layers: int = 12
+    heads: int = 12  # K
+    mlp_width: int = 3072
+    eps: float = 1e-6  # of every LayerNorm
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the square picture whose patches fall on the learned positions just so."""
+        return self.grid_size * self.patch_size
+
+    @property
+    def max_patches(self) -> int:
+        """How many patches a picture is cut into at most, unless one asks for more."""
+        return self.grid_size**2
+
+
+class NaFlexTransformer(nn.Module):
+    """SigLIP 2's image tower for pictures of any shape.
+
+    Args:
+        config: the shape of the tower.
+        embed_dim: E, the length of the vector that pictures and captions share; must be the tower's width.
+    """
+
+    def __init__(self, config: NaFlexConfig, embed_dim: int) -> None:
+        super().__init__()
+        self.config = config
+        D, P = config.width, config.patch_size
+        if embed_dim != D:
+            raise ValueError(f"a MAP head gives {D} numbers, as wide as the tower: embed_dim cannot be {embed_dim}")
+        self.embed = nn.Linear(3 * P * P, D)
+        self.positions = nn.Parameter(D**-0.5 * torch.randn(config.grid_size**2, D))  # the grid, row by row
+        mlp_width, eps = config.mlp_width, config.eps
+        blocks = (Block(D, config.heads, "gelu_tanh", mlp_width=mlp_width, eps=eps) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(blocks)
+        self.ln_post = nn.LayerNorm(D, eps)
+        self.head = MAPHead(D, config.heads, "gelu_tanh", mlp_width, eps)
+
+    def positions_of(self, height: int, width: int) -> Tensor:
+        """Return (height · width, D): the learned grid, resized like a picture with D channels.
+
+        Smoothed when it shrinks, so that every learned position is heard (``test_positions_are_resized_smoothly``).
+        """
+        side = self.config.grid_size
+        grid = self.positions.T.view(1, -1, side, side)  # (1, D, 16, 16)
+        grid = F.interpolate(grid, (height, width), mode="bilinear", align_corners=False, antialias=True)
+        return grid[0].flatten(1).T  # (h·w, D)
+
+    def forward(self, pictures: Tensor | Patches) -> Tensor:
+        """Return (B, E) picture vectors of any length.
+
+        Args:
+            pictures: rows of patches, as `clip_tutor.images.naflex.pack` makes them of pictures of any shapes, or
+                plain (B, 3, H, W) normalized pixels of one shape; H and W multiples of P.
+
+        Raises:
+            ValueError: the pixels cannot be cut into patches, or the patches are of another size than this tower's.
+        """
+        patches, mask, shapes = pictures if isinstance(pictures, Patches) else whole(pictures, self.config.patch_size)
+        N = patches.shape[1]
+        if patches.shape[2] != self.embed.in_features:
+            P = self.config.patch_size
+            raise ValueError(
+                f"this tower reads patches of {P} × {P} pixels, {self.embed.in_features} numbers, and these have "
+                f"{patches.shape[2]}: pack the pictures with patch_size={P}"
+            )
+        grids = [(int(height), int(width)) for height, width in shapes.tolist()]
+        resized = {grid: self.positions_of(*grid) for grid in set(grids)}  # pictures of one shape share it
+        positions = torch.stack(
+            [F.pad(resized[grid], (0, 0, 0, N - len(resized[grid]))) for grid in grids]
+        )  # (B, N, D)
+        x = self.embed(patches) + positions  # (B, N, D)
+        seen = mask[:, None, None, :]  # (B, 1, 1, N)
+        for block in self.blocks:
+            x = block(x, seen)
+        return self.head(self.ln_post(x), seen)  # (B, E)
