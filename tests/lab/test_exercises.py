@@ -138,6 +138,15 @@ def test_inputs_that_were_changed_are_noticed():
         check("00.1", classify)
 
 
+def test_a_list_that_was_changed_is_noticed():
+    def build_row(ids, start_id, end_id, context_length):
+        ids.insert(0, start_id)
+        return ids
+
+    with pytest.raises(ExerciseError, match="changed the values that it was given"):
+        check("02.3", build_row)
+
+
 def test_a_missing_return_is_noticed():
     with pytest.raises(ExerciseError, match="is its `return` missing"):
         check("00.1", lambda images, classes: None)

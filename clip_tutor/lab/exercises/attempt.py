@@ -65,20 +65,21 @@ class Attempt:
             all(map(same, before, arguments)),
             "your function changed the values that it was given",
             "inputs left as they are",
-            "operations that end in an underscore, and += on a tensor, work in place: the caller's data change too",
+            "+=, .append, and whatever ends in an underscore work in place: the caller's data change too",
         )
         demand(result is not None, "your function returned nothing", "a result", "is its `return` missing?")
         return result
 
 
 def copy(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the arguments with every tensor copied, gradients asked for where they were."""
-    return tuple(
-        argument.detach().clone().requires_grad_(argument.requires_grad)
-        if isinstance(argument, torch.Tensor)
-        else argument
-        for argument in arguments
-    )
+    """Return the arguments with every tensor and every list copied, gradients asked for where they were."""
+    return tuple(map(_copy, arguments))
+
+
+def _copy(argument: Any) -> Any:
+    if isinstance(argument, torch.Tensor):
+        return argument.detach().clone().requires_grad_(argument.requires_grad)
+    return list(argument) if isinstance(argument, list) else argument
 
 
 def same(one: Any, other: Any) -> bool:
