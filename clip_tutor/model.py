@@ -15,18 +15,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_tutor.towers import TextConfig, TextTower, VisionTransformer, ViTConfig
+from clip_tutor.images import CLIP_PREPROCESSING, Preprocessing
+from clip_tutor.towers import TextTowerConfig, VisionConfig, build_tower
 
 LARGEST_LOGIT_SCALE = 100.0
 
 
 @dataclass(frozen=True)
 class CLIPConfig:
-    """The shape of a whole model."""
+    """The shape of a whole model, and how pictures are prepared for it."""
 
     embed_dim: int  # E
-    vision: ViTConfig
-    text: TextConfig
+    vision: VisionConfig
+    text: TextTowerConfig
+    preprocessing: Preprocessing = CLIP_PREPROCESSING
+    logit_scale: float = 1 / 0.07  # at the start: Radford et al. 2021, section 2.5
+    logit_bias: float | None = None  # at the start; only the sigmoid loss wants one
 
 
 class CLIPOutput(NamedTuple):
@@ -43,11 +47,11 @@ class CLIP(nn.Module):
     def __init__(self, config: CLIPConfig) -> None:
         super().__init__()
         self.config = config
-        self.image_tower = VisionTransformer(config.vision, config.embed_dim)
-        self.text_tower = TextTower(config.text, config.embed_dim)
+        self.image_tower = build_tower(config.vision, config.embed_dim)
+        self.text_tower = build_tower(config.text, config.embed_dim)
         # Kept as a logarithm, so that a step of the optimizer multiplies it and it can never turn negative.
-        # exp gives 1 / 0.07 = 14.3 at the start: Radford et al. 2021, section 2.5.
-        self.log_logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.log_logit_scale = nn.Parameter(torch.tensor(math.log(config.logit_scale)))
+        self.logit_bias = None if config.logit_bias is None else nn.Parameter(torch.tensor(config.logit_bias))
 
     def encode_image(self, pixels: Tensor, normalize: bool = False) -> Tensor:
         """Return (B, E) picture vectors from (B, 3, H, W) normalized pixels; of unit length if asked."""
@@ -64,6 +68,15 @@ class CLIP(nn.Module):
         image_features = self.encode_image(pixels, normalize=True)
         text_features = self.encode_text(ids, normalize=True)
         return CLIPOutput(image_features, text_features, self.log_logit_scale.exp())
+
+    def logits(self, image_features: Tensor, text_features: Tensor) -> Tensor:
+        """Return (B, M): how well each of B pictures fits each of M captions, from (B, E) and (M, E) unit vectors.
+
+        A softmax over a row shares out 100 % among the captions. Where the model has a bias (SigLIP), a sigmoid of
+        each number says by itself how likely the two belong together.
+        """
+        logits = self.log_logit_scale.exp() * image_features @ text_features.T
+        return logits if self.logit_bias is None else logits + self.logit_bias
 
     @torch.no_grad()
     def clamp_logit_scale(self) -> None:

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "zoo": {"images", "model", "towers"},
     "data": {"assets", "images", "tokenizers"},
     "embedding": {"images", "tokenizers", "model"},
-    "weights": {"assets", "tokenizers", "towers", "model", "zoo"},
+    "weights": {"assets", "tokenizers", "images", "towers", "model", "zoo"},
     "training": {"tokenizers", "images", "losses", "model", "zoo", "data", "embedding", "weights"},
     "evaluation": {"tokenizers", "model", "data", "embedding"},
     "search": {"tokenizers", "images", "model", "embedding", "weights"},

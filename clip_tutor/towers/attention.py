@@ -9,13 +9,14 @@
 """
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Activation = Literal["gelu", "quick_gelu"]
+Activation = Literal["gelu", "gelu_tanh", "quick_gelu"]
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -42,7 +43,7 @@ def causal_mask(tokens: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention: ``heads`` small attentions side by side, each over ``width / heads`` numbers.
+    """Multi-head attention: ``heads`` small attentions side by side, each over ``width / heads`` numbers.
 
     Args:
         width: D, the length of a token's vector.
@@ -63,13 +64,24 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, D) from (B, T, D)."""
-        B, T, D = x.shape
-        qkv = self.qkv(x).view(B, T, 3, self.heads, D // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, K, T, D/K)
-        heads = F.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
-        return self.out(heads.transpose(1, 2).reshape(B, T, D))
+    def forward(self, x: Tensor, mask: Tensor | None = None, query: Tensor | None = None) -> Tensor:
+        """Return (B, T, D) from (B, T, D).
+
+        Args:
+            mask: (B, 1, 1, T) or (B, 1, T, T), True where a token may be seen.
+            query: (B, Q, D) who asks, where that is not every token of ``x``; the result is then (B, Q, D).
+        """
+        B, _, D = x.shape
+        if query is None:
+            parts = self.qkv(x).split(D, dim=-1)  # three times (B, T, D)
+        else:
+            ask, tell = self.qkv.weight.split([D, 2 * D])
+            ask_bias, tell_bias = self.qkv.bias.split([D, 2 * D])
+            parts = F.linear(query, ask, ask_bias), *F.linear(x, tell, tell_bias).split(D, dim=-1)
+        queries, keys, values = (part.view(B, -1, self.heads, D // self.heads).transpose(1, 2) for part in parts)
+        hide_later = self.causal and query is None
+        heads = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=hide_later)  # (B, K, Q, D/K)
+        return self.out(heads.transpose(1, 2).reshape(B, -1, D))
 
 
 class QuickGELU(nn.Module):
@@ -80,17 +92,24 @@ class QuickGELU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the same shape."""
-        return x * torch.sigmoid(1.702 * x)
+        return F.silu(1.702 * x) / 1.702  # silu(x) = x · sigmoid(x), in one pass over memory instead of two
+
+
+def activation_layer(activation: Activation) -> nn.Module:
+    """Return the bend between the two layers of an MLP, by its name in a config."""
+    if activation == "quick_gelu":
+        return QuickGELU()
+    return nn.GELU(approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
 class MLP(nn.Module):
     """Two layers with a bend between them, applied to each token alone; four times as wide inside."""
 
-    def __init__(self, width: int, activation: Activation) -> None:
+    def __init__(self, width: int, activation: Activation, hidden: int | None = None) -> None:
         super().__init__()
-        self.expand = nn.Linear(width, 4 * width)
-        self.activation = QuickGELU() if activation == "quick_gelu" else nn.GELU()
-        self.contract = nn.Linear(4 * width, width)
+        self.expand = nn.Linear(width, hidden or 4 * width)
+        self.activation = activation_layer(activation)
+        self.contract = nn.Linear(hidden or 4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, T, D) from (B, T, D)."""
@@ -98,16 +117,53 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """One pre-norm transformer layer: look around (attention), then think (MLP)."""
+    """One pre-norm transformer layer: look around (attention), then think (MLP).
 
-    def __init__(self, width: int, heads: int, activation: Activation, causal: bool = False) -> None:
+    Args:
+        width: D.
+        heads: K.
+        activation: the bend inside the MLP.
+        causal: hide later tokens.
+        mlp_width: numbers inside the MLP, 4 · D if not given.
+        eps: what LayerNorm adds to the variance.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        activation: Activation,
+        causal: bool = False,
+        mlp_width: int | None = None,
+        eps: float = 1e-5,
+    ) -> None:
         super().__init__()
-        self.ln_1 = nn.LayerNorm(width)
+        self.ln_1 = nn.LayerNorm(width, eps)
         self.attention = Attention(width, heads, causal)
-        self.ln_2 = nn.LayerNorm(width)
-        self.mlp = MLP(width, activation)
+        self.ln_2 = nn.LayerNorm(width, eps)
+        self.mlp = MLP(width, activation, mlp_width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, D) from (B, T, D)."""
-        x = x + self.attention(self.ln_1(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None, row: Tensor | None = None) -> Tensor:
+        """Return (B, T, D) from (B, T, D); with ``row`` only (B, 1, D).
+
+        Args:
+            mask: (B, 1, 1, T), True where a token may be seen.
+            row: (B,) the one token of each item that will be read. The LAST block of a tower that reads one token
+                need not compute the others: ``test_reading_one_row_equals_computing_all``.
+        """
+        if row is None:
+            x = x + self.attention(self.ln_1(x), mask)
+        else:
+            if self.attention.causal:
+                mask = (torch.arange(x.shape[1], device=x.device) <= row[:, None])[:, None, None]  # (B, 1, 1, T)
+            asks = x[torch.arange(len(x), device=x.device), row][:, None]  # (B, 1, D)
+            x = asks + self.attention(self.ln_1(x), mask, self.ln_1(asks))
         return x + self.mlp(self.ln_2(x))
+
+
+def run_blocks(blocks: Iterable[nn.Module], x: Tensor, row: Tensor) -> Tensor:
+    """Return (B, D): the token ``row`` (B,) of each item of ``x`` (B, T, D) after all blocks."""
+    *first, last = blocks
+    for block in first:
+        x = block(x)
+    return last(x, row=row)[:, 0]

@@ -1,22 +1,26 @@
-"""CLIP's text tower: a causal transformer whose last word's vector stands for the sentence.
+"""The text tower: a transformer in which one token's vector stands for the sentence.
 
-    (B, T) ids ─ embedding, positions ─▶ (B, T, D) ─ causal blocks ─ LayerNorm
-      ─▶ the row at the end mark ─ projection ─▶ (B, E)
+    (B, T) ids ─ embedding, positions ─▶ (B, T, D) ─ blocks ─ LayerNorm ─▶ one row ─ projection ─▶ (B, E)
 
-Source: openai/CLIP ``clip/model.py``, class CLIP, encode_text; the initial scales are those of GPT-2.
+    CLIP      no token sees a later one   the row at the end mark, which alone has seen every word
+    SigLIP    every token sees all        the last of the 64 places, a pad in most captions
+
+Sources: openai/CLIP ``clip/model.py``, class CLIP, encode_text; the initial scales are those of GPT-2;
+google-research/big_vision ``models/proj/image_text/text_transformer.py``.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import Activation, Block
+from clip_tutor.towers.attention import Activation, Block, run_blocks
 
 
 @dataclass(frozen=True)
 class TextConfig:
-    """The shape of a text tower."""
+    """The shape of a text tower; what is not said is CLIP's."""
 
     vocab_size: int  # V
     context_length: int  # T at most, both marks included
@@ -24,10 +28,22 @@ class TextConfig:
     layers: int
     heads: int  # K
     activation: Activation = "quick_gelu"
+    mlp_width: int | None = None  # inside each block's MLP; 4 · D if not given
+    causal: bool = True
+    read: Literal["end", "last"] = "end"  # the end mark, or the last place of the row
+    projection_bias: bool = False
+    eps: float = 1e-5  # of every LayerNorm
+
+    def __post_init__(self) -> None:
+        if self.causal != (self.read == "end"):
+            raise ValueError(
+                f"causal={self.causal} and read={self.read!r} do not fit: only in a causal tower is the padding behind "
+                "the end mark without effect, and only a tower that sees everything can be read at its last place"
+            )
 
 
 class TextTower(nn.Module):
-    """CLIP's text tower.
+    """A text tower made of transformer blocks: CLIP's or SigLIP's.
 
     Args:
         config: the shape of the tower.
@@ -40,10 +56,11 @@ class TextTower(nn.Module):
         D = config.width
         self.token_embedding = nn.Embedding(config.vocab_size, D)
         self.positions = nn.Parameter(torch.empty(config.context_length, D))
-        blocks = (Block(D, config.heads, config.activation, causal=True) for _ in range(config.layers))
-        self.blocks = nn.Sequential(*blocks)
-        self.ln_final = nn.LayerNorm(D)
+        block = (D, config.heads, config.activation, config.causal, config.mlp_width, config.eps)
+        self.blocks = nn.Sequential(*(Block(*block) for _ in range(config.layers)))
+        self.ln_final = nn.LayerNorm(D, config.eps)
         self.projection = nn.Parameter(torch.empty(D, embed_dim))
+        self.projection_bias = nn.Parameter(torch.zeros(embed_dim)) if config.projection_bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -65,16 +82,18 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return (B, E) caption vectors of any length from (B, T) ids.
 
-        The vector is read at the end mark, found by ``argmax`` because that mark has the largest id. Since
-        no token sees a later one, the padding behind it changes nothing: ``test_padding_cannot_leak``.
+        A causal tower is read at the end mark, found by ``argmax`` because that mark has the largest id. Since no
+        token sees a later one, the padding behind it changes nothing (``test_padding_cannot_leak``), and the batch
+        is cut to its longest caption: with captions of 8 to 20 tokens that saves three quarters of the work.
 
         Raises:
             ValueError: the rows are longer than the context, or hold ids beyond the vocabulary.
         """
         T = ids.shape[1]
-        if self.config.context_length < T:
+        if self.config.context_length < T or (self.config.read == "last" and self.config.context_length > T):
+            how = "at most" if self.config.read == "end" else "exactly"
             raise ValueError(
-                f"these rows have {T} ids, and this tower reads at most {self.config.context_length}: "
+                f"these rows have {T} ids, and this tower reads {how} {self.config.context_length}: "
                 "tokenize with the tokenizer that came with the model"
             )
         if (largest := int(ids.max())) >= self.config.vocab_size:
@@ -82,7 +101,11 @@ class TextTower(nn.Module):
                 f"these rows hold the id {largest}, and this tower knows ids below {self.config.vocab_size}: "
                 "tokenize with the tokenizer that came with the model"
             )
-        x = self.token_embedding(ids) + self.positions[:T]  # (B, T, D)
-        x = self.ln_final(self.blocks(x))
-        at_end = x[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]  # (B, D)
-        return at_end @ self.projection  # (B, E)
+        if self.config.read == "end":
+            row = ids.argmax(dim=1)  # (B,)
+            ids = ids[:, : int(row.max()) + 1]
+        else:
+            row = torch.full((len(ids),), T - 1, device=ids.device)
+        x = self.token_embedding(ids) + self.positions[: ids.shape[1]]  # (B, T, D)
+        features = self.ln_final(run_blocks(self.blocks, x, row)) @ self.projection  # (B, E)
+        return features if self.projection_bias is None else features + self.projection_bias

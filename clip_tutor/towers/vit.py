@@ -1,24 +1,32 @@
-"""The Vision Transformer as CLIP has it: a picture is cut into patches, and patches are read like words.
+"""The Vision Transformer: a picture is cut into patches, and patches are read like words.
 
     (B, 3, H, W) ─ patches ─▶ (B, N, D) ─ class token, positions ─▶ (B, 1+N, D)
       ─ LayerNorm ─ blocks ─▶ the class token's row ─ LayerNorm ─ projection ─▶ (B, E)
 
-It departs from Dosovitskiy et al. 2021 in two places: a LayerNorm BEFORE the blocks, and no bias in the
-patch embedding (the positions, added right after, can do its work).
-Source: openai/CLIP ``clip/model.py``, class VisionTransformer.
+Three families share these lines, and `ViTConfig` says where they part:
+
+                 LayerNorm before the blocks   bias in the patch embedding   read from
+    plain ViT    no                            yes                           the class token
+    CLIP         yes                           no: positions do its work     the class token
+    SigLIP       no                            yes                           all tokens: a MAP head
+
+Sources: Dosovitskiy et al. 2021, section 3.1; openai/CLIP ``clip/model.py``, class VisionTransformer;
+google-research/big_vision ``models/vit.py``.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import Activation, Block
+from clip_tutor.towers.attention import Activation, Block, run_blocks
+from clip_tutor.towers.pooling import MAPHead
 
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """The shape of a Vision Transformer."""
+    """The shape of a Vision Transformer; what is not said is CLIP's."""
 
     image_size: int  # H = W, in pixels
     patch_size: int  # P, in pixels; N = (image_size / patch_size)²
@@ -27,9 +35,14 @@ class ViTConfig:
     heads: int  # K
     activation: Activation = "quick_gelu"
     stem_channels: tuple[int, ...] = ()  # none: patches are cut out, as in CLIP; three: a convolutional stem
+    mlp_width: int | None = None  # inside each block's MLP; 4 · D if not given
+    ln_pre: bool = True  # LayerNorm before the blocks
+    patch_bias: bool = False
+    pool: Literal["class", "map"] = "class"
+    eps: float = 1e-5  # of every LayerNorm
 
     def __post_init__(self) -> None:
-        if self.image_size % self.patch_size:
+        if self.image_size % self.patch_size and self.pool == "class":
             raise ValueError(
                 f"patches of {self.patch_size} pixels do not tile a picture of {self.image_size}: "
                 f"{self.image_size % self.patch_size} pixels would be left over"
@@ -51,7 +64,7 @@ class PatchStem(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         P = config.patch_size
-        self.embed = nn.Conv2d(3, config.width, kernel_size=P, stride=P, bias=False)
+        self.embed = nn.Conv2d(3, config.width, kernel_size=P, stride=P, bias=config.patch_bias)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, N, D) from (B, 3, H, W)."""
@@ -90,7 +103,7 @@ class ConvStem(nn.Sequential):
 
 
 class VisionTransformer(nn.Module):
-    """CLIP's image tower.
+    """An image tower made of transformer blocks: CLIP's, the plain one, or SigLIP's.
 
     Args:
         config: the shape of the tower.
@@ -103,12 +116,18 @@ class VisionTransformer(nn.Module):
         D, N = config.width, (config.image_size // config.patch_size) ** 2
         scale = D**-0.5  # CLIP's: token vectors then start with length about 1
         self.stem = ConvStem(config) if config.stem_channels else PatchStem(config)
-        self.class_token = nn.Parameter(scale * torch.randn(D))
-        self.positions = nn.Parameter(scale * torch.randn(1 + N, D))
-        self.ln_pre = nn.LayerNorm(D)
-        self.blocks = nn.Sequential(*(Block(D, config.heads, config.activation) for _ in range(config.layers)))
-        self.ln_post = nn.LayerNorm(D)
-        self.projection = nn.Parameter(scale * torch.randn(D, embed_dim))
+        self.class_token = nn.Parameter(scale * torch.randn(D)) if config.pool == "class" else None
+        self.positions = nn.Parameter(scale * torch.randn(N + (config.pool == "class"), D))
+        self.ln_pre = nn.LayerNorm(D, config.eps) if config.ln_pre else nn.Identity()
+        block = (D, config.heads, config.activation, False, config.mlp_width, config.eps)
+        self.blocks = nn.Sequential(*(Block(*block) for _ in range(config.layers)))
+        self.ln_post = nn.LayerNorm(D, config.eps)
+        if config.pool == "class":
+            self.projection = nn.Parameter(scale * torch.randn(D, embed_dim))
+        else:
+            if embed_dim != D:
+                raise ValueError(f"a MAP head gives {D} numbers, as wide as the tower: embed_dim cannot be {embed_dim}")
+            self.head = MAPHead(D, config.heads, config.activation, config.mlp_width, config.eps)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, E) picture vectors of any length from (B, 3, H, W) normalized pixels.
@@ -122,8 +141,11 @@ class VisionTransformer(nn.Module):
                 f"this tower reads pictures of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
                 f"resize them with clip_tutor.images first"
             )
-        patches = self.stem(pixels)  # (B, N, D)
-        class_token = self.class_token.expand(len(patches), 1, -1)  # (B, 1, D)
-        x = torch.cat([class_token, patches], dim=1) + self.positions  # (B, 1+N, D)
-        x = self.blocks(self.ln_pre(x))
-        return self.ln_post(x[:, 0]) @ self.projection  # (B, E)
+        x = self.stem(pixels)  # (B, N, D)
+        if self.class_token is None:
+            x = self.blocks(self.ln_pre(x + self.positions))  # (B, N, D)
+            return self.head(self.ln_post(x))  # (B, E)
+        class_token = self.class_token.expand(len(x), 1, -1)  # (B, 1, D)
+        x = self.ln_pre(torch.cat([class_token, x], dim=1) + self.positions)  # (B, 1+N, D)
+        first = torch.zeros(len(x), dtype=torch.long, device=x.device)  # (B,) only the class token is read
+        return self.ln_post(run_blocks(self.blocks, x, first)) @ self.projection  # (B, E)

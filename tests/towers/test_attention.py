@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clip_tutor.towers.attention import MLP, Attention, Block, QuickGELU, attention, causal_mask
+from clip_tutor.towers.attention import MLP, Attention, Block, QuickGELU, attention, causal_mask, run_blocks
 
 
 def with_plain_attention(layer: Attention, x: torch.Tensor) -> torch.Tensor:
@@ -105,3 +105,29 @@ def test_the_mlp_has_the_activation_it_was_asked_for():
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="width 50 cannot be shared out among 8 heads: take 48 or 56 instead"):
         Attention(50, 8)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_reading_one_row_equals_computing_all(causal):
+    torch.manual_seed(0)
+    blocks = nn.Sequential(*(Block(24, 3, "gelu", causal) for _ in range(3)))
+    x, row = torch.randn(4, 7, 24), torch.tensor([0, 6, 3, 4])
+    expected = blocks(x)[torch.arange(4), row]
+    torch.testing.assert_close(run_blocks(blocks, x, row), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_tokens_that_are_masked_count_for_nothing():
+    torch.manual_seed(0)
+    block, x = Block(24, 3, "gelu"), torch.randn(2, 7, 24)
+    mask = (torch.arange(7) < 4).expand(2, 1, 1, 7)
+    torch.testing.assert_close(block(x, mask)[:, :4], block(x[:, :4]), atol=1e-6, rtol=1e-5)
+
+
+def test_other_tokens_may_ask():
+    torch.manual_seed(0)
+    layer, x, asks = Attention(24, 3), torch.randn(2, 7, 24), torch.randn(2, 2, 24)
+    query, key, value = layer.qkv(torch.cat([asks, x], dim=1)).split(24, dim=-1)
+    heads = [
+        attention(query[:, :2, k : k + 8], key[:, 2:, k : k + 8], value[:, 2:, k : k + 8]) for k in range(0, 24, 8)
+    ]
+    torch.testing.assert_close(layer(x, query=asks), layer.out(torch.cat(heads, dim=-1)), atol=1e-6, rtol=1e-5)

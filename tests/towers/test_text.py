@@ -37,11 +37,42 @@ def test_the_order_of_words_counts(tower):
 
 def test_the_vector_is_read_at_the_end_mark(tower):
     ids = torch.tensor([[START, 5, END, 0, 0], [START, 5, 6, 7, END]])
-    seen = {}
-    tower.ln_final.register_forward_hook(lambda module, inputs, output: seen.update(rows=output))
-    features = tower(ids)
-    expected = torch.stack([seen["rows"][0, 2], seen["rows"][1, 4]]) @ tower.projection
-    torch.testing.assert_close(features, expected)
+    rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.positions[:5]))  # all of them
+    expected = torch.stack([rows[0, 2], rows[1, 4]]) @ tower.projection
+    torch.testing.assert_close(tower(ids), expected)
+
+
+def test_a_batch_is_cut_to_its_longest_caption(tower):
+    seen = []
+    tower.blocks[0].register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[1]))
+    tower(torch.tensor([[START, 5, END] + [0] * 9, [START, 5, 6, 7, END] + [0] * 7]))
+    assert seen == [5]
+
+
+@pytest.fixture
+def bidirectional() -> TextTower:
+    torch.manual_seed(0)
+    config = TextConfig(100, 6, 24, layers=2, heads=3, causal=False, read="last", projection_bias=True, eps=1e-6)
+    return TextTower(config, embed_dim=10)
+
+
+def test_a_bidirectional_tower_is_read_at_its_last_place(bidirectional):
+    ids = torch.tensor([[5, 6, 7, 1, 1, 1], [9, 8, 1, 1, 1, 1]])
+    tower = bidirectional
+    rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.positions))
+    torch.testing.assert_close(tower(ids), rows[:, -1] @ tower.projection + tower.projection_bias)
+    other = torch.tensor([[5, 6, 7, 1, 1, 1], [9, 8, 4, 1, 1, 1]])
+    assert not torch.allclose(tower(other)[1], tower(ids)[1]), "it sees what lies in the middle"
+
+
+def test_a_bidirectional_tower_wants_whole_rows(bidirectional):
+    with pytest.raises(ValueError, match="these rows have 5 ids, and this tower reads exactly 6"):
+        bidirectional(torch.zeros(2, 5, dtype=torch.long))
+
+
+def test_a_way_of_reading_that_makes_no_sense_is_refused():
+    with pytest.raises(ValueError, match="causal=False and read='end' do not fit"):
+        TextConfig(100, 6, 24, layers=2, heads=3, causal=False)
 
 
 @pytest.mark.parametrize("layers", [1, 6])

@@ -1,11 +1,13 @@
 """The image tower: patches, stems, first weights, and pictures of the wrong size."""
 
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
 
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers.vit import ConvStem, PatchStem
+from clip_tutor.weights.renaming import rename
 
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
 CONV = ViTConfig(image_size=64, patch_size=16, width=24, layers=1, heads=3, stem_channels=(6, 12, 12))
@@ -89,3 +91,35 @@ def test_a_picture_of_another_size_is_refused(shape):
 def test_patches_must_tile_the_picture():
     with pytest.raises(ValueError, match="patches of 7 pixels do not tile a picture of 32: 4 pixels would be left"):
         ViTConfig(image_size=32, patch_size=7, width=24, layers=1, heads=3)
+
+
+def test_the_plain_tower_equals_timms():
+    ours = ViTConfig(32, 8, 24, layers=2, heads=3, activation="gelu", ln_pre=False, patch_bias=True, eps=1e-6)
+    theirs = timm.create_model(
+        "vit_base_patch16_224", img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=0
+    ).eval()
+    for parameter in theirs.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    table = """
+    cls_token               class_token
+    pos_embed               positions
+    patch_embed.proj.*      stem.embed.*
+    blocks.{}.norm1.*       blocks.{}.ln_1.*
+    blocks.{}.attn.qkv.*    blocks.{}.attention.qkv.*
+    blocks.{}.attn.proj.*   blocks.{}.attention.out.*
+    blocks.{}.norm2.*       blocks.{}.ln_2.*
+    blocks.{}.mlp.fc1.*     blocks.{}.mlp.expand.*
+    blocks.{}.mlp.fc2.*     blocks.{}.mlp.contract.*
+    norm.*                  ln_post.*
+    """
+    tower = VisionTransformer(ours, 24)
+    weights = rename(theirs.state_dict(), table)
+    weights |= {"class_token": weights["class_token"][0, 0], "positions": weights["positions"][0]}
+    tower.load_state_dict(weights | {"projection": torch.eye(24)})
+    pixels = torch.randn(3, 3, 32, 32)
+    torch.testing.assert_close(tower(pixels), theirs(pixels), atol=1e-5, rtol=1e-5)
+
+
+def test_a_map_head_is_as_wide_as_its_tower():
+    with pytest.raises(ValueError, match="a MAP head gives 24 numbers"):
+        VisionTransformer(ViTConfig(32, 8, 24, layers=1, heads=3, pool="map"), 32)

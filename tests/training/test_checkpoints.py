@@ -8,6 +8,7 @@ import torch
 from safetensors import safe_open
 
 from clip_tutor import weights
+from clip_tutor.weights import files
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig, train
 from clip_tutor.training.loop import CHECKPOINT
@@ -148,7 +149,7 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(make_model, scenes, tokeni
         raise OSError("no space left on device")
 
     before = (stopped / CHECKPOINT).read_bytes()
-    monkeypatch.setattr(weights, "save_file", out_of_space)
+    monkeypatch.setattr(files, "save_file", out_of_space)
     with pytest.raises(OSError, match="no space"):
         train(make_model(), tokenizer, scenes, CONFIG, run=stopped)
     assert (stopped / CHECKPOINT).read_bytes() == before

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clip_tutor import weights
+from clip_tutor.weights import files
 from clip_tutor.weights import load, read_tensors, save, write_tensors
 
 
@@ -170,7 +170,7 @@ def test_a_write_that_fails_leaves_the_old_file(saved, make_model, tokenizer, mo
         raise OSError("no space left on device")
 
     before = saved.read_bytes()
-    monkeypatch.setattr(weights, "save_file", out_of_space)
+    monkeypatch.setattr(files, "save_file", out_of_space)
     with pytest.raises(OSError, match="no space"):
         save(saved, make_model(seed=1), tokenizer)
     assert saved.read_bytes() == before

@@ -1,0 +1,62 @@
+"""OpenCLIP's names, which are OpenAI's wherever OpenAI had one."""
+
+SCALE = """
+logit_scale                                         log_logit_scale
+logit_bias                                          logit_bias
+"""
+
+VIT = """
+visual.class_embedding                              image_tower.class_token
+visual.positional_embedding                         image_tower.positions
+visual.conv1.*                                      image_tower.stem.embed.*
+visual.ln_pre.*                                     image_tower.ln_pre.*
+visual.transformer.resblocks.{}.ln_1.*              image_tower.blocks.{}.ln_1.*
+visual.transformer.resblocks.{}.attn.in_proj_*      image_tower.blocks.{}.attention.qkv.*
+visual.transformer.resblocks.{}.attn.out_proj.*     image_tower.blocks.{}.attention.out.*
+visual.transformer.resblocks.{}.ln_2.*              image_tower.blocks.{}.ln_2.*
+visual.transformer.resblocks.{}.mlp.c_fc.*          image_tower.blocks.{}.mlp.expand.*
+visual.transformer.resblocks.{}.mlp.c_proj.*        image_tower.blocks.{}.mlp.contract.*
+visual.ln_post.*                                    image_tower.ln_post.*
+visual.proj                                         image_tower.projection
+"""
+
+# SigLIP's tower is timm's there, in the module "trunk".
+SIGLIP_VIT = """
+visual.trunk.pos_embed                              image_tower.positions   squeeze
+visual.trunk.patch_embed.proj.*                     image_tower.stem.embed.*
+visual.trunk.blocks.{}.norm1.*                      image_tower.blocks.{}.ln_1.*
+visual.trunk.blocks.{}.attn.qkv.*                   image_tower.blocks.{}.attention.qkv.*
+visual.trunk.blocks.{}.attn.proj.*                  image_tower.blocks.{}.attention.out.*
+visual.trunk.blocks.{}.norm2.*                      image_tower.blocks.{}.ln_2.*
+visual.trunk.blocks.{}.mlp.fc1.*                    image_tower.blocks.{}.mlp.expand.*
+visual.trunk.blocks.{}.mlp.fc2.*                    image_tower.blocks.{}.mlp.contract.*
+visual.trunk.norm.*                                 image_tower.ln_post.*
+visual.trunk.attn_pool.latent                       image_tower.head.probe   squeeze
+visual.trunk.attn_pool.[q|kv].*                     image_tower.head.attention.qkv.*
+visual.trunk.attn_pool.proj.*                       image_tower.head.attention.out.*
+visual.trunk.attn_pool.norm.*                       image_tower.head.ln.*
+visual.trunk.attn_pool.mlp.fc1.*                    image_tower.head.mlp.expand.*
+visual.trunk.attn_pool.mlp.fc2.*                    image_tower.head.mlp.contract.*
+"""
+
+_TEXT_BLOCKS = """
+token_embedding.weight                              text_tower.token_embedding.weight
+positional_embedding                                text_tower.positions
+transformer.resblocks.{}.ln_1.*                     text_tower.blocks.{}.ln_1.*
+transformer.resblocks.{}.attn.in_proj_*             text_tower.blocks.{}.attention.qkv.*
+transformer.resblocks.{}.attn.out_proj.*            text_tower.blocks.{}.attention.out.*
+transformer.resblocks.{}.ln_2.*                     text_tower.blocks.{}.ln_2.*
+transformer.resblocks.{}.mlp.c_fc.*                 text_tower.blocks.{}.mlp.expand.*
+transformer.resblocks.{}.mlp.c_proj.*               text_tower.blocks.{}.mlp.contract.*
+ln_final.*                                          text_tower.ln_final.*
+"""
+
+TEXT = f"""{_TEXT_BLOCKS}
+text_projection                                     text_tower.projection
+"""
+
+# A Linear layer with a bias there, and therefore kept the other way round.
+SIGLIP_TEXT = f"""{_TEXT_BLOCKS}
+text_projection.weight                              text_tower.projection   transpose
+text_projection.bias                                text_tower.projection_bias
+"""

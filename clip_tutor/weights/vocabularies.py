@@ -1,0 +1,69 @@
+"""Which words a text tower knows: its number of ids tells the vocabulary, and the vocabulary has a file on the Hub.
+
+49,408  CLIP's byte pairs      32,000   SigLIP's unigrams
+30,522  BERT's word pieces     256,000  Gemma's byte pairs, in many languages (SigLIP 2)
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from clip_tutor.tokenizers import BPETokenizer, Tokenizer
+from clip_tutor.towers import TextTowerConfig
+from clip_tutor.weights.hub import carried_by_open_clip, fetch
+
+
+class Vocabulary(NamedTuple):
+    """A published vocabulary."""
+
+    name: str
+    repo: str  # on the Hub
+    file: str
+    revision: str | None
+    read: Callable[..., Tokenizer]  # from a file, and the context length
+
+
+VOCABULARIES = {
+    49_408: Vocabulary(
+        "clip",
+        "openai/clip-vit-base-patch32",
+        "merges.txt",
+        "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
+        BPETokenizer.from_vocabulary,
+    ),
+}
+
+
+def vocabulary(name: str) -> Path:
+    """Return the file of a published vocabulary, "clip", "siglip", "gemma" or "bert": from the cache or from the Hub.
+
+    CLIP's is also taken from an installed OpenCLIP, which carries it.
+
+    Raises:
+        KeyError: there is no vocabulary of this name.
+        FileNotFoundError: it is not there and cannot be fetched; the message says how to get it.
+    """
+    found = {one.name: one for one in VOCABULARIES.values()}
+    if name not in found:
+        raise KeyError(f"there is no vocabulary {name!r}: take one of {', '.join(found)}")
+    one = found[name]
+    carried = carried_by_open_clip() if name == "clip" else None
+    return carried or fetch(one.repo, one.file, one.revision)
+
+
+def tokenizer_for(text: TextTowerConfig, path: str | Path | None = None) -> Tokenizer:
+    """Return the tokenizer whose ids a text tower reads.
+
+    Args:
+        text: the tower.
+        path: the vocabulary's file, if you have it.
+
+    Raises:
+        ValueError: no published vocabulary has as many ids.
+        FileNotFoundError: see `vocabulary`.
+    """
+    if text.vocab_size not in VOCABULARIES:
+        known = ", ".join(f"{size:,} ({one.name})" for size, one in VOCABULARIES.items())
+        raise ValueError(f"no published vocabulary has {text.vocab_size:,} ids: known are {known}")
+    one = VOCABULARIES[text.vocab_size]
+    return one.read(path or vocabulary(one.name), context_length=text.context_length)
