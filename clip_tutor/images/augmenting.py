@@ -10,7 +10,7 @@ import math
 import torch
 from PIL import Image
 
-from clip_tutor.images.preprocessing import center_crop
+from clip_tutor.images.preprocessing import squash
 
 _TRIES = 10
 
@@ -42,6 +42,8 @@ def random_resized_crop(
         if 0 < w <= width and 0 < h <= height:
             top = int(torch.randint(0, height - h + 1, (1,), generator=generator))
             left = int(torch.randint(0, width - w + 1, (1,), generator=generator))
-            return picture.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + w, top + h))
-    # Nothing of that shape fits, the picture is too long: its middle.
-    return center_crop(picture, min(width, height)).resize((size, size), Image.Resampling.BICUBIC)
+            return squash(picture.crop((left, top, left + w, top + h)), size)
+    # Nothing fits, as always with pictures of 3:2 and longer: the middle, as much of it as the ratio lets through.
+    w, h = min(width, round(height * ratio[1])), min(height, round(width / ratio[0]))
+    left, top = round((width - w) / 2), round((height - h) / 2)
+    return squash(picture.crop((left, top, left + w, top + h)), size)

@@ -1,71 +1,19 @@
-"""Preprocessing equals CLIP's to the last pixel, and every odd file gets a sentence or the right picture."""
+"""Every odd file gets a sentence or the right picture."""
 
 import io
 
 import numpy as np
-import open_clip
 import pytest
-import torch
 from PIL import Image
-from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize, ToTensor
 
-from clip_tutor.images import (
-    CLIP_MEAN,
-    CLIP_STD,
-    center_crop,
-    normalize,
-    open_picture,
-    preprocess,
-    resize,
-    to_tensor,
-)
-
-SIZES = [(320, 240), (240, 320), (64, 64), (65, 64), (64, 65), (641, 77), (101, 67), (67, 103), (5, 3), (2, 2)]
-
-
-def photograph(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.Image:
-    """Noise on a slope: detail at every scale, so that each way to resize gives other pixels."""
-    noise = np.random.default_rng(seed).integers(0, 120, (height, width, 3))
-    slope = np.linspace(0, 135, width)[None, :, None]
-    return Image.fromarray((noise + slope).astype(np.uint8)).convert(mode)
+from clip_tutor.images import open_picture, preprocess
+from tests.images.pictures import photograph
 
 
 def as_bytes(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
     file = io.BytesIO()
     picture.save(file, format, **options)
     return file.getvalue()
-
-
-@pytest.mark.parametrize("target", [64, 224])
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_equal_to_clips_preprocessing(size, target):
-    picture = photograph(*size)
-    steps = [Resize(target, InterpolationMode.BICUBIC), CenterCrop(target), ToTensor()]
-    ours = to_tensor(center_crop(resize(picture, target), target))
-    assert ours.shape == (3, target, target)
-    torch.testing.assert_close(ours, Compose(steps)(picture), atol=1 / 255, rtol=0)
-    published = open_clip.image_transform(target, is_train=False)(picture)
-    torch.testing.assert_close(preprocess(picture, target), published, atol=1 / 255 / min(CLIP_STD), rtol=0)
-
-
-def test_resize_smooths_what_it_shrinks():
-    stripes = Image.fromarray(np.tile(np.array([0, 255], np.uint8), (64, 32))).convert("RGB")
-    assert np.ptp(np.asarray(resize(stripes, 16))) < 40, "without smoothing, stripes would stay black and white"
-
-
-def test_normalize_undoes_clips_mean_and_spread():
-    channels = torch.tensor([CLIP_MEAN, CLIP_STD]).view(2, 3, 1, 1)
-    torch.testing.assert_close(normalize(channels[0].expand(3, 4, 4)), torch.zeros(3, 4, 4), atol=1e-6, rtol=0)
-    torch.testing.assert_close(normalize((channels[0] + channels[1]).expand(3, 4, 4)), torch.ones(3, 4, 4))
-
-
-def test_normalize_reads_bytes_and_fractions_alike():
-    pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(2, 3, 16, 16)
-    assert normalize(pixels).dtype == torch.float32
-    torch.testing.assert_close(normalize(pixels), normalize(pixels / 255), atol=1e-5, rtol=1e-5)
-
-
-# ---- files ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP"])
