@@ -1,0 +1,140 @@
+"""SentencePiece's own byte-pair encoding, as Gemma and SigLIP 2 have it: one long word, spaces and all.
+
+    "Snow, 20 cm"  ──lower──▶  "snow, 20 cm"  ──escape──▶  s n o w , ▁ 2 0 ▁ c m
+      ──merges──▶  snow · , · ▁ · 2 · 0 · ▁cm        a character without a piece: its bytes, <0xF0> <0x9F> …
+      ──ids──▶  [13752, 235269, …, <eos>, <pad>, <pad>, …]
+
+CLIP first splits a text into words and merges inside them; here a space is a symbol like any other, in front
+of its word, and digits stay apart because no merge joins them. There is no start mark; the row ends in <eos>.
+
+Source: google/sentencepiece ``src/bpe_model.cc``; for the rows, google-research/big_vision ``pp/ops_text.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from clip_tutor.tokenizers.cleaning import check_text
+from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields
+from clip_tutor.tokenizers.hub_file import read_pieces
+from clip_tutor.tokenizers.merging import merge_by_rank
+from clip_tutor.tokenizers.normalization import Normalizer, longest_first
+from clip_tutor.tokenizers.pieces import Kind, PieceTable, Vocabulary
+from clip_tutor.tokenizers.rows import as_list, check_context_length, with_marks
+
+
+class SentencePieceBPETokenizer:
+    """Captions to rows of ids and back, from pieces that are merged.
+
+    Args:
+        vocabulary: the pieces. <eos> (or </s>) must be among them; <pad> fills the rows, or <eos> without it.
+        context_length: ids in a row (64 in SigLIP 2).
+    """
+
+    def __init__(self, vocabulary: Vocabulary, context_length: int = 64) -> None:
+        check_context_length(context_length, marks=1)
+        if vocabulary.algorithm != "bpe":
+            raise ValueError("these pieces are chosen by probability, not merged: use UnigramTokenizer")
+        self.vocabulary = vocabulary
+        self.context_length = context_length
+        self._table = PieceTable(vocabulary)
+        end_id = self._table.mark("<eos>", "</s>")
+        if end_id is None:
+            raise ValueError(f"none of these {len(vocabulary.pieces)} pieces is <eos> or </s>, which ends every row")
+        self.end_id = end_id
+        pad_id = self._table.mark("<pad>")
+        self.pad_id = end_id if pad_id is None else pad_id
+        defined = [piece.text for piece in vocabulary.pieces if piece.kind == Kind.USER_DEFINED]
+        self._normalize = Normalizer(vocabulary.normalization, defined)
+        self._defined = longest_first(defined)
+        self._literals = longest_first(vocabulary.literals)
+        self._rank = self._rank_of_pairs() if vocabulary.reader == "tokenizers" else self._rank_of_pieces()
+
+    @classmethod
+    def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> SentencePieceBPETokenizer:
+        """Return the tokenizer of a published ``tokenizer.model`` or ``tokenizer.json``; see ``read_pieces``."""
+        return cls(read_pieces(path), context_length)
+
+    def _rank_of_pieces(self) -> Callable[[str, str], float | None]:
+        """SentencePiece: two neighbors merge when they spell a piece, the piece of the highest score first."""
+        order = {text: -self.vocabulary.pieces[i].score for text, i in self._table.id_of.items()}
+        return lambda left, right: order.get(left + right)
+
+    def _rank_of_pairs(self) -> Callable[[str, str], float | None]:
+        """The Hub's reader: two neighbors merge when the list has the pair, the pair that stands first first."""
+        order = {pair: place for place, pair in enumerate(self.vocabulary.merges)}
+        return lambda left, right: order.get((left, right))
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        return len(self.vocabulary.pieces)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a caption, without the end mark and of any length; an empty text has none.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+        """
+        check_text(text)
+        if self._literals is None:
+            return self._table.ids(self._segments(text))
+        ids: list[int] = []
+        end = 0
+        for match in self._literals.finditer(text):
+            ids += self._table.ids(self._segments(text[end : match.start()]))
+            ids.append(self._table.any_id_of[match.group()])
+            end = match.end()
+        return ids + self._table.ids(self._segments(text[end:]))
+
+    def _segments(self, text: str) -> Iterator[str]:
+        """Yield the symbols that are left when nothing more can be merged."""
+        # Letter by letter: the lower case of a Greek sigma must not depend on its neighbors.
+        normalized = self._normalize("".join(map(str.lower, text)))
+        end = 0
+        for match in self._defined.finditer(normalized) if self._defined is not None else ():
+            yield from merge_by_rank(normalized[end : match.start()], self._rank, one_by_one=True)
+            yield match.group()
+            end = match.end()
+        yield from merge_by_rank(normalized[end:], self._rank, one_by_one=True)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of a row of ids up to its first end mark."""
+        return self._table.text(ids, self.end_id)
+
+    def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:
+        """Return one row of ids a caption: its ids, the end mark, and padding up to the context length.
+
+        Args:
+            captions: one caption or several; an empty one is an end mark and padding.
+            truncate: cut a caption that is too long instead of raising; its last id becomes the end mark.
+
+        Raises:
+            TypeError: a caption is not a string.
+            ValueError: a caption is too long and ``truncate`` is off.
+        """
+        rows = [
+            with_marks(self.encode(caption), caption, self.context_length, truncate, (), (self.end_id,))
+            for caption in as_list(captions)
+        ]
+        return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]
+
+    def to_json(self) -> str:
+        """Return the tokenizer as JSON text: its vocabulary and its context length say everything."""
+        fields = {"kind": "sentencepiece_bpe", "context_length": self.context_length} | self.vocabulary.to_fields()
+        return json.dumps(fields, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> SentencePieceBPETokenizer:
+        """Return the tokenizer that ``to_json`` wrote.
+
+        Raises:
+            ValueError: the text is not JSON, or not a tokenizer of this kind.
+        """
+        fields = read_fields(text, "sentencepiece_bpe", cls.__name__)
+        try:
+            return cls(Vocabulary.from_fields(fields), fields["context_length"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise not_a_tokenizer(text, cls.__name__, error) from error

@@ -1,0 +1,171 @@
+"""A unigram tokenizer: of all ways to cut a text into known pieces, the most probable one. SigLIP's.
+
+    "Snowy owls!"  ──canonicalize──▶  "snowy owls"  ──normalize──▶  "▁snowy▁owls"
+
+      ▁  s  n  o  w  y  ▁  o  w  l  s         every piece is an arrow with a log-probability:
+      └──▁snow───┘└y┘└──▁owl──┘└s┘            the best way to each place is the best way to an earlier
+      └───▁snowy────┘└───▁owls───┘  ◀ best    place plus one arrow (Viterbi)
+      ──ids──▶  [2846, 18037, 1, 1, 1, …]
+
+BPE cannot undo a merge; here all cuts compete, and each piece's score is the logarithm of how often it was used.
+The row has no start mark. Its end mark </s> is repeated to the end, so the last place, where SigLIP reads the
+caption's vector, is always one.
+
+Source: Kudo 2018, "Subword Regularization"; google/sentencepiece ``src/unigram_model.cc``; for the rows,
+google-research/big_vision ``pp/ops_text.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from clip_tutor.tokenizers.cleaning import canonicalize, check_text
+from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields
+from clip_tutor.tokenizers.hub_file import read_pieces
+from clip_tutor.tokenizers.normalization import SPACE, Normalizer
+from clip_tutor.tokenizers.pieces import Kind, PieceTable, Vocabulary
+from clip_tutor.tokenizers.rows import as_list, check_context_length, with_marks
+
+# An unknown character is that much less probable than the rarest piece: e⁻¹⁰, one in twenty thousand.
+UNKNOWN_PENALTY = 10.0
+
+Trie = dict[str, Any]  # a character leads to the next node; "" to the score of the piece that ends here
+
+
+class UnigramTokenizer:
+    """Captions to rows of ids and back, from pieces with log-probabilities.
+
+    Args:
+        vocabulary: the pieces; </s> must be among them, and ends and fills the rows.
+        context_length: ids in a row (64 in SigLIP, 16 in its So400m at 224 pixels).
+    """
+
+    def __init__(self, vocabulary: Vocabulary, context_length: int = 64) -> None:
+        check_context_length(context_length, marks=1)
+        if vocabulary.algorithm != "unigram":
+            raise ValueError("these pieces are merged, not chosen by probability: use SentencePieceBPETokenizer")
+        self.vocabulary = vocabulary
+        self.context_length = context_length
+        self._table = PieceTable(vocabulary)
+        end_id = self._table.mark("</s>")
+        if end_id is None:
+            raise ValueError(f"none of these {len(vocabulary.pieces)} pieces is </s>, which ends every row")
+        self.end_id = self.pad_id = end_id
+        defined = [piece.text for piece in vocabulary.pieces if piece.kind == Kind.USER_DEFINED]
+        self._normalize = Normalizer(vocabulary.normalization, defined)
+        scores = [piece.score for piece in vocabulary.pieces if piece.kind == Kind.NORMAL]
+        self._unknown_score = min(scores, default=0.0) - UNKNOWN_PENALTY
+        self._trie: Trie = {}
+        for text in self._table.id_of:
+            piece = vocabulary.pieces[self._table.id_of[text]]
+            # What a model's maker has defined by hand wins against any other cut of the same text.
+            best = len(text.encode("utf-8")) * max(scores, default=0.0) - 0.1
+            node = self._trie
+            for character in text:
+                node = node.setdefault(character, {})
+            node[""] = best if piece.kind == Kind.USER_DEFINED else piece.score
+
+    @classmethod
+    def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> UnigramTokenizer:
+        """Return the tokenizer of a published ``spiece.model`` or ``tokenizer.json``; see ``read_pieces``."""
+        return cls(read_pieces(path), context_length)
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        return len(self.vocabulary.pieces)
+
+    def best_cut(self, text: str) -> list[str]:
+        """Return the pieces of the most probable cut of a normalized text; an unknown character is a piece, too.
+
+        Where two cuts are equally probable, rounding decides, and the pieces' order with it: SentencePiece adds
+        up in 32 bits and the Hub's reader in 64. The test ``test_ties_fall_as_in_the_program_that_reads_the_file``
+        fails without either.
+        """
+        precision = "f" if self.vocabulary.reader == "sentencepiece" else "d"
+        best = array(precision, [0.0]) * (len(text) + 1)
+        total = array(precision, [0.0])  # rounds what is put into it
+        cut_from = [-1] * (len(text) + 1)  # where the last piece of the best way to each place begins
+        for start in range(len(text)):
+            node, end, alone = self._trie, start, False
+            while end < len(text) and (following := node.get(text[end])) is not None:
+                node, end = following, end + 1
+                if "" in node:
+                    total[0] = best[start] + node[""]
+                    if cut_from[end] < 0 or total[0] > best[end]:
+                        best[end], cut_from[end] = total[0], start
+                    alone = alone or end == start + 1
+            if not alone:  # no piece is this one character, so it is unknown unless a longer piece holds it
+                total[0] = best[start] + self._unknown_score
+                if cut_from[start + 1] < 0 or total[0] > best[start + 1]:
+                    best[start + 1], cut_from[start + 1] = total[0], start
+        pieces: list[str] = []
+        end = len(text)
+        while end:
+            pieces.append(text[cut_from[end] : end])
+            end = cut_from[end]
+        return pieces[::-1]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a caption, without the end mark and of any length; an empty text has none.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+        """
+        check_text(text)
+        normalized = self._normalize(canonicalize(text.replace(SPACE, " ")))
+        ids: list[int] = []
+        for part in self._parts(normalized):
+            ids += self._table.ids(self.best_cut(part))
+        return ids
+
+    def _parts(self, text: str) -> Iterator[str]:
+        """Yield what is cut at a time: the whole text in SentencePiece, one ``▁word`` in the Hub's reader."""
+        if self.vocabulary.reader == "sentencepiece":
+            yield text
+            return
+        first, *words = text.split(SPACE)
+        yield from [first, *(SPACE + word for word in words)] if first else (SPACE + word for word in words)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of a row of ids up to its first end mark."""
+        return self._table.text(ids, self.end_id)
+
+    def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:
+        """Return one row of ids a caption: its ids, and end marks up to the context length.
+
+        Args:
+            captions: one caption or several; an empty one is a row of end marks.
+            truncate: cut a caption that is too long instead of raising; its last id becomes the end mark.
+
+        Raises:
+            TypeError: a caption is not a string.
+            ValueError: a caption is too long and ``truncate`` is off.
+        """
+        rows = [
+            with_marks(self.encode(caption), caption, self.context_length, truncate, (), (self.end_id,))
+            for caption in as_list(captions)
+        ]
+        return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]
+
+    def to_json(self) -> str:
+        """Return the tokenizer as JSON text: its vocabulary and its context length say everything."""
+        fields = {"kind": "unigram", "context_length": self.context_length} | self.vocabulary.to_fields()
+        return json.dumps(fields, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> UnigramTokenizer:
+        """Return the tokenizer that ``to_json`` wrote.
+
+        Raises:
+            ValueError: the text is not JSON, or not a tokenizer of this kind.
+        """
+        fields = read_fields(text, "unigram", cls.__name__)
+        try:
+            return cls(Vocabulary.from_fields(fields), fields["context_length"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise not_a_tokenizer(text, cls.__name__, error) from error

@@ -1,0 +1,211 @@
+"""WordPiece with the conventions of BERT uncased: what ALIGN's text tower reads.
+
+    "Two Corgis, naïve!"  ──simplify──▶  "two corgis, naive!"  ──split──▶  two · corgis · , · naive · !
+      ──longest piece first──▶  two · cor ##gis · , · naive · !
+      ──ids──▶  [CLS] 2048 … [SEP] [PAD] [PAD] …
+
+A piece that continues a word begins with ``##``. Where BPE replays its merges, WordPiece needs only the list of
+pieces: it takes the longest that fits, again and again. A word that cannot be spelled becomes ``[UNK]`` as a
+whole, which is how a model goes blind to an emoji. Training is left to the other tokenizers: Google never
+published the trainer that made BERT's list.
+
+Follows google-research/bert ``tokenization.py`` and Schuster & Nakajima 2012.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import regex
+
+from clip_tutor.tokenizers.cleaning import check_text
+from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields, read_lines
+from clip_tutor.tokenizers.rows import as_list, check_context_length, check_id, with_marks
+
+CONTINUES = "##"
+PAD, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+LONGEST_WORD = 100  # letters; a longer word is unknown
+
+# Words whose ids are remembered (none is longer than LONGEST_WORD, since those are unknown anyway).
+CACHE_SIZE = 100_000
+
+# Han characters stand for whole words and are written without spaces, so each becomes a word of its own.
+_HAN = (
+    *((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F)),
+    *((0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F)),
+)
+# One mark of punctuation is one word. ASCII's signs ($ + < = > ^ ` | ~) count as punctuation here.
+_WORDS = regex.compile(r"[\p{P}$+<=>^`|~]|[^\s\p{P}$+<=>^`|~]+")
+
+
+@lru_cache(maxsize=100_000)
+def _simplified(character: str) -> str:
+    """Return what one character becomes before accents are dropped: itself, a space, nothing, or a word of its own."""
+    if character.isspace() and character not in "\x0b\x0c\x1c\x1d\x1e\x1f\x85":
+        return " "
+    if character in "\x00\ufffd" or unicodedata.category(character) in ("Cc", "Cf", "Co"):
+        return ""
+    if any(first <= ord(character) <= last for first, last in _HAN):
+        return f" {character} "
+    return character
+
+
+def simplify(text: str) -> str:
+    """Return ``text`` without control characters and accents, in lower case, spaces around Han characters.
+
+    An accent is a character of its own once the text is decomposed (NFD): "é" is "e" and U+0301, category Mn.
+    """
+    if text.isascii() and text.isprintable():
+        return text.lower()
+    text = unicodedata.normalize("NFD", "".join(map(_simplified, text)))
+    return "".join(character.lower() for character in text if unicodedata.category(character) != "Mn")
+
+
+class WordPieceTokenizer:
+    """Captions to rows of ids and back, from a list of pieces.
+
+    Args:
+        pieces: the vocabulary; a piece's place is its id. [PAD], [UNK], [CLS] and [SEP] must be among them.
+        context_length: ids in a row, both marks included (64 in ALIGN).
+    """
+
+    def __init__(self, pieces: Sequence[str], context_length: int = 64) -> None:
+        check_context_length(context_length, marks=2)
+        self.pieces = list(pieces)
+        self.context_length = context_length
+        self.id_of = {piece: i for i, piece in enumerate(self.pieces)}
+        missing = [mark for mark in (PAD, UNKNOWN, START, END) if mark not in self.id_of]
+        if missing:
+            raise ValueError(
+                f"not among these {len(self.pieces)} pieces: {', '.join(missing)}. BERT's vocab.txt has them"
+            )
+        # A caption that spells a mark gets its id, in capitals only, as in the published tokenizer.
+        self._marks = [mark for mark in (PAD, UNKNOWN, START, END, MASK) if mark in self.id_of]
+        self._split_marks = regex.compile("(" + "|".join(map(regex.escape, self._marks)) + ")")
+        self._cache: dict[str, list[int]] = {}
+
+    @classmethod
+    def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> WordPieceTokenizer:
+        """Return the tokenizer of a published ``vocab.txt``: one piece a line, 30,522 lines in BERT uncased.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is something else, or was cut off before its marks.
+        """
+        lines = read_lines(path)
+        try:
+            return cls([line.removesuffix("\r") for line in lines], context_length)
+        except ValueError as error:
+            raise ValueError(f"{path} is no WordPiece vocabulary ({error}); it begins {lines[0][:40]!r}") from error
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        return len(self.pieces)
+
+    @property
+    def pad_id(self) -> int:
+        """The id that fills a row after its end mark."""
+        return self.id_of[PAD]
+
+    @property
+    def start_id(self) -> int:
+        """The id of [CLS], which begins every row; the tower reads the caption's vector there."""
+        return self.id_of[START]
+
+    @property
+    def end_id(self) -> int:
+        """The id of [SEP], which ends every caption."""
+        return self.id_of[END]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a caption, without marks and of any length; an empty text has none.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+        """
+        check_text(text)
+        ids: list[int] = []
+        for part in self._split_marks.split(text) if "[" in text else [text]:
+            if part in self._marks:
+                ids.append(self.id_of[part])
+                continue
+            for word in _WORDS.findall(simplify(part)):
+                known = self._cache.get(word)
+                ids += self._ids_of(word) if known is None else known
+        return ids
+
+    def _ids_of(self, word: str) -> list[int]:
+        """Return the ids of one word, and remember them: the longest piece that fits, then the next."""
+        if len(word) > LONGEST_WORD:
+            return [self.id_of[UNKNOWN]]
+        ids: list[int] = []
+        start = 0
+        while start < len(word):
+            for end in range(len(word), start, -1):
+                piece = word[start:end] if start == 0 else CONTINUES + word[start:end]
+                if piece in self.id_of:
+                    ids.append(self.id_of[piece])
+                    start = end
+                    break
+            else:  # no piece fits here, so the whole word is unknown
+                ids = [self.id_of[UNKNOWN]]
+                break
+        if len(self._cache) >= CACHE_SIZE:
+            self._cache.clear()
+        self._cache[word] = ids
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of a row of ids: what comes after the first end mark, and the marks, left out."""
+        words: list[str] = []
+        for i in ids:
+            check_id(i, self.vocab_size)
+            if i == self.end_id:
+                break
+            piece = self.pieces[i]
+            if words and piece.startswith(CONTINUES):
+                words[-1] += piece.removeprefix(CONTINUES)
+            elif i not in (self.start_id, self.pad_id):
+                words.append(piece)
+        return " ".join(words)
+
+    def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:
+        """Return one row of ids a caption: [CLS], ids, [SEP], and [PAD] up to the context length.
+
+        Args:
+            captions: one caption or several; an empty one is a row of two marks.
+            truncate: cut a caption that is too long instead of raising; its last id becomes [SEP].
+
+        Raises:
+            TypeError: a caption is not a string.
+            ValueError: a caption is too long and ``truncate`` is off.
+        """
+        start, end = (self.start_id,), (self.end_id,)
+        rows = [
+            with_marks(self.encode(caption), caption, self.context_length, truncate, start, end)
+            for caption in as_list(captions)
+        ]
+        return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]
+
+    def to_json(self) -> str:
+        """Return the tokenizer as JSON text: its pieces and its context length say everything."""
+        fields = {"kind": "wordpiece", "context_length": self.context_length, "pieces": self.pieces}
+        return json.dumps(fields, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> WordPieceTokenizer:
+        """Return the tokenizer that ``to_json`` wrote.
+
+        Raises:
+            ValueError: the text is not JSON, or not a tokenizer of this kind.
+        """
+        fields = read_fields(text, "wordpiece", cls.__name__)
+        try:
+            return cls(fields["pieces"], fields["context_length"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise not_a_tokenizer(text, cls.__name__, error) from error
