@@ -36,6 +36,11 @@ UNKNOWN_PENALTY = 10.0
 Trie = dict[str, Any]  # a character leads to the next node; "" to the score of the piece that ends here
 
 
+def _rounded(number: float) -> float:
+    """Return what is left of a number in 32 bits."""
+    return array("f", [number])[0]
+
+
 class UnigramTokenizer:
     """Captions to rows of ids and back, from pieces with log-probabilities.
 
@@ -60,14 +65,14 @@ class UnigramTokenizer:
         scores = [piece.score for piece in vocabulary.pieces if piece.kind == Kind.NORMAL]
         self._unknown_score = min(scores, default=0.0) - UNKNOWN_PENALTY
         self._trie: Trie = {}
-        for text in self._table.id_of:
-            piece = vocabulary.pieces[self._table.id_of[text]]
-            # What a model's maker has defined by hand wins against any other cut of the same text.
-            best = len(text.encode("utf-8")) * max(scores, default=0.0) - 0.1
+        for text, i in self._table.id_of.items():
+            piece = vocabulary.pieces[i]
             node = self._trie
             for character in text:
                 node = node.setdefault(character, {})
-            node[""] = best if piece.kind == Kind.USER_DEFINED else piece.score
+            node[""] = piece.score
+            if piece.kind == Kind.USER_DEFINED:  # what a model's maker has defined by hand wins against any other cut
+                node[""] = _rounded((len(text.encode("utf-8")) - 1) * 0.1)
 
     @classmethod
     def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> UnigramTokenizer:
