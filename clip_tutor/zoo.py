@@ -14,9 +14,18 @@ from typing import NamedTuple
 
 import torch
 
-from clip_tutor.images import SIGLIP2_PREPROCESSING, SIGLIP_PREPROCESSING, Preprocessing
+from clip_tutor.images import ALIGN_PREPROCESSING, SIGLIP2_PREPROCESSING, SIGLIP_PREPROCESSING, Preprocessing
 from clip_tutor.model import CLIP, CLIPConfig
-from clip_tutor.towers import NaFlexConfig, TextConfig, ViTConfig
+from clip_tutor.towers import (
+    BertConfig,
+    ConvNeXtConfig,
+    EfficientNetConfig,
+    NaFlexConfig,
+    ResNetConfig,
+    TextConfig,
+    VisionConfig,
+    ViTConfig,
+)
 from clip_tutor.towers.attention import Activation
 
 # ------------------------------------------------------------------------------------------------ the kit's own
@@ -53,7 +62,7 @@ def _text(width: int, layers: int = 12, activation: Activation = "gelu") -> Text
     return TextConfig(49_408, 77, width, layers, heads=width // 64, activation=activation)
 
 
-def _openai(embed_dim: int, vision: ViTConfig, text_width: int) -> CLIPConfig:
+def _openai(embed_dim: int, vision: VisionConfig, text_width: int) -> CLIPConfig:
     return CLIPConfig(embed_dim, vision, _text(text_width, activation="quick_gelu"))
 
 
@@ -63,11 +72,20 @@ def _vit(size: int, patch: int, width: int, layers: int, head: int = 64, mlp_wid
 
 
 OPENAI = {
+    "RN50": _openai(1024, ResNetConfig(224, (3, 4, 6, 3), width=64, heads=32), 512),
+    "RN101": _openai(512, ResNetConfig(224, (3, 4, 23, 3), width=64, heads=32), 512),
+    "RN50x4": _openai(640, ResNetConfig(288, (4, 6, 10, 6), width=80, heads=40), 640),
+    "RN50x16": _openai(768, ResNetConfig(384, (6, 8, 18, 8), width=96, heads=48), 768),
+    "RN50x64": _openai(1024, ResNetConfig(448, (3, 15, 36, 10), width=128, heads=64), 1024),
     "ViT-B/32": _openai(512, ViTConfig(224, 32, width=768, layers=12, heads=12), 512),
     "ViT-B/16": _openai(512, ViTConfig(224, 16, width=768, layers=12, heads=12), 512),
     "ViT-L/14": _openai(768, ViTConfig(224, 14, width=1024, layers=24, heads=16), 768),
     "ViT-L/14@336px": _openai(768, ViTConfig(336, 14, width=1024, layers=24, heads=16), 768),
 }
+
+_BASE = (3, 3, 27, 3), (128, 256, 512, 1024)  # blocks and channels of a ConvNeXt's four stages
+_LARGE = (3, 3, 27, 3), (192, 384, 768, 1536)
+_XXLARGE = (3, 4, 30, 3), (384, 768, 1536, 3072)
 
 OPEN_CLIP = {
     "ViT-B-32": CLIPConfig(512, _vit(224, 32, 768, 12), _text(512)),
@@ -78,6 +96,12 @@ OPEN_CLIP = {
     "ViT-H-14": CLIPConfig(1024, _vit(224, 14, 1280, 32, head=80), _text(1024, 24)),
     "ViT-g-14": CLIPConfig(1024, _vit(224, 14, 1408, 40, head=88, mlp_width=6144), _text(1024, 24)),
     "ViT-bigG-14": CLIPConfig(1280, _vit(224, 14, 1664, 48, head=104, mlp_width=8192), _text(1280, 32)),
+    "convnext_base": CLIPConfig(512, ConvNeXtConfig(224, *_BASE), _text(512)),
+    "convnext_base_w": CLIPConfig(640, ConvNeXtConfig(256, *_BASE), _text(640)),
+    "convnext_base_w_320": CLIPConfig(640, ConvNeXtConfig(320, *_BASE), _text(640)),
+    "convnext_large_d": CLIPConfig(768, ConvNeXtConfig(256, *_LARGE, head="mlp"), _text(768, 16)),
+    "convnext_large_d_320": CLIPConfig(768, ConvNeXtConfig(320, *_LARGE, head="mlp"), _text(768, 16)),
+    "convnext_xxlarge": CLIPConfig(1024, ConvNeXtConfig(256, *_XXLARGE, eps=1e-5), _text(1024, 24)),
 }
 
 # ------------------------------------------------------------------------------------------------------- Google
@@ -147,15 +171,22 @@ SIGLIP = {
     "SigLIP-SO400M/14-384": _siglip("SO400M", 14, 384),
     **{f"SigLIP2-B/16-{pixels}": _siglip2("B", 16, pixels) for pixels in (224, 256, 384, 512)},
     **{f"SigLIP2-L/16-{pixels}": _siglip2("L", 16, pixels) for pixels in (256, 384, 512)},
-    **{f"SigLIP2-SO400M/14-{pixels}": _siglip2("SO400M", 14, pixels) for pixels in (224, 378)},
+    **{f"SigLIP2-SO400M/14-{pixels}": _siglip2("SO400M", 14, pixels) for pixels in (224, 384)},
     **{f"SigLIP2-SO400M/16-{pixels}": _siglip2("SO400M", 16, pixels) for pixels in (256, 384, 512)},
     "SigLIP2-B/16-NaFlex": _naflex("B"),
     "SigLIP2-SO400M/16-NaFlex": _naflex("SO400M"),
 }
 
+# Kakao Brain's reproduction: EfficientNet-B7 and BERT-base. Its scale starts at 1.
+ALIGN = {
+    "ALIGN-base": CLIPConfig(
+        640, EfficientNetConfig(289, width=2.0, depth=3.1), BertConfig(), ALIGN_PREPROCESSING, logit_scale=1.0
+    )
+}
+
 # ------------------------------------------------------------------------------------------------------ all
 
-MODELS: dict[str, CLIPConfig] = {**KIT, **OPENAI, **OPEN_CLIP, **SIGLIP}
+MODELS: dict[str, CLIPConfig] = {**KIT, **OPENAI, **OPEN_CLIP, **SIGLIP, **ALIGN}
 
 
 def names() -> list[str]:

@@ -7,15 +7,21 @@ tower = build_tower(ViTConfig(image_size=224, patch_size=32, width=768, layers=1
 from torch import nn
 
 from clip_tutor.towers.bert import BertConfig, BertTower
+from clip_tutor.towers.convnext import ConvNeXt, ConvNeXtConfig
+from clip_tutor.towers.efficientnet import EfficientNet, EfficientNetConfig
 from clip_tutor.towers.naflex import NaFlexConfig, NaFlexTransformer
+from clip_tutor.towers.resnet import ResNet, ResNetConfig
 from clip_tutor.towers.text import TextConfig, TextTower
 from clip_tutor.towers.vit import VisionTransformer, ViTConfig
 
-VisionConfig = ViTConfig | NaFlexConfig
+VisionConfig = ViTConfig | ResNetConfig | ConvNeXtConfig | EfficientNetConfig | NaFlexConfig
 TextTowerConfig = TextConfig | BertConfig
 
 _TOWERS: dict[type, type[nn.Module]] = {
     ViTConfig: VisionTransformer,
+    ResNetConfig: ResNet,
+    ConvNeXtConfig: ConvNeXt,
+    EfficientNetConfig: EfficientNet,
     NaFlexConfig: NaFlexTransformer,
     TextConfig: TextTower,
     BertConfig: BertTower,
@@ -32,8 +38,14 @@ __all__ = [
     "CONFIGS",
     "BertConfig",
     "BertTower",
+    "ConvNeXt",
+    "ConvNeXtConfig",
+    "EfficientNet",
+    "EfficientNetConfig",
     "NaFlexConfig",
     "NaFlexTransformer",
+    "ResNet",
+    "ResNetConfig",
     "TextConfig",
     "TextTower",
     "TextTowerConfig",

@@ -1,12 +1,15 @@
 """Files of tensors: ``safetensors``, written whole or not at all.
 
-It holds numbers only. A pickle can run any program when it is opened, and is refused.
+It holds numbers only. A pickle can run any program when it is opened; where an old checkpoint exists in no other form,
+`read_pickled_tensors` opens it with a reader that knows tensors and nothing else.
 """
 
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -49,3 +52,26 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(
             f"{path} is cut off or not a safetensors file ({error}): download it again, or take an older checkpoint"
         ) from error
+
+
+def read_pickled_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Return the tensors of an old checkpoint, a ``.bin`` or ``.pt`` file; nothing else in it is ever run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds something else than tensors by name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no weights file at {path}")
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged, or holds more than tensors, which could run any program and is refused "
+            f"({str(error).splitlines()[0]}): take the .safetensors file of the same weights"
+        ) from error
+    tensors = tensors.get("state_dict", tensors) if isinstance(tensors, dict) else {}
+    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise ValueError(f"{path} does not hold tensors by name: give a checkpoint of OpenCLIP's or transformers'")
+    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}

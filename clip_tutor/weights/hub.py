@@ -18,7 +18,7 @@ from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError, Rep
 _CARRIED = ("open_clip", "bpe_simple_vocab_16e6.txt.gz")
 
 
-def fetch(repo: str, file: str, revision: str | None = None) -> Path:
+def fetch(repo: str, file: str, revision: str = "main") -> Path:
     """Return the path of a file of the Hub, downloaded if the cache does not have it.
 
     Args:
@@ -45,7 +45,7 @@ def fetch(repo: str, file: str, revision: str | None = None) -> Path:
                 why = f"the download failed ({error})"
     if isinstance(cached := try_to_load_from_cache(repo, file), str):
         return Path(cached)
-    at = f" --revision {revision}" if revision else ""
+    at = f" --revision {revision}" if revision != "main" else ""
     raise FileNotFoundError(
         f"{file} of {repo} is not in the cache ({constants.HF_HUB_CACHE}), and {why}. Where there is a network, run\n"
         f"    hf download {repo} {file}{at}\n"

@@ -17,11 +17,11 @@ from torch import Tensor
 from clip_tutor import zoo
 from clip_tutor.assets import asset
 from clip_tutor.model import CLIP, CLIPConfig
-from clip_tutor.weights.files import read_tensors
+from clip_tutor.weights.files import read_pickled_tensors, read_tensors
 from clip_tutor.weights.hub import commit_of, fetch
 from clip_tutor.weights.names import table_for
 from clip_tutor.weights.own import Loaded, fit, open_own
-from clip_tutor.weights.published import OPEN_CLIP_FILE, PUBLISHED, TRANSFORMERS_FILE, Checkpoint
+from clip_tutor.weights.published import FILES, PUBLISHED, Checkpoint
 from clip_tutor.weights.renaming import rename, their_names
 from clip_tutor.weights.vocabularies import tokenizer_for
 
@@ -63,7 +63,7 @@ def load(
     path, checkpoint = _find(str(name), weights, revision)
     if checkpoint and checkpoint.preprocessing:
         config = replace(config, preprocessing=checkpoint.preprocessing)
-    tensors, _ = read_tensors(path)
+    tensors = read_pickled_tensors(path) if path.suffix in (".bin", ".pt", ".pth") else read_tensors(path)[0]
     _refuse_another_activation(config, path)
     model = assemble(config, tensors, path, dtype)
     notes = {"file": str(path), "commit": commit_of(path)} | ({"repo": checkpoint.repo} if checkpoint else {})
@@ -100,7 +100,7 @@ def _find(name: str, weights: str | Path, revision: str | None) -> tuple[Path, C
         checkpoint = published[weights]
         return fetch(checkpoint.repo, checkpoint.file, revision or checkpoint.revision), checkpoint
     path = Path(weights)
-    for file in (path, path / OPEN_CLIP_FILE, path / TRANSFORMERS_FILE):
+    for file in (path, *(path / name for name in FILES)):
         if file.is_file():
             return file, None
     elsewhere = [other for other, tags in PUBLISHED.items() if str(weights) in tags and zoo_twin(name, other)]

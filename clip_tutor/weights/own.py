@@ -98,7 +98,7 @@ def _config_and_tokenizer_in(metadata: Mapping[str, str], path: Path) -> tuple[C
         fields["text"] = _tower_config(fields["text"], "TextConfig")
         if "preprocessing" in fields:
             fields["preprocessing"] = Preprocessing(**_with_tuples(fields["preprocessing"]))
-        return CLIPConfig(**fields), tokenizers.BPETokenizer.from_json(metadata["tokenizer"])
+        return CLIPConfig(**fields), tokenizers.from_json(metadata["tokenizer"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{path} holds tensors, but does not say which clip_tutor model they belong to ({error!r}): "

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from clip_tutor.tokenizers import BPETokenizer, Tokenizer
+from clip_tutor.tokenizers import (
+    BPETokenizer,
+    SentencePieceBPETokenizer,
+    Tokenizer,
+    UnigramTokenizer,
+    WordPieceTokenizer,
+)
 from clip_tutor.towers import TextTowerConfig
 from clip_tutor.weights.hub import carried_by_open_clip, fetch
 
@@ -19,7 +25,7 @@ class Vocabulary(NamedTuple):
     name: str
     repo: str  # on the Hub
     file: str
-    revision: str | None
+    revision: str
     read: Callable[..., Tokenizer]  # from a file, and the context length
 
 
@@ -30,6 +36,27 @@ VOCABULARIES = {
         "merges.txt",
         "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
         BPETokenizer.from_vocabulary,
+    ),
+    32_000: Vocabulary(
+        "siglip",
+        "google/siglip-base-patch16-224",
+        "spiece.model",
+        "7fd15f0689c79d79e38b1c2e2e2370a7bf2761ed",
+        UnigramTokenizer.from_vocabulary,
+    ),
+    256_000: Vocabulary(
+        "gemma",
+        "google/siglip2-base-patch16-224",
+        "tokenizer.json",
+        "75de2d55ec2d0b4efc50b3e9ad70dba96a7b2fa2",
+        SentencePieceBPETokenizer.from_vocabulary,
+    ),
+    30_522: Vocabulary(
+        "bert",
+        "google-bert/bert-base-uncased",
+        "vocab.txt",
+        "86b5e0934494bd15c9632b12f734a8a67f723594",
+        WordPieceTokenizer.from_vocabulary,
     ),
 }
 

@@ -7,8 +7,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 from clip_tutor.model import CLIPConfig
-from clip_tutor.towers import BertConfig, NaFlexConfig, TextConfig, ViTConfig
-from clip_tutor.weights.names import open_clip, transformers
+from clip_tutor.towers import (
+    BertConfig,
+    ConvNeXtConfig,
+    EfficientNetConfig,
+    NaFlexConfig,
+    ResNetConfig,
+    TextConfig,
+    ViTConfig,
+)
+from clip_tutor.weights.names import align, open_clip, transformers
 
 
 def layout_of(names: Collection[str], source: str | Path) -> str:
@@ -52,22 +60,36 @@ def _kind(tower: object) -> str:
         return "ViT" if tower.pool == "class" else "SigLIP ViT"
     if isinstance(tower, TextConfig):
         return "text" if tower.causal else "SigLIP text"
-    return {NaFlexConfig: "NaFlex", BertConfig: "BERT"}[type(tower)]
+    return _KINDS[type(tower)]
+
+
+_KINDS: dict[type, str] = {
+    ResNetConfig: "ResNet",
+    ConvNeXtConfig: "ConvNeXt",
+    EfficientNetConfig: "EfficientNet",
+    NaFlexConfig: "NaFlex",
+    BertConfig: "BERT",
+}
 
 
 _TABLES = {
     "open_clip": {
         "scale": open_clip.SCALE,
         "ViT": open_clip.VIT,
+        "ResNet": open_clip.RESNET,
+        "ConvNeXt": open_clip.CONVNEXT,
         "SigLIP ViT": open_clip.SIGLIP_VIT,
         "text": open_clip.TEXT,
         "SigLIP text": open_clip.SIGLIP_TEXT,
     },
     "transformers": {
-        "scale": transformers.SCALE,
+        "scale": transformers.SCALE + align.SCALE,
         "ViT": transformers.VIT,
+        "EfficientNet": align.EFFICIENTNET,
         "SigLIP ViT": transformers.SIGLIP_VIT,
         "text": transformers.TEXT,
+        "NaFlex": transformers.NAFLEX,
         "SigLIP text": transformers.SIGLIP_TEXT,
+        "BERT": align.BERT,
     },
 }

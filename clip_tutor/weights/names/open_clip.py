@@ -20,7 +20,38 @@ visual.ln_post.*                                    image_tower.ln_post.*
 visual.proj                                         image_tower.projection
 """
 
-# SigLIP's tower is timm's there, in the module "trunk".
+RESNET = """
+visual.conv{}.weight                                image_tower.stem.conv{}.conv.weight
+visual.bn{}.*                                       image_tower.stem.conv{}.norm.*
+visual.layer{}.{}.conv{}.weight                     image_tower.stage{}.{}.conv{}.conv.weight
+visual.layer{}.{}.bn{}.*                            image_tower.stage{}.{}.conv{}.norm.*
+visual.layer{}.{}.downsample.0.weight               image_tower.stage{}.{}.shortcut.conv.weight
+visual.layer{}.{}.downsample.1.*                    image_tower.stage{}.{}.shortcut.norm.*
+visual.attnpool.positional_embedding                image_tower.pool.positions
+visual.attnpool.q_proj.*                            image_tower.pool.query.*
+visual.attnpool.k_proj.*                            image_tower.pool.key.*
+visual.attnpool.v_proj.*                            image_tower.pool.value.*
+visual.attnpool.c_proj.*                            image_tower.pool.out.*
+"""
+
+# ConvNeXt is timm's there, in the module "trunk", and ends in a head of OpenCLIP's own.
+CONVNEXT = """
+visual.trunk.stem.0.*                               image_tower.stem.conv.*
+visual.trunk.stem.1.*                               image_tower.stem.norm.*
+visual.trunk.stages.{}.downsample.0.*               image_tower.stages.{}.downsample.norm.*
+visual.trunk.stages.{}.downsample.1.*               image_tower.stages.{}.downsample.conv.*
+visual.trunk.stages.{}.blocks.{}.conv_dw.*          image_tower.stages.{}.blocks.{}.depthwise.*
+visual.trunk.stages.{}.blocks.{}.norm.*             image_tower.stages.{}.blocks.{}.norm.*
+visual.trunk.stages.{}.blocks.{}.mlp.fc1.*          image_tower.stages.{}.blocks.{}.mlp.expand.*
+visual.trunk.stages.{}.blocks.{}.mlp.fc2.*          image_tower.stages.{}.blocks.{}.mlp.contract.*
+visual.trunk.stages.{}.blocks.{}.gamma              image_tower.stages.{}.blocks.{}.layer_scale
+visual.trunk.head.norm.*                            image_tower.norm.*
+visual.head.proj.weight                             image_tower.projection.weight
+visual.head.mlp.fc1.*                               image_tower.projection.expand.*
+visual.head.mlp.fc2.*                               image_tower.projection.contract.*
+"""
+
+# SigLIP's tower is timm's too.
 SIGLIP_VIT = """
 visual.trunk.pos_embed                              image_tower.positions   squeeze
 visual.trunk.patch_embed.proj.*                     image_tower.stem.embed.*

@@ -34,6 +34,9 @@ vision_model.head.mlp.fc1.*                                        image_tower.h
 vision_model.head.mlp.fc2.*                                        image_tower.head.mlp.contract.*
 """
 
+# Patches of any picture come cut out already: their embedding is a matrix.
+NAFLEX = SIGLIP_VIT.replace("image_tower.stem.embed", "image_tower.embed")
+
 _TEXT_BLOCKS = """
 text_model.embeddings.position_ids                                 -
 text_model.embeddings.token_embedding.weight                       text_tower.token_embedding.weight
