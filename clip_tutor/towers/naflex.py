@@ -74,8 +74,9 @@ class NaFlexTransformer(nn.Module):
         """
         side = self.config.grid_size
         grid = self.positions.T.view(1, -1, side, side)  # (1, D, 16, 16)
-        grid = F.interpolate(grid, (height, width), mode="bilinear", align_corners=False, antialias=True)
-        return grid[0].flatten(1).T  # (h·w, D)
+        # In float64, for torch's float32 form errs where the result is one column wide: ``test_siglip_2_naflex``.
+        resized = F.interpolate(grid.double(), (height, width), mode="bilinear", align_corners=False, antialias=True)
+        return resized[0].flatten(1).T.to(grid.dtype)  # (h·w, D)
 
     def forward(self, pictures: Tensor | Patches) -> Tensor:
         """Return (B, E) picture vectors of any length.
