@@ -73,10 +73,9 @@ class NaFlexTransformer(nn.Module):
         Smoothed when it shrinks, so that every learned position is heard (``test_positions_are_resized_smoothly``).
         """
         side = self.config.grid_size
-        grid = self.positions.T.view(1, -1, side, side)  # (1, D, 16, 16)
-        # In float64, for torch's float32 form errs where the result is one column wide: ``test_siglip_2_naflex``.
-        resized = F.interpolate(grid.double(), (height, width), mode="bilinear", align_corners=False, antialias=True)
-        return resized[0].flatten(1).T.to(grid.dtype)  # (h·w, D)
+        grid = self.positions.view(side, side, -1)  # (16, 16, D)
+        down, across = shares(side, height).to(grid), shares(side, width).to(grid)  # (h, 16), (w, 16)
+        return torch.einsum("hi,wj,ijd->hwd", down, across, grid).flatten(0, 1)  # (h·w, D)
 
     def forward(self, pictures: Tensor | Patches) -> Tensor:
         """Return (B, E) picture vectors of any length.
@@ -106,3 +105,16 @@ class NaFlexTransformer(nn.Module):
         for block in self.blocks:
             x = block(x, seen)
         return self.head(self.ln_post(x), seen)  # (B, E)
+
+
+def shares(old: int, new: int) -> Tensor:
+    """Return (new, old): how much each place along the old side gives to each along the new one; rows sum to 1.
+
+    Bilinear, and smoothed when it shrinks. ``F.interpolate`` computes the same, but errs where the result is a single
+    column wide, as a very tall picture's positions are: ``test_siglip_2_naflex``.
+    """
+    scale = old / new
+    centers = (torch.arange(new) + 0.5) * scale  # (new,) in old places
+    distance = (torch.arange(old) + 0.5 - centers[:, None]).abs()  # (new, old)
+    weights = (1 - distance / max(scale, 1.0)).clamp(min=0)
+    return weights / weights.sum(dim=1, keepdim=True)
