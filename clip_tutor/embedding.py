@@ -6,9 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from clip_tutor.images import normalize
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import Tokenizer
 
 BATCH = 256
 
@@ -32,32 +31,36 @@ def _looking_only(model: CLIP) -> Iterator[None]:
 
 def embed_pictures(model: CLIP, pixels: Tensor) -> Tensor:
     """Return (B, E) unit vectors, on the CPU, of (B, 3, H, W) pixels: uint8, or float from 0 to 1."""
+    normalize = model.config.preprocessing.normalize
     with _looking_only(model):
         pieces = (normalize(part.to(device_of(model))) for part in pixels.split(BATCH))
         return torch.cat([model.encode_image(piece, normalize=True) for piece in pieces]).float().cpu()
 
 
-def embed_captions(model: CLIP, tokenizer: BPETokenizer, captions: Sequence[str], truncate: bool = False) -> Tensor:
+def embed_captions(model: CLIP, tokenizer: Tokenizer, captions: Sequence[str], truncate: bool = False) -> Tensor:
     """Return (B, E) unit vectors, on the CPU, of captions.
 
-    Captions are sorted by length first, so that short ones do not wait for padding.
+    Captions are sorted by length first, so that short ones do not wait for padding: a tower cuts each batch to its
+    longest caption, where its way of reading allows it.
 
     Raises:
         TypeError, ValueError: a caption is not text, is empty, or is too long (see the tokenizer).
     """
-    for caption in captions:
-        if not tokenizer.encode(caption):
-            raise ValueError(
-                f"this caption is empty: {caption!r}. An empty caption matches every picture equally: "
-                "leave the pair out, or give it words."
-            )
-    rows = tokenizer(captions, truncate=truncate, trim=True)
-    lengths = [row.index(tokenizer.end_id) + 1 for row in rows]
-    order = sorted(range(len(rows)), key=lengths.__getitem__)
+    rows = tokenizer(captions, truncate=truncate)
+    if (empty := tokenizer("")[0]) in rows:
+        raise ValueError(
+            f"this caption is empty: {captions[rows.index(empty)]!r}. An empty caption matches every picture equally: "
+            "leave the pair out, or give it words."
+        )
+    order = sorted(range(len(rows)), key=lambda n: _length(rows[n], tokenizer.pad_id))
     parts = [torch.empty(0, model.config.embed_dim)]
     for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
-        ids = torch.tensor([rows[i][: lengths[chosen[-1]]] for i in chosen], device=device_of(model))
+        ids = torch.tensor([rows[n] for n in order[start : start + BATCH]], device=device_of(model))  # (B, T)
         with _looking_only(model):
             parts.append(model.encode_text(ids, normalize=True).float().cpu())
     return torch.cat(parts)[torch.tensor(order).argsort()]
+
+
+def _length(row: Sequence[int], pad_id: int) -> int:
+    """Return how many ids a row has before its padding."""
+    return next((n for n in range(len(row), 0, -1) if row[n - 1] != pad_id), 0)

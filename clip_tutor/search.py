@@ -19,9 +19,9 @@ from PIL import Image
 from torch import Tensor
 
 from clip_tutor.embedding import embed_captions, embed_pictures
-from clip_tutor.images import center_crop, open_picture, resize, to_tensor
+from clip_tutor.images import open_picture
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.weights import read_tensors, write_tensors
 
 Picture = str | Path | Image.Image
@@ -38,7 +38,7 @@ class Hit(NamedTuple):
 class ImageIndex:
     """Embedded pictures, and the model that embedded them."""
 
-    def __init__(self, model: CLIP, tokenizer: BPETokenizer) -> None:
+    def __init__(self, model: CLIP, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.names: list[str] = []
         self.features = torch.empty(0, model.config.embed_dim)  # (N, E), unit length
@@ -94,7 +94,7 @@ class ImageIndex:
         write_tensors(path, {"features": self.features}, metadata)
 
     @classmethod
-    def open(cls, path: str | Path, model: CLIP, tokenizer: BPETokenizer) -> ImageIndex:
+    def open(cls, path: str | Path, model: CLIP, tokenizer: Tokenizer) -> ImageIndex:
         """Read an index that ``save`` wrote.
 
         Raises:
@@ -113,7 +113,7 @@ class ImageIndex:
 
     def _pixels(self, picture: Picture) -> Tensor:
         size = self.model.config.vision.image_size
-        return to_tensor(center_crop(resize(open_picture(picture, convert=True), size), size))
+        return self.model.config.preprocessing.pixels(open_picture(picture, convert=True), size)
 
 
 def fingerprint(model: CLIP) -> str:

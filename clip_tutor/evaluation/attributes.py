@@ -24,7 +24,7 @@ from clip_tutor.data.scenes import RELATIONS, Scene
 from clip_tutor.embedding import embed_captions
 from clip_tutor.evaluation.zero_shot import class_features
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import Tokenizer
 
 Prompts = list[str]
 AT_MOST = 300  # scenes a question
@@ -72,7 +72,7 @@ def background_prompts(scene: Scene, ensemble: bool) -> list[Prompts]:
 
 
 def _answers(
-    model: CLIP, tokenizer: BPETokenizer, image_features: Tensor, questions: Sequence[list[Prompts]]
+    model: CLIP, tokenizer: Tokenizer, image_features: Tensor, questions: Sequence[list[Prompts]]
 ) -> Tensor:
     """Return (N,) the index of the candidate that each picture likes best."""
     captions = sorted({p for candidates in questions for prompts in candidates for p in prompts})
@@ -86,7 +86,7 @@ def _answers(
 
 def attribute_hits(
     model: CLIP,
-    tokenizer: BPETokenizer,
+    tokenizer: Tokenizer,
     image_features: Tensor,
     scenes: Sequence[Scene],
     objects: Sequence[Emoji],

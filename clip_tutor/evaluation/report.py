@@ -10,12 +10,12 @@ from clip_tutor.embedding import embed_captions, embed_pictures
 from clip_tutor.evaluation.attributes import attribute_hits
 from clip_tutor.evaluation.retrieval import bootstrap_interval, ranks, retrieval_report
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import Tokenizer
 
 
 def retrieval_on(
     model: CLIP,
-    tokenizer: BPETokenizer,
+    tokenizer: Tokenizer,
     objects: Sequence[Emoji],
     split: Split = "test",
     count: int = 1000,
@@ -29,7 +29,7 @@ def retrieval_on(
 
 
 def full_report(
-    model: CLIP, tokenizer: BPETokenizer, objects: Sequence[Emoji], count: int = 1000, seed: int = 0
+    model: CLIP, tokenizer: Tokenizer, objects: Sequence[Emoji], count: int = 1000, seed: int = 0
 ) -> dict[str, float]:
     """Return recall among ``count`` unseen scenes and every attribute's zero-shot accuracy.
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from clip_tutor.embedding import embed_captions
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import Tokenizer
 
 
-def class_features(model: CLIP, tokenizer: BPETokenizer, prompts: Sequence[Sequence[str]]) -> Tensor:
+def class_features(model: CLIP, tokenizer: Tokenizer, prompts: Sequence[Sequence[str]]) -> Tensor:
     """Return (M, E) unit vectors: row m is the mean direction of class m's prompts.
 
     Args:

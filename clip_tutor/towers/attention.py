@@ -71,17 +71,17 @@ class Attention(nn.Module):
             mask: (B, 1, 1, T) or (B, 1, T, T), True where a token may be seen.
             query: (B, Q, D) who asks, where that is not every token of ``x``; the result is then (B, Q, D).
         """
-        B, _, D = x.shape
+        D = x.shape[-1]
         if query is None:
             parts = self.qkv(x).split(D, dim=-1)  # three times (B, T, D)
         else:
             ask, tell = self.qkv.weight.split([D, 2 * D])
             ask_bias, tell_bias = self.qkv.bias.split([D, 2 * D])
             parts = F.linear(query, ask, ask_bias), *F.linear(x, tell, tell_bias).split(D, dim=-1)
-        queries, keys, values = (part.view(B, -1, self.heads, D // self.heads).transpose(1, 2) for part in parts)
+        queries, keys, values = (part.unflatten(-1, (self.heads, D // self.heads)).transpose(1, 2) for part in parts)
         hide_later = self.causal and query is None
         heads = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=hide_later)  # (B, K, Q, D/K)
-        return self.out(heads.transpose(1, 2).reshape(B, -1, D))
+        return self.out(heads.transpose(1, 2).flatten(2))
 
 
 class QuickGELU(nn.Module):

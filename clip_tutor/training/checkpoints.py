@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.config import Progress, TrainConfig
 from clip_tutor.weights import fit, metadata_of, read_tensors, write_tensors
 
@@ -23,7 +23,7 @@ FREE_SETTINGS = {"steps", "seconds", "workers", "record_every", "checkpoint_ever
 def save_run(
     path: Path,
     model: CLIP,
-    tokenizer: BPETokenizer,
+    tokenizer: Tokenizer,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
     config: TrainConfig,
@@ -40,7 +40,7 @@ def save_run(
 
 
 def restore_run(
-    path: Path, model: CLIP, tokenizer: BPETokenizer, optimizer: torch.optim.Optimizer, config: TrainConfig
+    path: Path, model: CLIP, tokenizer: Tokenizer, optimizer: torch.optim.Optimizer, config: TrainConfig
 ) -> Progress:
     """Put a saved run's numbers back into ``model`` and ``optimizer``, and return how far it had come.
 

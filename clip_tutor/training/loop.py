@@ -20,7 +20,6 @@ from tqdm.auto import tqdm
 
 from clip_tutor.data.scenes import Scenes, SceneStream
 from clip_tutor.embedding import device_of
-from clip_tutor.images import normalize
 from clip_tutor.losses import contrastive_loss
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
@@ -127,7 +126,7 @@ def take_step(
     for group in optimizer.param_groups:
         group["lr"] = rate
     with _precision(pixels.device):
-        image_features, text_features, logit_scale = model(normalize(pixels), ids)
+        image_features, text_features, logit_scale = model(model.config.preprocessing.normalize(pixels), ids)
     loss = contrastive_loss(image_features.float(), text_features.float(), logit_scale)
     optimizer.zero_grad()
     loss.backward()
