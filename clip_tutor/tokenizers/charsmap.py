@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Iterator
 
 _IS_WORD = 1 << 8  # a rule ends here: the value lies at the child for byte 0
 _LABEL = (1 << 31) | 0xFF  # the top bit marks values, which must never pass for a child
@@ -25,7 +26,7 @@ def _offset(unit: int) -> int:
 
 
 class CharsMap:
-    """Rules "these bytes become those", looked up by the longest beginning of a text.
+    """Rules "these bytes become those", looked up by how a text begins.
 
     Args:
         blob: ``precompiled_charsmap`` of a SentencePiece model; empty for no rules.
@@ -45,22 +46,18 @@ class CharsMap:
             self._units.byteswap()
         self._strings = blob[4 + size :]
 
-    def longest(self, text: bytes, start: int) -> tuple[int, bytes] | None:
-        """Return how many bytes of ``text`` from ``start`` the longest rule takes, and what they become."""
+    def matches(self, text: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the rules that fit ``text`` from ``start``, shortest first: how many bytes, and what they become."""
         units = self._units
         if not units:
-            return None
-        found: tuple[int, int] | None = None
+            return
         node = _offset(units[0])
         for position in range(start, len(text)):
             node ^= text[position]
             if node >= len(units) or units[node] & _LABEL != text[position]:
-                break
+                return
             unit = units[node]
             node ^= _offset(unit)
             if unit & _IS_WORD:
-                found = position + 1 - start, units[node] & 0x7FFFFFFF
-        if found is None:
-            return None
-        length, at = found
-        return length, self._strings[at : self._strings.index(b"\0", at)]
+                at = units[node] & 0x7FFFFFFF
+                yield position + 1 - start, self._strings[at : self._strings.index(b"\0", at)]

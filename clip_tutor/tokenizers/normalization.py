@@ -43,12 +43,14 @@ class Normalizer:
     Args:
         steps: which of them to take.
         untouched: texts that the charsmap leaves alone, the pieces that a model's maker has defined by hand.
+        by_grapheme: look rules up as the Hub's ``tokenizers`` does, see ``_by_grapheme``.
     """
 
-    def __init__(self, steps: Normalization, untouched: Sequence[str] = ()) -> None:
+    def __init__(self, steps: Normalization, untouched: Sequence[str] = (), by_grapheme: bool = False) -> None:
         self.steps = steps
         self._charsmap = CharsMap(steps.precompiled_charsmap)
         self._untouched = longest_first(untouched)
+        self._rewritten = self._by_grapheme if by_grapheme else self._by_longest_rule
 
     def __call__(self, text: str) -> str:
         """Return the normalized text."""
@@ -72,19 +74,38 @@ class Normalizer:
             joined = joined.rstrip(SPACE if steps.escape_whitespaces else " ")
         return joined
 
-    def _rewritten(self, text: str) -> list[str]:
-        """Return the text cut where the rules apply, each part as its rule writes it."""
+    def _by_longest_rule(self, text: str) -> list[str]:
+        """Return the text cut where the rules apply, each part as the longest rule that fits writes it."""
         data = text.encode("utf-8")
         parts: list[str] = []
         i = position = 0  # the same place, in characters and in bytes
         while i < len(text):
             if self._untouched is not None and (match := self._untouched.match(text, i)):
                 source = part = match.group()
-            elif rule := self._charsmap.longest(data, position):
-                source, part = data[position : position + rule[0]].decode("utf-8"), rule[1].decode("utf-8")
+            elif rules := list(self._charsmap.matches(data, position)):
+                length, rewritten = rules[-1]
+                source, part = data[position : position + length].decode("utf-8"), rewritten.decode("utf-8")
             else:
                 source = part = text[i]
             parts.append(part)
             i += len(source)
             position += len(source.encode("utf-8"))
+        return parts
+
+    def _by_grapheme(self, text: str) -> list[str]:
+        """Return the text cut into what a reader sees as characters, each rewritten by the SHORTEST rule that fits.
+
+        The rule replaces all of a short one, so "ϰ" with a ring below becomes a bare "κ". That is no idea of
+        SentencePiece's but a habit of the program that reads ``tokenizer.json``, and so of whoever uses it.
+        """
+        parts: list[str] = []
+        for grapheme in regex.findall(r"\X", text):
+            whole = len(grapheme.encode("utf-8")) < 6
+            rule = next(self._charsmap.matches(grapheme.encode("utf-8"), 0), None) if whole else None
+            if rule is not None:
+                parts.append(rule[1].decode("utf-8"))
+                continue
+            for character in grapheme:
+                rule = next(self._charsmap.matches(character.encode("utf-8"), 0), None)
+                parts.append(character if rule is None else rule[1].decode("utf-8"))
         return parts

@@ -61,7 +61,7 @@ class UnigramTokenizer:
             raise ValueError(f"none of these {len(vocabulary.pieces)} pieces is </s>, which ends every row")
         self.end_id = self.pad_id = end_id
         defined = [piece.text for piece in vocabulary.pieces if piece.kind == Kind.USER_DEFINED]
-        self._normalize = Normalizer(vocabulary.normalization, defined)
+        self._normalize = Normalizer(vocabulary.normalization, defined, vocabulary.reader == "tokenizers")
         scores = [piece.score for piece in vocabulary.pieces if piece.kind == Kind.NORMAL]
         self._unknown_score = min(scores, default=0.0) - UNKNOWN_PENALTY
         self._trie: Trie = {}

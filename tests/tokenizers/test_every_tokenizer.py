@@ -1,0 +1,127 @@
+"""What all four tokenizers promise, whichever way they cut words."""
+
+import json
+import pickle
+
+import pytest
+
+from clip_tutor import tokenizers
+from clip_tutor.tokenizers import (
+    BPETokenizer,
+    SentencePieceBPETokenizer,
+    Tokenizer,
+    UnigramTokenizer,
+    WordPieceTokenizer,
+)
+
+NAMES = {
+    "bpe": BPETokenizer,
+    "wordpiece": WordPieceTokenizer,
+    "unigram": UnigramTokenizer,
+    "sentencepiece_bpe": SentencePieceBPETokenizer,
+}
+
+
+@pytest.fixture(scope="module")
+def every(tokenizer, bert_vocabulary, siglip_model, gemma_model):
+    return {
+        "bpe": tokenizer,
+        "wordpiece": WordPieceTokenizer.from_vocabulary(bert_vocabulary),
+        "unigram": UnigramTokenizer.from_vocabulary(siglip_model),
+        "sentencepiece_bpe": SentencePieceBPETokenizer.from_vocabulary(gemma_model),
+    }
+
+
+@pytest.fixture(params=NAMES)
+def one(request, every):
+    return every[request.param]
+
+
+def test_each_is_a_tokenizer(one):
+    assert isinstance(one, Tokenizer)
+    assert 0 <= one.pad_id < one.vocab_size
+    assert not isinstance("a caption", Tokenizer)
+
+
+def test_rows_have_one_length(one, captions):
+    rows = one(captions[:500], truncate=True)
+    assert {len(row) for row in rows} == {one.context_length}
+    assert all(0 <= i < one.vocab_size for row in rows for i in row)
+    assert one([]) == []
+    assert one("a dog") == one(["a dog"]) == one(caption for caption in ["a dog"])
+
+
+def test_an_empty_caption_has_no_ids_but_a_row(one):
+    (row,) = one("")
+    assert one.encode("") == []
+    assert one.decode(row) == ""
+    assert row.count(one.pad_id) >= one.context_length - 2
+
+
+def test_a_caption_that_is_too_long_is_refused_or_cut(one):
+    caption = "red dog " * one.context_length
+    room = len(one.encode(caption))
+    with pytest.raises(
+        ValueError,
+        match=rf"context_length {one.context_length} holds \d+ tokens and (one mark|two marks); "
+        rf"this caption has {room} tokens: 'red dog .*pass truncate=True to cut it",
+    ):
+        one(["a dog", caption])
+    (row,) = one(caption, truncate=True)
+    assert len(row) == one.context_length
+    assert row[-1] == one.end_id, "the model reads the caption's vector at a mark: it must survive the cut"
+    assert caption.startswith(one.decode(row)[:20])
+
+
+@pytest.mark.parametrize("caption", [None, 3, float("nan"), b"a dog", ["a dog"]])
+def test_what_is_not_text_is_refused(one, caption):
+    with pytest.raises(TypeError, match=rf"a caption must be a string, and this is {type(caption).__name__}: "):
+        one(["a dog", caption])
+
+
+@pytest.mark.parametrize("i", [-1, 10**6])
+def test_an_id_of_another_tokenizer_is_refused(one, i):
+    with pytest.raises(ValueError, match=f"id {i} is not in this vocabulary of {one.vocab_size}"):
+        one.decode([i])
+
+
+def test_json_gives_back_the_same_tokenizer(one, captions):
+    text = one.to_json()
+    for again in (type(one).from_json(text), tokenizers.from_json(text)):
+        assert type(again) is type(one)
+        assert again.to_json() == text
+        assert again(captions[:300], truncate=True) == one(captions[:300], truncate=True)
+
+
+def test_workers_get_the_same_tokenizer(one):
+    """A loader's worker processes get a copy by pickle."""
+    if isinstance(one, BPETokenizer | WordPieceTokenizer | UnigramTokenizer):
+        assert pickle.loads(pickle.dumps(one))("a dog") == one("a dog")
+
+
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", '{"kind": "morse"}', '{"kind": "KIND"}', '{"kind": "KIND", "pieces": 3}']
+)
+def test_corrupt_json_is_refused(kind, text):
+    text = text.replace("KIND", kind)
+    with pytest.raises(ValueError, match=rf"not a tokenizer written by {NAMES[kind].__name__}\.to_json") as caught:
+        NAMES[kind].from_json(text)
+    assert repr(text[:40]) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", '{"kind": "morse"}', '{"kind": ["bpe"]}'])
+def test_json_of_no_known_kind_is_refused(text):
+    with pytest.raises(
+        ValueError, match="this is no tokenizer of the kinds bpe, wordpiece, unigram, sentencepiece_bpe"
+    ):
+        tokenizers.from_json(text)
+
+
+def test_a_row_needs_room_for_a_word(every):
+    for name, needed in (("bpe", 3), ("wordpiece", 3), ("unigram", 2), ("sentencepiece_bpe", 2)):
+        fields = json.loads(every[name].to_json()) | {"context_length": needed - 1}
+        with pytest.raises(ValueError, match=f"context_length {needed - 1} has no room for .*use at least {needed}"):
+            NAMES[name].from_json(json.dumps(fields))
+        again = NAMES[name].from_json(json.dumps(fields | {"context_length": needed}))
+        assert len(again("a dog", truncate=True)[0]) == needed
