@@ -46,7 +46,7 @@ OUTSIDE = {
     "assets": set(),
 }
 ONLY_IN_LAB = {"IPython", "ipywidgets", "matplotlib", "umap", "google", "pygments"}
-ONLY_IN_TESTS = {"open_clip", "transformers", "timm", "pytest"}
+ONLY_IN_TESTS = {"open_clip", "transformers", "timm", "sentencepiece", "tokenizers", "pytest"}
 
 
 def name_of(path: Path) -> str:
