@@ -68,9 +68,9 @@ _BYTE_TO_SYMBOL = byte_symbols()
 _SYMBOL_TO_BYTE = {symbol: byte for byte, symbol in _BYTE_TO_SYMBOL.items()}
 
 
-def split_words(text: str, words: regex.Pattern[str] = _WORDS) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a cleaned caption, each written in byte symbols: ``"é!"`` gives ``["Ã©", "!"]``."""
-    return ["".join(_BYTE_TO_SYMBOL[byte] for byte in word.encode("utf-8")) for word in words.findall(text)]
+    return ["".join(_BYTE_TO_SYMBOL[byte] for byte in word.encode("utf-8")) for word in _WORDS.findall(text)]
 
 
 def as_symbols(word: str) -> list[str]:
@@ -250,10 +250,17 @@ class BPETokenizer:
 
     def _ids_of(self, piece: str) -> list[int]:
         """Return the ids of a piece of a caption without spaces, and remember them."""
+        words = self._words.findall(piece)
         ids: list[int] = []
-        for word in split_words(piece, self._words):
-            symbols = [word] if word in self.marks else merge_by_rank(as_symbols(word), self._rank_of)
-            ids += [self.id_of[symbol] for symbol in symbols]
+        if len(words) > 1:  # "dog," is two words, and "dog" may be known
+            for word in words:
+                known = self._cache.get(word)
+                ids += self._ids_of(word) if known is None else known
+        elif words[0] in self.marks:
+            ids = [self.id_of[words[0]]]
+        else:
+            symbols = "".join([_BYTE_TO_SYMBOL[byte] for byte in words[0].encode("utf-8")])
+            ids = [self.id_of[symbol] for symbol in merge_by_rank(as_symbols(symbols), self._rank_of)]
         if len(piece) <= CACHED_LENGTH:
             if len(self._cache) >= CACHE_SIZE:  # begin anew: frequent words are back after a few captions
                 self._cache.clear()

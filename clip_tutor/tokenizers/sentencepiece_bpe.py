@@ -2,7 +2,7 @@
 
     "Snow, 20 cm"  ──lower──▶  "snow, 20 cm"  ──escape──▶  s n o w , ▁ 2 0 ▁ c m
       ──merges──▶  snow · , · ▁ · 2 · 0 · ▁cm        a character without a piece: its bytes, <0xF0> <0x9F> …
-      ──ids──▶  [13752, 235269, …, <eos>, <pad>, <pad>, …]
+      ──ids──▶  [one id a piece, <eos>, <pad>, <pad>, …]
 
 CLIP first splits a text into words and merges inside them; here a space is a symbol like any other, in front
 of its word, and digits stay apart because no merge joins them. There is no start mark; the row ends in <eos>.
@@ -13,7 +13,7 @@ Source: google/sentencepiece ``src/bpe_model.cc``; for the rows, google-research
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clip_tutor.tokenizers.cleaning import check_text
@@ -50,22 +50,22 @@ class SentencePieceBPETokenizer:
         self._normalize = Normalizer(vocabulary.normalization, defined)
         self._defined = longest_first(defined)
         self._literals = longest_first(vocabulary.literals)
-        self._rank = self._rank_of_pairs() if vocabulary.reader == "tokenizers" else self._rank_of_pieces()
+        self._place_of_pair = {pair: place for place, pair in enumerate(vocabulary.merges)}
+        self._rank = self._rank_of_pair if vocabulary.reader == "tokenizers" else self._rank_of_piece
 
     @classmethod
     def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> SentencePieceBPETokenizer:
         """Return the tokenizer of a published ``tokenizer.model`` or ``tokenizer.json``; see ``read_pieces``."""
         return cls(read_pieces(path), context_length)
 
-    def _rank_of_pieces(self) -> Callable[[str, str], float | None]:
+    def _rank_of_piece(self, left: str, right: str) -> float | None:
         """SentencePiece: two neighbors merge when they spell a piece, the piece of the highest score first."""
-        order = {text: -self.vocabulary.pieces[i].score for text, i in self._table.id_of.items()}
-        return lambda left, right: order.get(left + right)
+        i = self._table.id_of.get(left + right)
+        return None if i is None else -self.vocabulary.pieces[i].score
 
-    def _rank_of_pairs(self) -> Callable[[str, str], float | None]:
+    def _rank_of_pair(self, left: str, right: str) -> float | None:
         """The Hub's reader: two neighbors merge when the list has the pair, the pair that stands first first."""
-        order = {pair: place for place, pair in enumerate(self.vocabulary.merges)}
-        return lambda left, right: order.get((left, right))
+        return self._place_of_pair.get((left, right))
 
     @property
     def vocab_size(self) -> int:

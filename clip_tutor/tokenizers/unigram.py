@@ -5,7 +5,7 @@
       ▁  s  n  o  w  y  ▁  o  w  l  s         every piece is an arrow with a log-probability:
       └──▁snow───┘└y┘└──▁owl──┘└s┘            the best way to each place is the best way to an earlier
       └───▁snowy────┘└───▁owls───┘  ◀ best    place plus one arrow (Viterbi)
-      ──ids──▶  [2846, 18037, 1, 1, 1, …]
+      ──ids──▶  [▁snowy, ▁owls, </s>, </s>, </s>, …]
 
 BPE cannot undo a merge; here all cuts compete, and each piece's score is the logarithm of how often it was used.
 The row has no start mark. Its end mark </s> is repeated to the end, so the last place, where SigLIP reads the
@@ -26,9 +26,10 @@ from typing import Any
 from clip_tutor.tokenizers.cleaning import canonicalize, check_text
 from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields
 from clip_tutor.tokenizers.hub_file import read_pieces
-from clip_tutor.tokenizers.normalization import SPACE, Normalizer
-from clip_tutor.tokenizers.pieces import Kind, PieceTable, Vocabulary
+from clip_tutor.tokenizers.normalization import SPACE, Normalization, Normalizer
+from clip_tutor.tokenizers.pieces import Kind, Piece, PieceTable, Vocabulary
 from clip_tutor.tokenizers.rows import as_list, check_context_length, with_marks
+from clip_tutor.tokenizers.unigram_training import learn_pieces
 
 # An unknown character is that much less probable than the rarest piece: e⁻¹⁰, one in twenty thousand.
 UNKNOWN_PENALTY = 10.0
@@ -78,6 +79,18 @@ class UnigramTokenizer:
     def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> UnigramTokenizer:
         """Return the tokenizer of a published ``spiece.model`` or ``tokenizer.json``; see ``read_pieces``."""
         return cls(read_pieces(path), context_length)
+
+    @classmethod
+    def train(cls, captions: Iterable[str], vocab_size: int, context_length: int = 64) -> UnigramTokenizer:
+        """Return a tokenizer of at most ``vocab_size`` ids whose pieces fit ``captions``, in SigLIP's order.
+
+        Raises:
+            ValueError: ``vocab_size`` has no room for the captions' letters, or there are none.
+        """
+        learned = learn_pieces(captions, vocab_size - 3)
+        marks = (Piece("<pad>", 0.0, Kind.CONTROL), Piece("</s>", 0.0, Kind.CONTROL), Piece("<unk>", 0.0, Kind.UNKNOWN))
+        pieces = (*marks, *(Piece(text, _rounded(score)) for text, score in learned.items()))
+        return cls(Vocabulary("unigram", "sentencepiece", pieces, Normalization()), context_length)
 
     @property
     def vocab_size(self) -> int:

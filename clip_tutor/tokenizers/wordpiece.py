@@ -2,7 +2,7 @@
 
     "Two Corgis, naïve!"  ──simplify──▶  "two corgis, naive!"  ──split──▶  two · corgis · , · naive · !
       ──longest piece first──▶  two · cor ##gis · , · naive · !
-      ──ids──▶  [CLS] 2048 … [SEP] [PAD] [PAD] …
+      ──ids──▶  [CLS, one id a piece, SEP, PAD, PAD, …]
 
 A piece that continues a word begins with ``##``. Where BPE replays its merges, WordPiece needs only the list of
 pieces: it takes the longest that fits, again and again. A word that cannot be spelled becomes ``[UNK]`` as a

@@ -95,8 +95,7 @@ def test_json_gives_back_the_same_tokenizer(one, captions):
 
 def test_workers_get_the_same_tokenizer(one):
     """A loader's worker processes get a copy by pickle."""
-    if isinstance(one, BPETokenizer | WordPieceTokenizer | UnigramTokenizer):
-        assert pickle.loads(pickle.dumps(one))("a dog") == one("a dog")
+    assert pickle.loads(pickle.dumps(one))("a dog") == one("a dog")
 
 
 @pytest.mark.parametrize("kind", NAMES)
