@@ -37,6 +37,37 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = N
     return scores.softmax(dim=-1) @ value  # (..., T, D/K)
 
 
+def ask_once(
+    query: Tensor, x: Tensor, key: tuple[Tensor, Tensor], value: tuple[Tensor, Tensor], mask: Tensor | None = None
+) -> Tensor:
+    """Return what a single query finds among the tokens ``x``, without making a key and a value of each of them.
+
+    The score of token x is q·(Wx + b) = (qW)·x + q·b, so the keys' matrix is applied to the one query, not to T tokens;
+    and the mean of the values is the value of the mean. For the 50 tokens of ViT-B/32 that is 28 times less work, for
+    the same numbers: ``test_asking_once_equals_plain``.
+
+    Args:
+        query: (B, K, D/K), one for each head.
+        x: (B, T, D).
+        key, value: weight (D, D) and bias (D,) of the two projections.
+        mask: (B, 1, T), True where a token may be seen.
+
+    Returns:
+        (B, D).
+    """
+    heads = query.shape[1]
+    (key_weight, key_bias), (value_weight, value_bias) = (
+        (weight.unflatten(0, (heads, -1)), bias.unflatten(0, (heads, -1))) for weight, bias in (key, value)
+    )
+    asked = torch.einsum("bkd,kde->bke", query, key_weight)  # (B, K, D) what each head looks for
+    scores = asked @ x.transpose(1, 2) + (query * key_bias).sum(dim=-1, keepdim=True)  # (B, K, T)
+    scores = scores / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    found = scores.softmax(dim=-1) @ x  # (B, K, D) each head's weighted mean of the tokens
+    return (torch.einsum("bke,kde->bkd", found, value_weight) + value_bias).flatten(1)  # (B, D)
+
+
 def causal_mask(tokens: int) -> Tensor:
     """Return (T, T): -inf above the diagonal, so that no token sees one that comes after it."""
     return torch.full((tokens, tokens), -torch.inf).triu(diagonal=1)
@@ -68,20 +99,20 @@ class Attention(nn.Module):
         """Return (B, T, D) from (B, T, D).
 
         Args:
-            mask: (B, 1, 1, T) or (B, 1, T, T), True where a token may be seen.
-            query: (B, Q, D) who asks, where that is not every token of ``x``; the result is then (B, Q, D).
+            mask: (B, 1, 1, T), True where a token may be seen.
+            query: (B, 1, D) the one token that asks, where not every token of ``x`` does; the result is (B, 1, D).
         """
-        D = x.shape[-1]
+        D, K = self.out.in_features, self.heads
         if query is None:
             parts = self.qkv(x).split(D, dim=-1)  # three times (B, T, D)
-        else:
-            ask, tell = self.qkv.weight.split([D, 2 * D])
-            ask_bias, tell_bias = self.qkv.bias.split([D, 2 * D])
-            parts = F.linear(query, ask, ask_bias), *F.linear(x, tell, tell_bias).split(D, dim=-1)
-        queries, keys, values = (part.unflatten(-1, (self.heads, D // self.heads)).transpose(1, 2) for part in parts)
-        hide_later = self.causal and query is None
-        heads = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=hide_later)  # (B, K, Q, D/K)
-        return self.out(heads.transpose(1, 2).flatten(2))
+            queries, keys, values = (part.unflatten(-1, (K, D // K)).transpose(1, 2) for part in parts)
+            heads = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=self.causal)
+            return self.out(heads.transpose(1, 2).flatten(2))  # (B, T, D)
+        of_query, of_key, of_value = zip(self.qkv.weight.split(D), self.qkv.bias.split(D), strict=True)
+        asked = F.linear(query[:, 0], *of_query).unflatten(-1, (K, D // K))  # (B, K, D/K)
+        seen = None if mask is None else mask[:, 0]  # (B, 1, T)
+        found = ask_once(asked, x, of_key, of_value, seen)  # (B, D)
+        return self.out(found)[:, None]
 
 
 class QuickGELU(nn.Module):
@@ -92,7 +123,7 @@ class QuickGELU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the same shape."""
-        return F.silu(1.702 * x) / 1.702  # silu(x) = x · sigmoid(x), in one pass over memory instead of two
+        return F.silu(1.702 * x).mul_(1 / 1.702)  # silu(x) = x · sigmoid(x), in fewer walks over memory
 
 
 def activation_layer(activation: Activation) -> nn.Module:

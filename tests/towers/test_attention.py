@@ -123,11 +123,14 @@ def test_tokens_that_are_masked_count_for_nothing():
     torch.testing.assert_close(block(x, mask)[:, :4], block(x[:, :4]), atol=1e-6, rtol=1e-5)
 
 
-def test_other_tokens_may_ask():
+@pytest.mark.parametrize("seen", [None, 4])
+def test_asking_once_equals_plain(seen):
     torch.manual_seed(0)
-    layer, x, asks = Attention(24, 3), torch.randn(2, 7, 24), torch.randn(2, 2, 24)
+    layer, x, asks = Attention(24, 3), torch.randn(2, 7, 24), torch.randn(2, 1, 24)
     query, key, value = layer.qkv(torch.cat([asks, x], dim=1)).split(24, dim=-1)
     heads = [
-        attention(query[:, :2, k : k + 8], key[:, 2:, k : k + 8], value[:, 2:, k : k + 8]) for k in range(0, 24, 8)
+        attention(query[:, :1, k : k + 8], key[:, 1:, k : k + 8][:, :seen], value[:, 1:, k : k + 8][:, :seen])
+        for k in range(0, 24, 8)
     ]
-    torch.testing.assert_close(layer(x, query=asks), layer.out(torch.cat(heads, dim=-1)), atol=1e-6, rtol=1e-5)
+    mask = None if seen is None else (torch.arange(7) < seen).expand(2, 1, 1, 7)
+    torch.testing.assert_close(layer(x, mask, asks), layer.out(torch.cat(heads, dim=-1)), atol=1e-6, rtol=1e-5)
