@@ -237,7 +237,7 @@ class BPETokenizer:
         """Return the ids of a caption, without marks and of any length; an empty text has none.
 
         No word reaches across a space, so what lies between two spaces always has the same ids. Captions use
-        the same words over and over: remembering them makes this some twenty times as fast.
+        the same words over and over: remembering them makes this dozens of times as fast.
 
         Raises:
             TypeError: ``text`` is not a string.

@@ -61,10 +61,9 @@ class Vocabulary:
 
     def to_fields(self) -> dict[str, Any]:
         """Return everything in types that JSON knows."""
-        fields = asdict(self)
-        charsmap = self.normalization.precompiled_charsmap
-        fields["normalization"]["precompiled_charsmap"] = base64.b64encode(charsmap).decode("ascii")
-        return fields
+        steps = asdict(self.normalization)
+        steps["precompiled_charsmap"] = base64.b64encode(self.normalization.precompiled_charsmap).decode("ascii")
+        return vars(self) | {"normalization": steps}
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Vocabulary:

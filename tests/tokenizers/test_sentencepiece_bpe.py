@@ -24,9 +24,10 @@ def lowered(text: str) -> str:
 def test_ids_equal_those_of_sentencepiece(train_sentencepiece, captions, rules, byte_fallback, more):
     file = train_sentencepiece(model_type="bpe", normalization_rule_name=rules, byte_fallback=byte_fallback, **more)
     published = sentencepiece.SentencePieceProcessor(model_file=str(file))
+    some = captions[::5] if more else captions
     ours = SentencePieceBPETokenizer.from_vocabulary(file)
-    theirs = published.encode([lowered(caption) for caption in captions])
-    for caption, their_ids in zip(captions, theirs, strict=True):
+    theirs = published.encode([lowered(caption) for caption in some])
+    for caption, their_ids in zip(some, theirs, strict=True):
         assert ours.encode(caption) == their_ids, repr(caption)
 
 

@@ -30,8 +30,9 @@ def ids_of_raw(tokenizer: UnigramTokenizer, text: str) -> list[int]:
 def test_ids_equal_those_of_sentencepiece(train_sentencepiece, captions, rules, byte_fallback, more):
     file = train_sentencepiece(model_type="unigram", normalization_rule_name=rules, byte_fallback=byte_fallback, **more)
     published = sentencepiece.SentencePieceProcessor(model_file=str(file))
+    some = captions[::5] if more else captions
     ours = UnigramTokenizer.from_vocabulary(file)
-    for caption, theirs in zip(captions, published.encode(captions), strict=True):
+    for caption, theirs in zip(some, published.encode(some), strict=True):
         assert ids_of_raw(ours, caption) == theirs, repr(caption)
 
 
