@@ -9,23 +9,14 @@ first; the last line is one JSON object.
 
 import argparse
 import json
-import platform
 import time
 
 import torch
+from machine import cpu_name
 
 from clip_tutor.evaluation.report import full_report
 from clip_tutor.training import train
 from clip_tutor.training.recipes import RECIPES, prepare, with_settings
-
-
-def cpu_name() -> str:
-    """Return the processor's name where Linux tells it, else its architecture."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main() -> None:

@@ -1,0 +1,253 @@
+"""The kit beside OpenCLIP and transformers: same weights, same inputs, in one run.
+
+    python benchmarks/peers.py                    on a CPU, or on a GPU where there is one (bf16, torch.compile)
+    python benchmarks/peers.py --pairs 9          more pairs of runs, steadier medians
+    python benchmarks/peers.py --only tokenize    one part: tokenize, text, image, train or memory
+
+Ours and theirs take turns, and each ratio is the median over the pairs: above 1, ours is faster. Features are compared
+before anything is timed. Tables for people come first; the last line is one JSON object.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import open_clip
+import torch
+import transformers
+from machine import machine, take_turns
+from torch import Tensor, nn
+
+from clip_tutor import zoo
+from clip_tutor.data.emoji import load_emoji
+from clip_tutor.data.scenes import Scenes
+from clip_tutor.model import CLIP
+from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.training.loop import take_step
+from clip_tutor.training.schedule import make_optimizer
+from clip_tutor.weights.loading import assemble
+from clip_tutor.weights.vocabularies import vocabulary
+
+PARTS = ("tokenize", "text", "image", "train", "memory")
+RATE = 1e-4
+
+
+def captions(count: int) -> list[str]:
+    """Return captions of natural length: 8 to 20 of CLIP's tokens."""
+    tokenizer = BPETokenizer.from_vocabulary(vocabulary("clip"))
+    scenes = Scenes(load_emoji(), "train").scenes(range(4 * count))
+    return [scene.caption for scene in scenes if 8 <= len(tokenizer.encode(scene.caption)) <= 20][:count]
+
+
+def open_clip_pair(name: str, theirs: str, device: str) -> tuple[CLIP, nn.Module]:
+    """Return our model and OpenCLIP's with the same random weights."""
+    torch.manual_seed(0)
+    other = open_clip.create_model(theirs, pretrained=None, force_quick_gelu=True).eval()
+    return assemble(zoo.config(name), other.state_dict(), theirs).to(device), other.to(device)
+
+
+def transformers_pair(device: str) -> tuple[CLIP, nn.Module]:
+    """Return our ViT-B/32 and transformers' with the same random weights."""
+    torch.manual_seed(0)
+    other = transformers.CLIPModel(transformers.CLIPConfig()).eval()
+    return assemble(zoo.config("ViT-B/32"), other.state_dict(), "transformers").to(device), other.to(device)
+
+
+class Bench:
+    """Collects rows of a table and the figures of the JSON line."""
+
+    def __init__(self, pairs: int, device: str) -> None:
+        self.pairs, self.device = pairs, device
+        self.figures: dict[str, float] = {}
+
+    def race(
+        self,
+        title: str,
+        key: str,
+        items: int,
+        unit: str,
+        ours: Callable[[], object],
+        theirs: Callable[[], object],
+    ) -> None:
+        """Let the two take turns at the same ``items``, and print how many each does in a second."""
+        our_seconds, their_seconds, ratio = take_turns(ours, theirs, self.pairs, self.device)
+        self.figures |= {key: ratio, f"{key}_ours": items / our_seconds, f"{key}_theirs": items / their_seconds}
+        rates = f"{items / our_seconds:12,.1f} {items / their_seconds:12,.1f}"
+        print(f"{title:44} {rates} {unit:12} {ratio:6.2f}", flush=True)
+
+
+def precision(device: str) -> AbstractContextManager[object]:
+    """bfloat16 where a GPU computes it, float32 elsewhere."""
+    return nullcontext() if device == "cpu" else torch.autocast("cuda", dtype=torch.bfloat16)
+
+
+def tokenize(bench: Bench, count: int) -> None:
+    """Captions to rows of ids, as tensors."""
+    text = captions(count)
+    ours, theirs = BPETokenizer.from_vocabulary(vocabulary("clip")), open_clip.get_tokenizer("ViT-B-32")
+    assert torch.equal(torch.tensor(ours(text)), theirs(text)), "the ids differ"
+    race = (count, "captions/s", lambda: torch.tensor(ours(text)))
+    bench.race("tokenize, OpenCLIP", "tokenize_vs_open_clip", *race, lambda: theirs(text))
+    fast = fast_tokenizer(ours)
+    settings = {"padding": "max_length", "max_length": 77, "return_tensors": "pt"}
+    bench.race("tokenize, transformers", "tokenize_vs_transformers", *race, lambda: fast(text, **settings))
+
+
+def fast_tokenizer(ours: BPETokenizer) -> transformers.CLIPTokenizerFast:
+    """Return transformers' compiled tokenizer with the same vocabulary."""
+    marks = {"<|startoftext|>", "<|endoftext|>"}
+    merges = [tuple(pair) for pair in ours.merges]
+    vocab = {symbol: n for symbol, n in ours.id_of.items()}
+    assert marks <= vocab.keys()
+    return transformers.CLIPTokenizerFast(vocab=vocab, merges=merges)
+
+
+def inputs(batch: int, size: int, device: str) -> tuple[Tensor, Tensor]:
+    """Return (B, 3, H, W) pixels and (B, 77) ids of captions of natural length."""
+    pixels = torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
+    ids = torch.tensor(BPETokenizer.from_vocabulary(vocabulary("clip"))(captions(batch)))
+    return zoo.config("ViT-B/32").preprocessing.normalize(pixels).to(device), ids.to(device)
+
+
+@torch.no_grad()
+def encode(bench: Bench, parts: Iterable[str], batch: int) -> None:
+    """Captions and pictures to vectors, a batch at a time."""
+    device = bench.device
+    for name, theirs_name in (("ViT-B/32", "ViT-B-32"), ("RN50", "RN50")):
+        ours, theirs = open_clip_pair(name, theirs_name, device)
+        if device != "cpu":
+            ours.encode_image, theirs.encode_image = (
+                torch.compile(ours.encode_image),
+                torch.compile(theirs.encode_image),
+            )
+        pixels, ids = inputs(batch, 224, device)
+        with precision(device):
+            if "text" in parts and name == "ViT-B/32":
+                _same(ours.encode_text(ids), theirs.encode_text(ids), device)
+                race = (batch, "captions/s", lambda ours=ours: ours.encode_text(ids))
+                bench.race(f"encode captions, OpenCLIP {name}", "encode_text_vs_open_clip", *race,
+                           lambda theirs=theirs: theirs.encode_text(ids))  # fmt: skip
+            if "image" in parts:
+                _same(ours.encode_image(pixels), theirs.encode_image(pixels), device)
+                key = f"encode_image_{name.replace('-', '_').replace('/', '').lower()}_vs_open_clip"
+                race = (batch, "pictures/s", lambda ours=ours: ours.encode_image(pixels))
+                bench.race(f"encode pictures, OpenCLIP {name}", key, *race,
+                           lambda theirs=theirs: theirs.encode_image(pixels))  # fmt: skip
+    ours, theirs = transformers_pair(device)
+    with precision(device):
+        if "text" in parts:
+            race = (batch, "captions/s", lambda: ours.encode_text(ids))
+            bench.race("encode captions, transformers ViT-B/32", "encode_text_vs_transformers", *race,
+                       lambda: theirs.get_text_features(input_ids=ids))  # fmt: skip
+        if "image" in parts:
+            race = (batch, "pictures/s", lambda: ours.encode_image(pixels))
+            bench.race("encode pictures, transformers ViT-B/32", "encode_image_vit_b32_vs_transformers", *race,
+                       lambda: theirs.get_image_features(pixel_values=pixels))  # fmt: skip
+
+
+def _same(ours: Tensor, theirs: Tensor, device: str) -> None:
+    """Hold features together before they are timed: to 1e-5 in float32, loosely in bf16."""
+    torch.testing.assert_close(
+        ours, theirs, **({"atol": 1e-5, "rtol": 1e-4} if device == "cpu" else {"atol": 0.1, "rtol": 0.1})
+    )
+
+
+def steps(kind: str, batch: int, device: str) -> Callable[[], object]:
+    """Return one training step of ViT-B/32, forward, backward and optimizer, as each project takes it."""
+    pixels, ids = inputs(batch, 224, device)
+    if kind == "ours":
+        model = open_clip_pair("ViT-B/32", "ViT-B-32", device)[0].train()
+        optimizer = make_optimizer(model, weight_decay=0.2)
+        as_bytes = (torch.rand(batch, 3, 224, 224) * 255).to(torch.uint8).to(device)  # as the loop gets them
+        return lambda: take_step(model, optimizer, as_bytes, ids, RATE)
+    if kind == "transformers":
+        other: nn.Module = transformers_pair(device)[1].train()
+        optimizer = torch.optim.AdamW(other.parameters(), lr=RATE, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2)
+
+        def step() -> None:
+            with precision(device):
+                loss = other(input_ids=ids, pixel_values=pixels, return_loss=True).loss
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        return step
+    other = open_clip_pair("ViT-B/32", "ViT-B-32", device)[1].train()
+    optimizer = torch.optim.AdamW(other.parameters(), lr=RATE, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2)
+    loss_of = open_clip.ClipLoss()
+
+    def open_clip_step() -> None:
+        with precision(device):
+            loss = loss_of(*other(pixels, ids)[:3])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return open_clip_step
+
+
+def train(bench: Bench, batch: int) -> None:
+    """One step of training: forward, loss, backward, optimizer."""
+    ours = steps("ours", batch, bench.device)
+    for name, peer, key in (("OpenCLIP", "open_clip", "train_step_vs_open_clip"),
+                            ("transformers", "transformers", "train_step_vs_transformers")):  # fmt: skip
+        bench.race(f"training step, {name} ViT-B/32", key, batch, "pairs/s", ours, steps(peer, batch, bench.device))
+
+
+def peak(kind: str, batch: int, device: str) -> float:
+    """Return the MiB that two training steps hold at most, the model and its inputs included."""
+    step = steps(kind, batch, device)
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+    for _ in range(2):
+        step()
+    return (
+        torch.cuda.max_memory_allocated() / 2**20
+        if device != "cpu"
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    )
+
+
+def memory(bench: Bench, batch: int) -> None:
+    """Peak memory of training, each in a process of its own."""
+    found = {}
+    for kind in ("ours", "open_clip", "transformers"):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found[kind] = pool.apply(peak, (kind, batch, bench.device))
+        bench.figures[f"train_memory_mib_{kind}"] = found[kind]
+    rows = ", ".join(f"{kind} {mib:,.0f}" for kind, mib in found.items())
+    print(f"peak memory of training, MiB: {rows}; theirs / ours {found['open_clip'] / found['ours']:.2f} (OpenCLIP)")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--captions", type=int, default=5000, help="to tokenize")
+    parser.add_argument("--only", choices=PARTS, nargs="*", default=PARTS)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    bench = Bench(options.pairs, options.device)
+    print(machine(options.device))
+    print(f"batches of {options.batch}, medians of {options.pairs} pairs\n")
+    print(f"{'':44} {'ours':>12} {'theirs':>12} {'':12} {'ratio':>6}")
+    if "tokenize" in options.only:
+        tokenize(bench, options.captions)
+    if {"text", "image"} & set(options.only):
+        encode(bench, options.only, options.batch)
+    if "train" in options.only:
+        train(bench, options.batch)
+    if "memory" in options.only:
+        memory(bench, options.batch)
+    where = {"benchmark": "peers", "machine": machine(options.device), "batch": options.batch, "pairs": options.pairs}
+    print(json.dumps(where | {key: round(value, 4) for key, value in bench.figures.items()}))
+
+
+if __name__ == "__main__":
+    main()
