@@ -9,8 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clip_tutor.weights import files
-from clip_tutor.weights import load, read_tensors, save, write_tensors
+from clip_tutor.weights import files, load, read_tensors, save, write_tensors
 
 
 @pytest.fixture
