@@ -8,7 +8,7 @@ from clip_tutor.images import random_resized_crop, squash, to_tensor
 from tests.images.pictures import photograph
 
 
-@pytest.mark.parametrize("size", [(320, 240), (65, 64), (48, 100), (90, 80), (10, 9)], ids=str)
+@pytest.mark.parametrize("size", [(320, 240), (65, 64), (48, 100), (100, 48), (90, 80), (10, 9)], ids=str)
 def test_the_same_chance_gives_torchvisions_crop(size):
     picture = photograph(*size)
     published = RandomResizedCrop(32, scale=(0.9, 1.0), interpolation=InterpolationMode.BICUBIC)
