@@ -1,4 +1,4 @@
-"""The published implementations with random weights: what a checkpoint of theirs would hold, without downloading one."""
+"""The published implementations with random weights: what a checkpoint of theirs would hold, without a download."""
 
 from collections.abc import Iterator
 
