@@ -91,6 +91,8 @@ def same(one: Any, other: Any) -> bool:
         return alike and torch.allclose(one.detach(), other.detach(), rtol=1e-4, atol=1e-6, equal_nan=True)
     if isinstance(one, float):
         return abs(one - other) <= 1e-6 + 1e-4 * abs(other)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, Exception):
         return str(one) == str(other)
     return bool(one == other)
