@@ -72,10 +72,6 @@ OUTPUT_SIZE = Exercise(
             "that is right where the padding happens to make up for the window, and only there",
         ),
         Mutant(
-            lambda size, k, stride, padding: (size + 2 * padding) // stride,
-            "the window has a size of its own: its left edge cannot travel to the very end",
-        ),
-        Mutant(
             lambda size, k, stride, padding: (size + 2 * padding - k) / stride + 1,
             "divided with /: half a place is none, so round down with //",
         ),
@@ -271,10 +267,6 @@ def _all_ask(cells, positions, query, key, value, heads):  # type: ignore[no-unt
     return _attend(x, x, query, key, value, heads).mean(dim=1)
 
 
-def _values_alone(cells, positions, query, key, value, heads):  # type: ignore[no-untyped-def]
-    return (_tokens(cells, positions) @ value).mean(dim=1)
-
-
 ATTENTION_POOL = Exercise(
     id="05.3",
     title="The mean asks",
@@ -286,7 +278,7 @@ ATTENTION_POOL = Exercise(
         "It is the attention of notebook 04 with a single query. Which token asks, and which ones can be found?",
         "Make x (B, 1+N, D): the mean in front, the cells behind, positions added. The query is `x[:, :1] @ query`; "
         "keys and values come from all of x. Give every head its own D/K numbers before you compare.",
-        "`.reshape(B, -1, heads, D // heads).transpose(1, 2)` makes (B, K, tokens, D/K). Scores: `q @ k.transpose(2, 3)`, "
+        "`.reshape(B, -1, heads, D // heads).transpose(1, 2)` makes (B, K, T, D/K). Scores: `q @ k.transpose(2, 3)`, "
         "divided by the root of D/K; then softmax over the tokens, times v, and the way back to (B, D).",
     ),
     mutants=(
@@ -305,7 +297,6 @@ ATTENTION_POOL = Exercise(
             "one head as wide as all: each head compares its own D/K numbers, and makes up its own mind",
         ),
         Mutant(_all_ask, "all tokens asked, and their answers were averaged: only the mean asks"),
-        Mutant(_values_alone, "that is the mean of the values: nobody asked, so every cell counts the same"),
     ),
 )
 
@@ -400,10 +391,6 @@ FOLD = Exercise(
         Mutant(
             lambda w, m, v, g, b, eps: (w * (g / (v + eps).sqrt()), fold_batch_norm(w, m, v, g, b, eps)[1]),
             "the factor went to the wrong axis: it belongs to the output channels, the first axis of the weight",
-        ),
-        Mutant(
-            lambda w, m, v, g, b, eps: (fold_batch_norm(w, m, v, g, b, eps)[0], b + m * g / (v + eps).sqrt()),
-            "the mean was added: BatchNorm subtracts it",
         ),
     ),
 )
