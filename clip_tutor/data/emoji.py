@@ -22,6 +22,13 @@ FIRST_WORDS = """
 🥁 🎈 🎁 🏆 👑 👕 👗 🎒 💍 ⏰ 📱 💻 📷 📺 🔑 🔨 ✏️ 💡 🛏️ 🪑 🚪 🚽 🧸 🪁 🔭 ✉️ 🔔 👻 🤖 👽 💀 🎃 👀 ❤️
 """.split()  # noqa: SIM905
 
+# The languages of `Emoji.names`, by the codes that stand there.
+LANGUAGES = {
+    **{"ar": "Arabic", "de": "German", "el": "Greek", "es": "Spanish", "fr": "French", "he": "Hebrew", "hi": "Hindi"},
+    **{"ja": "Japanese", "ko": "Korean", "pt": "Portuguese", "ru": "Russian", "sw": "Swahili", "th": "Thai"},
+    **{"tr": "Turkish", "zh": "Chinese"},
+}
+
 
 @dataclass(frozen=True)
 class Noun:

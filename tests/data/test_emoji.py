@@ -2,7 +2,7 @@
 
 import pytest
 
-from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
+from clip_tutor.data.emoji import FIRST_WORDS, LANGUAGES, find_emoji, load_emoji
 
 
 def test_emoji_come_in_the_order_asked_for():
@@ -20,6 +20,12 @@ def test_the_first_words_are_different_things_with_names():
     assert len({emoji.noun.singular for emoji in first}) == len(first) == len(FIRST_WORDS) >= 100
 
     assert dict(find_emoji("🐈")[0].names)["de"] == "Katze"
+
+
+def test_every_emoji_has_a_name_in_every_language():
+    for emoji in load_emoji():
+        assert [code for code, _ in emoji.names] == list(LANGUAGES)
+        assert all(name for _, name in emoji.names)
 
 
 def test_a_drawing_is_transparent_around_the_thing():

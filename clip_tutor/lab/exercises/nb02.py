@@ -1,7 +1,6 @@
 """Exercises of notebook 02: glue a pair, encode a word, lay out the row; and the one in `wordpiece`."""
 
 import math
-from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from clip_tutor.lab.exercises import Exercise, Mutant
@@ -11,7 +10,7 @@ from clip_tutor.lab.exercises.wordpiece import MATCH
 # ---------------------------------------------------------------------------------------------------------------- 02.1
 
 
-def merge_pair(symbols: Sequence[str], pair: tuple[str, str]) -> list[str]:
+def merge_pair(symbols: list[str], pair: tuple[str, str]) -> list[str]:
     """Return the symbols of one word with each occurrence of the pair glued, from left to right.
 
     merge_pair(["l", "e", "t", "t", "e", "r</w>"], ("t", "e")) is ["l", "e", "t", "te", "r</w>"].
@@ -134,7 +133,7 @@ MERGE = Exercise(
 # ---------------------------------------------------------------------------------------------------------------- 02.2
 
 
-def encode_word(word: str, ranks: Mapping[tuple[str, str], int]) -> list[str]:
+def encode_word(word: str, ranks: dict[tuple[str, str], int]) -> list[str]:
     """Return the symbols that a word ends up as, when no known pair is left in it.
 
     word is in byte symbols, "carpet". It starts as its letters, the last one with "</w>" glued to it.
@@ -159,7 +158,7 @@ _RANKS = {pair: rank for rank, pair in enumerate(_MERGES)}
 
 def _check_encode(encode: Attempt) -> str:
     without_the_whole = {pair: rank for pair, rank in _RANKS.items() if pair != ("car", "pet</w>")}
-    cases = [
+    cases: list[tuple[str, dict[tuple[str, str], int]]] = [
         ("cat", _RANKS),
         ("carpet", without_the_whole),
         ("carpet", _RANKS),
@@ -252,7 +251,7 @@ ENCODE = Exercise(
 # ---------------------------------------------------------------------------------------------------------------- 02.3
 
 
-def build_row(ids: Sequence[int], start_id: int, end_id: int, context_length: int) -> list[int]:
+def build_row(ids: list[int], start_id: int, end_id: int, context_length: int) -> list[int]:
     """Return a row of exactly context_length ids: start mark, ids, end mark, zeros.
 
     A caption that is too long loses its last ids. The two marks are never lost.
@@ -262,7 +261,10 @@ def build_row(ids: Sequence[int], start_id: int, end_id: int, context_length: in
 
 
 def _check_row(build: Attempt) -> str:
-    cases = [([5, 6, 7], 8), ([], 6), ([5, 6, 7, 8, 9], 7), ([5, 6, 7, 8, 9, 4], 7), (list(range(1, 91)), 77), ([3], 3)]
+    cases: list[tuple[list[int], int]] = [
+        *(([5, 6, 7], 8), ([], 6), ([5, 6, 7, 8, 9], 7), ([5, 6, 7, 8, 9, 4], 7)),
+        *((list(range(1, 91)), 77), ([3], 3)),
+    ]
     results = [(ids, length, build(ids, 98, 99, length)) for ids, length in cases]
     for ids, length, row in results:
         demand(

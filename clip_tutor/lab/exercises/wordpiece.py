@@ -1,12 +1,10 @@
 """Notebook 02's exercise about another family of tokenizers: BERT's WordPiece cuts off the longest piece that fits."""
 
-from collections.abc import Collection
-
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
 
 
-def longest_match(word: str, pieces: Collection[str]) -> list[str]:
+def longest_match(word: str, pieces: set[str]) -> list[str]:
     """Return a word as WordPiece cuts it: again and again, the longest piece that fits what is left of the word.
 
     A piece that does not begin the word is listed with "##" before it: "carpet" may become ["car", "##pet"].
@@ -24,7 +22,7 @@ def longest_match(word: str, pieces: Collection[str]) -> list[str]:
     return found
 
 
-_PIECES = frozenset(
+_PIECES = set(
     (
         *("c", "ca", "car", "carp", "cat", "s", "sc", "scar", "at", "pet"),
         *("##a", "##ar", "##car", "##p", "##pe", "##pet", "##et", "##e", "##t", "##r"),
