@@ -56,7 +56,7 @@ def some_ids(config: CLIPConfig, lengths: tuple[int, ...] = (1, 9), seed: int = 
 
 
 @torch.no_grad()
-def agree(theirs: nn.Module, ours: CLIP, config: CLIPConfig, ids: Tensor, atol: float = 1e-5) -> None:
+def assert_agree(theirs: nn.Module, ours: CLIP, config: CLIPConfig, ids: Tensor, atol: float = 1e-5) -> None:
     """Hold features and logits of OpenCLIP's model and ours together."""
     pixels = some_pixels(config)
     images, texts = theirs.encode_image(pixels, normalize=True), theirs.encode_text(ids, normalize=True)

@@ -8,7 +8,7 @@ import torch
 
 from clip_tutor import zoo
 from clip_tutor.weights.loading import assemble
-from tests.weights.conftest import agree, from_open_clip, shake, some_ids
+from tests.weights.conftest import assert_agree, from_open_clip, shake, some_ids
 
 OPENAI_COUNTS = {  # total, vision, text; Radford et al. 2021, tables 19 and 20 say the shapes
     "RN50": (102_007_137, 38_316_896, 63_690_240),
@@ -41,7 +41,7 @@ def test_parameter_counts_are_the_published_ones(name: str):
 def test_each_of_openais_nine_equals_open_clip(openai_name: str):
     config = zoo.config(openai_name)
     theirs, ours = from_open_clip(their_name(openai_name), config, force_quick_gelu=True)
-    agree(theirs, ours, config, some_ids(config))
+    assert_agree(theirs, ours, config, some_ids(config))
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_each_of_openais_nine_equals_open_clip(openai_name: str):
 def test_open_clips_own_equal_open_clip(name: str):
     config = zoo.config(name)
     theirs, ours = from_open_clip(name, config)
-    agree(theirs, ours, config, some_ids(config))
+    assert_agree(theirs, ours, config, some_ids(config))
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_the_largest_equal_open_clip_with_two_layers_each(name: str):
     torch.manual_seed(0)
     theirs = shake(open_clip.CLIP(**shapes))
     config = replace(config, vision=replace(config.vision, layers=2), text=replace(config.text, layers=2))
-    agree(theirs, assemble(config, theirs.state_dict(), name), config, some_ids(config))
+    assert_agree(theirs, assemble(config, theirs.state_dict(), name), config, some_ids(config))
 
 
 @pytest.mark.parametrize("name", [name for name in zoo.OPEN_CLIP])
