@@ -2,16 +2,17 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from transformers import Siglip2VisionConfig, Siglip2VisionModel
 
 from clip_tutor.patches import Patches, patchify, whole
-from clip_tutor.towers.naflex import NaFlexConfig, NaFlexTransformer
+from clip_tutor.towers.naflex import NaFlexConfig, NaFlexTransformer, shares
 
 CONFIG = NaFlexConfig(patch_size=4, grid_size=4, width=24, layers=2, heads=3, mlp_width=40)
 D, P = CONFIG.width, CONFIG.patch_size
-# Patches downwards and across: the learned grid, wider, taller, smaller, larger, a single row, a single patch.
-SHAPES = [(4, 4), (2, 8), (7, 2), (3, 3), (6, 5), (1, 16), (1, 1), (4, 4)]
+# Patches downwards and across: the learned grid, wider, taller, smaller, larger, a single row, column and patch.
+SHAPES = [(4, 4), (2, 8), (7, 2), (3, 3), (6, 5), (1, 16), (20, 1), (1, 1), (4, 4)]
 
 
 def with_lively_weights(model: nn.Module) -> nn.Module:
@@ -132,6 +133,14 @@ def test_positions_are_resized_smoothly(tower):
     assert rows[:, 0].diff(dim=0)[1:-1].gt(0).all(), "row after row"
     torch.testing.assert_close(rows[:, :1].expand_as(rows), rows)
     torch.testing.assert_close(rows[0] + rows[7], torch.full((3, D), 3.0))
+
+
+@pytest.mark.parametrize("new", [2, 3, 4, 5, 16, 33])
+def test_shares_are_those_of_torchs_smoothing_interpolation(new):
+    grid = torch.randn(6, 4, 4)
+    expected = F.interpolate(grid[None], (new, 3), mode="bilinear", align_corners=False, antialias=True)[0]
+    torch.testing.assert_close(shares(4, new) @ grid @ shares(4, 3).T, expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(shares(4, new).sum(dim=1), torch.ones(new))
 
 
 def test_gradients_reach_every_weight(tower):
