@@ -100,15 +100,17 @@ def test_siglip_2_naflex(tmp_path: Path):
 def test_align(tmp_path: Path):
     text = {"vocab_size": V, "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
     text |= {"intermediate_size": 100, "max_position_embeddings": 40}
-    vision = {"width_coefficient": 0.25, "depth_coefficient": 0.5, "image_size": 64}
+    vision = {"width_coefficient": 0.5, "depth_coefficient": 0.5, "image_size": 64}
     theirs = transformers.AlignModel(
-        transformers.AlignConfig(text_config=text, vision_config=vision, projection_dim=80, temperature_init_value=0.3)
+        transformers.AlignConfig(text_config=text, vision_config=vision, projection_dim=160, temperature_init_value=0.3)
     )
     config = CLIPConfig(
-        80,
-        EfficientNetConfig(64, width=0.25, depth=0.5),
+        160,
+        EfficientNetConfig(64, width=0.5, depth=0.5),
         BertConfig(V, context_length=T, max_positions=40, width=48, layers=2, heads=4, mlp_width=100),
     )
+    # Let BatchNorm see a batch first: with its first figures, all pictures fade to nearly one vector.
+    theirs.train().vision_model(some_pixels(config, count=8))
     ours = through_a_file(shake(theirs), config, tmp_path)
     ids = torch.randint(1, V, (2, T))
     ids[0, 5:] = 0

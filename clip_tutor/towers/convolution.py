@@ -1,0 +1,108 @@
+"""What the convolutional towers share: convolution with BatchNorm, squeeze-and-excitation, dropping paths.
+
+training     x ─ convolution ─ mean and spread of this batch ─ scale, shift ─▶
+evaluation   x ─ convolution with scale and shift already inside ─▶
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, and the BatchNorm behind it, which brings a bias of its own.
+
+    Args:
+        before, after: C, the number of channels that come in and go out.
+        kernel_size: the side of the window, in pixels.
+        stride: 2 halves height and width.
+        groups: 1: every output sees all inputs. As many as channels ("depthwise"): each sees only its own.
+        padding: zeros around the picture; by default as many as keep its size at stride 1.
+        eps, momentum: BatchNorm's; the momentum is the share of the newest batch in the running figures.
+
+    Source: Ioffe and Szegedy 2015, section 3.2.
+    """
+
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        kernel_size: int,
+        stride: int = 1,
+        groups: int = 1,
+        padding: int | None = None,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+    ) -> None:
+        super().__init__()
+        padding = kernel_size // 2 if padding is None else padding
+        self.conv = nn.Conv2d(before, after, kernel_size, stride, padding, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(after, eps, momentum)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, after, H/stride, W/stride) from (B, before, H, W).
+
+        In evaluation BatchNorm is one fixed line per channel, so convolution and BatchNorm together are again
+        a convolution. Folding them saves a walk over the picture and costs a walk over the weights, so it is
+        done where the weights are fewer: ``test_folded_batchnorm_changes_nothing``.
+        """
+        conv, norm = self.conv, self.norm
+        if norm.training or conv.weight.numel() > x.numel():
+            return norm(conv(x))
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # (after,)
+        shift = norm.bias - norm.running_mean * scale  # (after,)
+        weight = conv.weight * scale.view(-1, 1, 1, 1)  # (after, before/groups, kernel_size, kernel_size)
+        return F.conv2d(x, weight, shift, conv.stride, conv.padding, groups=conv.groups)
+
+
+class SqueezeExcitation(nn.Module):
+    """Turn each channel up or down by what the whole picture shows: squeeze to one number, excite with a factor.
+
+    Source: Hu et al. 2018, section 3; with the smooth bend of EfficientNet.
+    """
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, hidden, kernel_size=1)
+        self.expand = nn.Conv2d(hidden, channels, kernel_size=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, H, W) from (B, C, H, W)."""
+        squeezed = x.mean(dim=(2, 3), keepdim=True)  # (B, C, 1, 1)
+        return x * self.expand(F.silu(self.reduce(squeezed))).sigmoid()  # factors between 0 and 1
+
+
+class DropPath(nn.Module):
+    """In training, skip a residual branch for some pictures of the batch, as if the block were not there.
+
+    What remains is scaled up, so that the mean stays the same. Source: Huang et al. 2016, "Deep Networks with
+    Stochastic Depth"; there per batch, here per picture.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """Return a tensor of the same shape, in training with some pictures all zero."""
+        if not self.training or self.rate == 0:
+            return branch
+        keep = 1 - self.rate
+        kept = branch.new_empty(len(branch), *[1] * (branch.ndim - 1)).bernoulli_(keep)  # (B, 1, 1, 1)
+        return branch * (kept / keep)
+
+
+def channels_last(pixels: Tensor, image_size: int) -> Tensor:
+    """Return the same (B, 3, H, W) pictures, laid out in memory pixel by pixel: convolutions run faster so.
+
+    Raises:
+        ValueError: the pictures do not have the size that the tower was built for.
+    """
+    H = W = image_size
+    if pixels.shape[1:] != (3, H, W):
+        raise ValueError(
+            f"this tower reads pictures of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
+            f"resize them with clip_tutor.images first"
+        )
+    return pixels.contiguous(memory_format=torch.channels_last)

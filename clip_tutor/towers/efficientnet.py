@@ -1,0 +1,161 @@
+"""EfficientNet, ALIGN's image tower: one small network, made wider, deeper and sharper all at once.
+
+    (B, 3, H, W) ─ stem ─▶ H/2 ─ seven stages of blocks ─▶ (B, D, H/32, W/32) ─ mean ─▶ (B, D)
+
+    a block:   x ─ widen (1 × 1) ─ look around, channel by channel ─ squeeze, excite ─ narrow (1 × 1) ─(+)─▶
+               └────────────────────────────────────────────────────────────────────────────────────────┘
+
+It is wide inside and narrow outside, the other way round than ResNet's block. That is cheap since no channel sees
+another while looking around. ALIGN leaves out the last convolution of the classifier: the mean is the picture's vector.
+Sources: Tan and Le 2019, section 4 and table 1; kakaobrain/coyo-align ``models/efficientnet.py``.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clip_tutor.towers.convolution import ConvNorm, DropPath, SqueezeExcitation, channels_last
+
+
+class Stage(NamedTuple):
+    """A row of the paper's table 1, before scaling."""
+
+    kernel_size: int
+    channels: int  # outside
+    layers: int
+    stride: int  # of the first block
+    widen: int  # how many times wider a block is inside
+
+
+STAGES = (
+    Stage(3, 16, 1, 1, 1),
+    Stage(3, 24, 2, 2, 6),
+    Stage(5, 40, 2, 2, 6),
+    Stage(3, 80, 3, 2, 6),
+    Stage(5, 112, 3, 1, 6),
+    Stage(5, 192, 4, 2, 6),
+    Stage(3, 320, 1, 1, 6),
+)
+STEM_CHANNELS = 32
+
+# TensorFlow's momentum of 0.99 is the share that stays; PyTorch's 0.01 is the share that is new.
+_ConvNorm = partial(ConvNorm, eps=1e-3, momentum=0.01)
+
+
+@dataclass(frozen=True)
+class EfficientNetConfig:
+    """The shape of an EfficientNet: B0 as it stands; B7 with width 2.0 and depth 3.1."""
+
+    image_size: int  # H = W, in pixels
+    width: float = 1.0  # times the channels of every stage
+    depth: float = 1.0  # times the layers of every stage
+    drop_path: float = 0.2  # how often training skips a block: rising towards this figure
+
+    def channels(self, channels: int) -> int:
+        """Return a stage's channels after scaling: a multiple of 8, and never more than 10 % too few."""
+        wanted = channels * self.width
+        rounded = max(8, int(wanted + 4) // 8 * 8)
+        return rounded + 8 if rounded < 0.9 * wanted else rounded
+
+    def layers(self, layers: int) -> int:
+        """Return a stage's layers after scaling."""
+        return math.ceil(self.depth * layers)
+
+
+class InvertedBottleneck(nn.Module):
+    """Widen, look around, weigh the channels, narrow, and add the outcome to what came in if it has its shape.
+
+    Args:
+        before, after: C, the number of channels that come in and go out.
+        stage: the row of the table this block belongs to.
+        stride: 2 halves height and width.
+        drop_path: how often training skips the block.
+    """
+
+    def __init__(self, before: int, after: int, stage: Stage, stride: int, drop_path: float) -> None:
+        super().__init__()
+        kernel_size, inside = stage.kernel_size, stage.widen * before
+        self.expand = None if stage.widen == 1 else _ConvNorm(before, inside, kernel_size=1)
+        self.pad = HalvingPad(kernel_size) if stride == 2 else nn.Identity()
+        padding = 0 if stride == 2 else kernel_size // 2
+        self.depthwise = _ConvNorm(inside, inside, kernel_size, stride, groups=inside, padding=padding)
+        self.excitation = SqueezeExcitation(inside, max(1, before // 4))
+        self.project = _ConvNorm(inside, after, kernel_size=1)  # no bend behind it: narrow vectors are kept whole
+        self.adds = stride == 1 and before == after
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, after, H/stride, W/stride) from (B, before, H, W)."""
+        branch = x if self.expand is None else F.silu(self.expand(x), inplace=True)  # (B, inside, H, W)
+        branch = F.silu(self.depthwise(self.pad(branch)), inplace=True)  # (B, inside, H/stride, W/stride)
+        branch = self.project(self.excitation(branch))  # (B, after, H/stride, W/stride)
+        return x + self.drop_path(branch) if self.adds else branch
+
+
+class HalvingPad(nn.ZeroPad2d):
+    """Zeros for a convolution of stride 2: one row and column less above and left than below and right.
+
+    That is what TensorFlow does with pictures of even size, where PyTorch would pad all sides alike and look one
+    pixel further up and left: ``test_stride_two_looks_down_and_right``. ALIGN does it for every size.
+    """
+
+    def __init__(self, kernel_size: int) -> None:
+        less, more = kernel_size // 2 - 1, kernel_size // 2
+        super().__init__((less, more, less, more))
+
+
+class EfficientNet(nn.Module):
+    """An EfficientNet as an image tower.
+
+    Args:
+        config: the shape of the tower.
+        embed_dim: E, the length of the vector that pictures and captions share. Where the last stage has as many
+            channels (640 in B7), there is no projection.
+    """
+
+    def __init__(self, config: EfficientNetConfig, embed_dim: int) -> None:
+        super().__init__()
+        self.config = config
+        before = config.channels(STEM_CHANNELS)
+        self.pad = HalvingPad(3)
+        self.stem = _ConvNorm(3, before, kernel_size=3, stride=2, padding=0)
+        depth = sum(config.layers(stage.layers) for stage in STAGES)
+        blocks: list[nn.Module] = []
+        for stage in STAGES:
+            after = config.channels(stage.channels)
+            for layer in range(config.layers(stage.layers)):
+                stride = stage.stride if layer == 0 else 1
+                drop_path = config.drop_path * len(blocks) / depth
+                blocks.append(InvertedBottleneck(before, after, stage, stride, drop_path))
+                before = after
+        self.blocks = nn.Sequential(*blocks)
+        self.apply(_reset)
+        self.projection = nn.Identity() if before == embed_dim else nn.Linear(before, embed_dim)
+
+    def feature_map(self, pixels: Tensor) -> Tensor:
+        """Return (B, D, H/32, W/32), what each place of the picture shows, from (B, 3, H, W).
+
+        Raises:
+            ValueError: the pictures do not have the size this tower was built for.
+        """
+        pixels = channels_last(pixels, self.config.image_size)
+        x = F.silu(self.stem(self.pad(pixels)), inplace=True)  # (B, C, H/2, W/2)
+        return self.blocks(x)  # (B, D, H/32, W/32)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (B, E) picture vectors of any length from (B, 3, H, W) normalized pixels."""
+        return self.projection(self.feature_map(pixels).mean(dim=(2, 3)))  # (B, E)
+
+
+def _reset(layer: nn.Module) -> None:
+    """Draw a convolution's weights so that what goes back is as loud as what comes: variance 2 / fan-out, cut at 2σ."""
+    if isinstance(layer, nn.Conv2d):
+        fan_out = layer.out_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]
+        std = math.sqrt(2 / fan_out) / 0.8796  # cutting at two deviations leaves 0.8796 of the spread
+        nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
