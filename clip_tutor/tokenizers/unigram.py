@@ -71,9 +71,9 @@ class UnigramTokenizer:
             node = self._trie
             for character in text:
                 node = node.setdefault(character, {})
-            node[""] = piece.score
-            if piece.kind == Kind.USER_DEFINED:  # what a model's maker has defined by hand wins against any other cut
-                node[""] = _rounded((len(text.encode("utf-8")) - 1) * 0.1)
+            # What a model's maker has defined by hand wins against any other cut, a long piece against short ones.
+            by_hand = _rounded((len(text.encode("utf-8")) - 1) * 0.1)
+            node[""] = by_hand if piece.kind == Kind.USER_DEFINED else piece.score
 
     @classmethod
     def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> UnigramTokenizer:
@@ -135,7 +135,7 @@ class UnigramTokenizer:
             TypeError: ``text`` is not a string.
         """
         check_text(text)
-        normalized = self._normalize(canonicalize(text.replace(SPACE, " ")))
+        normalized = self._normalize(canonicalize(text))
         ids: list[int] = []
         for part in self._parts(normalized):
             ids += self._table.ids(self.best_cut(part))

@@ -96,8 +96,7 @@ def test_ids_equal_the_published_ones(published, awkward):
 
 def test_rows_equal_the_published_ones(ours, published, awkward):
     """With OpenAI's names for the marks, so without the captions that spell either."""
-    unmarked = [each for each in awkward if not re.search(r"startoftext|endoftext|_of_text", each.lower())]
-    assert len(unmarked) > 20_000
+    unmarked = [each for each in awkward[::4] if not re.search(r"startoftext|endoftext|_of_text", each.lower())]
     assert ours(unmarked, truncate=True) == published(unmarked).tolist()
     assert max(len(ours.encode(caption)) for caption in unmarked) > 100, "some must be cut"
 

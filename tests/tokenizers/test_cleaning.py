@@ -15,9 +15,9 @@ def test_the_short_way_cleans_as_the_long_way(captions):
     rng = random.Random(0)
     ascii_characters = [chr(code) for code in range(128)]
     pairs = [f"{a}{b}" for a in ascii_characters for b in ascii_characters]
-    mixed = ["".join(rng.choices([*ascii_characters, *pairs[32 * 128 :]], k=12)) for _ in range(20_000)]
+    mixed = ["".join(rng.choices([*ascii_characters, *pairs[32 * 128 :]], k=12)) for _ in range(5000)]
     sayings = ["\\u0041 \\x41 \\n", "%20 + =3D", "a\\'s", "<b>&</b>", "'' `` ''", "--- ...", "\x1b[31m", "a\rb", "\r\n"]
-    for text in [*captions, *ascii_characters, *pairs, *mixed, *sayings]:
+    for text in [*captions[::10], *ascii_characters, *pairs, *mixed, *sayings]:
         long_way = html.unescape(html.unescape(ftfy.fix_text(text)))
         assert clean(text) == " ".join(long_way.split()).lower(), repr(text)
 

@@ -24,7 +24,7 @@ def lowered(text: str) -> str:
 def test_ids_equal_those_of_sentencepiece(train_sentencepiece, captions, rules, byte_fallback, more):
     file = train_sentencepiece(model_type="bpe", normalization_rule_name=rules, byte_fallback=byte_fallback, **more)
     published = sentencepiece.SentencePieceProcessor(model_file=str(file))
-    some = captions[::5] if more else captions
+    some = captions if byte_fallback and rules == "nmt_nfkc" and not more else captions[::5]
     ours = SentencePieceBPETokenizer.from_vocabulary(file)
     theirs = published.encode([lowered(caption) for caption in some])
     for caption, their_ids in zip(some, theirs, strict=True):

@@ -30,7 +30,7 @@ def ids_of_raw(tokenizer: UnigramTokenizer, text: str) -> list[int]:
 def test_ids_equal_those_of_sentencepiece(train_sentencepiece, captions, rules, byte_fallback, more):
     file = train_sentencepiece(model_type="unigram", normalization_rule_name=rules, byte_fallback=byte_fallback, **more)
     published = sentencepiece.SentencePieceProcessor(model_file=str(file))
-    some = captions[::5] if more else captions
+    some = captions if byte_fallback and rules == "nmt_nfkc" and not more else captions[::5]
     ours = UnigramTokenizer.from_vocabulary(file)
     for caption, theirs in zip(some, published.encode(some), strict=True):
         assert ids_of_raw(ours, caption) == theirs, repr(caption)
@@ -43,7 +43,7 @@ def ours(siglip_model):
 
 def test_ids_are_those_of_sentencepiece_on_canonical_text(ours, siglip_model, captions):
     published = sentencepiece.SentencePieceProcessor(model_file=str(siglip_model))
-    canonical = [canonicalize(caption.replace("▁", " ")) for caption in captions]
+    canonical = [canonicalize(caption) for caption in captions]
     assert [ours.encode(caption) for caption in captions] == published.encode(canonical)
 
 
@@ -56,7 +56,7 @@ def test_rows_equal_siglips(ours, siglip_model, captions):
     sigma notices), and reads marks that a caption spells: captions with these are left out.
     """
     published = SiglipTokenizer(vocab_file=str(siglip_model))
-    plain = [each for each in captions if not re.search(r"</s>|<unk>|_|Σ", each)]
+    plain = [each for each in captions[::2] if not re.search(r"</s>|<unk>|_|Σ", each)]
     theirs = published(plain, padding="max_length", max_length=64, truncation=True)["input_ids"]
     different = 0
     for caption, row, their_row in zip(plain, ours(plain, truncate=True), theirs, strict=True):
@@ -67,7 +67,7 @@ def test_rows_equal_siglips(ours, siglip_model, captions):
                 assert len({"".join(piece.text for piece in pieces) for pieces in both}) == 1, repr(caption)
                 totals = [math.fsum(piece.score for piece in pieces) for pieces in both]
                 assert totals[0] == pytest.approx(totals[1], abs=1e-4), repr(caption)
-    assert len(plain) > 18_000
+    assert len(plain) > 9000
     assert different < len(plain) / 100
 
 
@@ -78,18 +78,25 @@ def test_ids_equal_those_of_openclips_way(ours, captions, tmp_path):
     published = T5TokenizerFast(vocab=pieces, _spm_precompiled_charsmap=charsmap, extra_ids=0)
     published.save_pretrained(tmp_path)
     from_hub = UnigramTokenizer.from_vocabulary(tmp_path / "tokenizer.json")
-    texts = [open_clip.tokenizer.canonicalize_text(caption.replace("▁", " ")) for caption in captions]
+    texts = [open_clip.tokenizer.canonicalize_text(caption) for caption in captions]
     theirs = published(texts, add_special_tokens=False)["input_ids"]
     for caption, their_ids in zip(captions, theirs, strict=True):
         assert from_hub.encode(caption) == their_ids, repr(caption)
     assert from_hub("a dog") == ours("a dog")
 
 
-def small(scores: dict[str, float], **settings: object) -> UnigramTokenizer:
+def small(scores: dict[str, float], defined: tuple[str, ...] = ()) -> UnigramTokenizer:
     marks = (Piece("<unk>", 0.0, Kind.UNKNOWN), Piece("</s>", 0.0, Kind.CONTROL))
-    pieces = tuple(Piece(text, score) for text, score in scores.items())
+    pieces = [Piece(text, score) for text, score in scores.items()]
+    pieces += [Piece(text, 0.0, Kind.USER_DEFINED) for text in defined]
     steps = Normalization(add_dummy_prefix=False)
-    return UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (*marks, *pieces), steps, **settings))
+    return UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (*marks, *pieces), steps))
+
+
+def test_pieces_defined_by_hand_win_and_the_longest_of_them_most():
+    tokenizer = small({"a": -0.1, "snow": -0.1, "now": -0.2}, ("sn", "ow", "ab", "cd", "efg", "abcde", "fg"))
+    assert tokenizer.best_cut("snow") == ["sn", "ow"]
+    assert tokenizer.best_cut("abcdefg") == ["abcde", "fg"]
 
 
 def test_the_best_cut_is_the_best_of_all():
@@ -135,9 +142,7 @@ def test_decode_gives_back_canonical_text(ours, captions):
     for caption in captions[::50]:
         ids = ours.encode(caption)
         if ours._table.unknown_id not in ids:
-            assert (
-                ours.decode(ids) == ours._normalize(canonicalize(caption.replace("▁", " "))).replace("▁", " ").lstrip()
-            )
+            assert ours.decode(ids) == ours._normalize(canonicalize(caption)).replace("▁", " ").lstrip()
     assert ours.decode(ours("A red dog!")[0]) == "a red dog"
 
 
