@@ -49,6 +49,18 @@ def test_a_batch_is_cut_to_its_longest_caption(tower):
     assert seen == [5]
 
 
+def test_captions_of_like_length_are_read_together(tower):
+    torch.manual_seed(1)
+    ids = torch.randint(1, START, (100, 12))
+    ids[torch.arange(100), torch.randint(1, 12, (100,))] = END
+    seen = []
+    tower.blocks[0].register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[:2]))
+    together = tower(ids)
+    assert [rows for rows, _ in seen] == [32, 32, 32, 4]
+    assert seen[0][1] < seen[1][1] < seen[2][1] <= 12
+    torch.testing.assert_close(together, torch.cat([tower(row[None]) for row in ids]), atol=1e-6, rtol=1e-5)
+
+
 @pytest.fixture
 def bidirectional() -> TextTower:
     torch.manual_seed(0)
