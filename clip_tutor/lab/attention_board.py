@@ -18,7 +18,7 @@ from clip_tutor.lab.pictures import as_picture, data_address
 from clip_tutor.lab.style import MUTED, TEXT_COLOR
 
 SIDE = 344  # of the clickable picture on the screen, in pixels
-TILE = 92  # of one map
+TILE = 104  # of one map
 _numbers = count()  # two boards on one page must not share their style
 
 
@@ -98,7 +98,8 @@ def _clickable(box: Explorer, picture: Callable[[], Tensor]) -> ipywidgets.VBox:
         P = len(shown) // G
         for button, mean in zip(buttons, shown.reshape(G, P, G, P, 3).mean(axis=(1, 3)).reshape(-1, 3), strict=True):
             button.style.button_color = "#{:02x}{:02x}{:02x}".format(*mean.astype(int))
-        chosen = f".{name} > :nth-child({token.value}) {{outline: 3px solid {TEXT_COLOR}; outline-offset: -3px}}"
+        frame = f"{{box-shadow: inset 0 0 0 3px {TEXT_COLOR} !important; outline: none}}"
+        chosen = f".{name} > :nth-child({token.value}) {frame}"
         style.value = (
             f"<style>.{name} {{background: url({data_address(shown)}) 0 0 / 100% 100%; image-rendering: pixelated}}"
             f".{name} > * {{background: none !important; border: 1px solid #ffffff44; padding: 0; min-width: 0}}"
@@ -134,7 +135,10 @@ def _map(picture: Tensor, weights: Tensor, token: int, G: int) -> str:
         f"height:{edge:.1f}px;box-sizing:border-box;border:2px solid {TEXT_COLOR}'></div>"
     )
     said = f"the class token gets {weights[0]:.0%}, the strongest patch {weights[1:].max():.0%}"
-    image = f"<img src='{data_address(overlay(picture, weights[1:]))}' width='{TILE}' height='{TILE}' alt='{said}'>"
+    image = (
+        f"<img src='{data_address(overlay(picture, weights[1:]))}' width='{TILE}' height='{TILE}' alt='{said}' "
+        "style='display:block;margin:0'>"
+    )
     return (
         f"<td style='padding:0'><div style='position:relative;width:{TILE}px' title='{said}'>{image}"
         f"{mark if token else ''}</div><div style='font-size:10px;color:{MUTED};text-align:center'>up to "
