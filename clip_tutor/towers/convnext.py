@@ -95,11 +95,11 @@ class ConvNeXtBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """Some blocks at one size; all stages but the first halve height and width before."""
+    """Some blocks at one size; all stages but the first, which has nothing ``before`` it, begin by halving that."""
 
-    def __init__(self, before: int, width: int, drop_paths: list[float], eps: float) -> None:
+    def __init__(self, before: int | None, width: int, drop_paths: list[float], eps: float) -> None:
         super().__init__()
-        self.downsample = nn.Identity() if before == width else Downsample(before, width, eps)
+        self.downsample = nn.Identity() if before is None else Downsample(before, width, eps)
         self.blocks = nn.Sequential(*(ConvNeXtBlock(width, eps, rate) for rate in drop_paths))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -137,13 +137,13 @@ class ConvNeXt(nn.Module):
         rates = [config.drop_path * block / max(1, blocks - 1) for block in range(blocks)]  # rising to the last block
         self.stem = Stem(widths[0], eps)
         stages = []
-        for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-            first = sum(depths[:stage])
-            stages.append(Stage(widths[max(0, stage - 1)], width, rates[first : first + depth], eps))
+        for before, width, depth in zip((None, *widths), widths, depths, strict=False):
+            stages.append(Stage(before, width, rates[:depth], eps))
+            rates = rates[depth:]
         self.stages = nn.Sequential(*stages)
-        self.norm = nn.LayerNorm(widths[-1], eps)
-        self.apply(_reset)
         D = widths[-1]
+        self.norm = nn.LayerNorm(D, eps)
+        self.apply(_reset)
         self.projection = MLPHead(D, embed_dim) if config.head == "mlp" else nn.Linear(D, embed_dim, bias=False)
 
     def feature_map(self, pixels: Tensor) -> Tensor:

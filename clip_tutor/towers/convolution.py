@@ -1,7 +1,9 @@
 """What the convolutional towers share: convolution with BatchNorm, squeeze-and-excitation, dropping paths.
 
-training     x ─ convolution ─ mean and spread of this batch ─ scale, shift ─▶
-evaluation   x ─ convolution with scale and shift already inside ─▶
+    training     x ─ convolution ─ mean and spread of this batch ─ scale, shift ─▶
+    evaluation   x ─ convolution with scale and shift already inside ─▶
+
+Source of both forms: Ioffe and Szegedy 2015, algorithms 1 and 2.
 """
 
 import torch

@@ -1,8 +1,10 @@
 """How many vectors become one: by their mean, or by attention.
 
-mean       (B, D, H, W) ─ mean over H and W ─────────────────────────────▶ (B, D) ─ projection ─▶ (B, E)
-attention  (B, D, H, W) ─ tokens, their mean in front ─ the mean asks all ─▶ (B, D) ─ projection ─▶ (B, E)
-MAP        (B, N, D) ─ a learned token asks all ─▶ (B, D) ─(+ LayerNorm, MLP)─▶ (B, D)
+    mean       (B, D, H, W) ─ mean over H and W ─────────────────────────────▶ (B, D) ─ projection ─▶ (B, E)
+    attention  (B, D, H, W) ─ tokens, their mean in front ─ the mean asks all ─▶ (B, D) ─ projection ─▶ (B, E)
+    MAP        (B, N, D) ─ a learned token asks all ─▶ (B, D) ─(+ LayerNorm, MLP)─▶ (B, D)
+
+A mean hears every place alike; a query picks out what it is looking for.
 """
 
 import math
