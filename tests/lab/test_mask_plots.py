@@ -1,0 +1,47 @@
+"""Figures of notebook 06: crosses where a mask hides, lines that end at their pictures, bars with intervals."""
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from clip_tutor.lab import mask_plots, text_stills
+
+
+def test_what_a_mask_hides_is_crossed_out_and_gets_no_look():
+    torch.manual_seed(0)
+    seen = torch.ones(4, 4, dtype=torch.bool).tril()
+    shares = mask_plots.shares_of(torch.randn(2, 4, 8), torch.randn(2, 4, 8), seen)
+    torch.testing.assert_close(shares.sum(dim=-1), torch.ones(4))
+    assert (shares[~seen] == 0).all()
+    figure = mask_plots.attention_square({"causal": (shares, seen)}, list("abcd"))
+    (axes,) = figure.axes
+    assert len(axes.lines) == 6, "a cross in each hidden field"
+    assert [label.get_text() for label in axes.get_yticklabels()] == list("abcd")
+    assert axes.get_xlabel() and axes.get_ylabel()
+
+
+@pytest.mark.parametrize("pictures", [1, 4])
+def test_each_picture_has_its_line(pictures: int):
+    nearness = torch.rand(5, pictures)
+    figure = mask_plots.growing_prefix(nearness, list("abcde"), torch.rand(pictures, 3, 8, 8))
+    axes = figure.axes[0]
+    assert len(axes.lines) == pictures
+    assert axes.lines[0].get_ydata() == pytest.approx(nearness[:, 0].tolist())
+    assert len(axes.child_axes) == pictures
+
+
+def test_pictures_that_would_cover_each_other_are_moved_apart():
+    moved = mask_plots._spread([0.5, 0.51, 0.0], least=0.2)
+    assert sorted(moved) == pytest.approx([-0.0633, 0.4367, 0.6367], abs=1e-3)
+    assert moved[1] > moved[0] > moved[2], "and keep their order"
+
+
+def test_bars_show_recall_and_interval():
+    figure = mask_plots.readings({"end mark": (0.9, 0.8, 0.95), "start mark": (0.1, 0.05, 0.2)}, "Two ways")
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [0.9, 0.1]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[0.8, 0.95], [0.05, 0.2]]
+
+
+def test_the_card_can_be_drawn():
+    assert isinstance(text_stills.card(), Figure)
