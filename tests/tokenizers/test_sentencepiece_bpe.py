@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from transformers import Siglip2Tokenizer
 
 from clip_tutor.tokenizers import SentencePieceBPETokenizer
@@ -109,6 +110,24 @@ def test_a_run_of_one_letter_is_merged_from_the_left(train_sentencepiece):
     published = sentencepiece.SentencePieceProcessor(model_file=str(file))
     ours = SentencePieceBPETokenizer.from_vocabulary(file)
     texts = ["".join(letters) * 2 for letters in itertools.product("=-", repeat=8)]
+    assert [ours.encode(text) for text in texts] == published.encode(texts)
+
+
+def test_a_better_pair_that_a_merge_has_just_made_goes_first(tmp_path):
+    """A trainer gives no such scores, a file may: "aba" is better than the "ab" that it is made of."""
+    model = sentencepiece_model_pb2.ModelProto()
+    model.pieces.add(piece="<unk>", type=Kind.UNKNOWN)
+    model.pieces.add(piece="</s>", type=Kind.CONTROL)
+    for piece, score in (("a", -9), ("b", -9), ("ab", -2), ("aba", -1)):
+        model.pieces.add(piece=piece, score=score)
+    model.trainer_spec.model_type = 2
+    model.normalizer_spec.add_dummy_prefix = False
+    file = tmp_path / "tokenizer.model"
+    file.write_bytes(model.SerializeToString())
+    ours = SentencePieceBPETokenizer.from_vocabulary(file)
+    published = sentencepiece.SentencePieceProcessor(model_file=str(file))
+    assert ours.encode("abab") == published.encode("abab") == [5, 3]
+    texts = ["".join(letters) for letters in itertools.product("ab", repeat=9)]
     assert [ours.encode(text) for text in texts] == published.encode(texts)
 
 

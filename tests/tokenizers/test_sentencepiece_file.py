@@ -8,7 +8,7 @@ import pytest
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
-from clip_tutor.tokenizers.charsmap import CharsMap
+from clip_tutor.tokenizers.charsmap import CharsMap, _offset
 from clip_tutor.tokenizers.hub_file import read_pieces
 from clip_tutor.tokenizers.normalization import Normalization, Normalizer
 from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
@@ -58,6 +58,18 @@ def test_a_charsmap_that_was_cut_off_is_refused(siglip_model):
         CharsMap(blob[: len(blob) // 2])
     assert list(CharsMap(b"").matches(b"abc", 0)) == []
     assert list(CharsMap(blob).matches("ﬁn".encode(), 0)) == [(3, b"fi")]
+
+
+def test_texts_defined_by_hand_are_not_rewritten(siglip_model):
+    steps = read_model(siglip_model).normalization
+    assert Normalizer(steps)("ﬁt ﬁn") == "▁fit▁fin"
+    assert Normalizer(steps, ["ﬁ", "ﬁt"])("ﬁt ﬁn Ａ") == "▁ﬁt▁ﬁn▁A"
+    assert Normalizer(steps, ["ﬁt"])("ﬁt ﬁn Ａ") == "▁ﬁt▁fin▁A"
+
+
+def test_children_that_lie_far_away_are_counted_in_steps_of_256():
+    """Only trees larger than any that is published have them."""
+    assert [_offset(3 << 10), _offset(3 << 10 | 1 << 9)] == [3, 3 * 256]
 
 
 def test_spaces_go_where_the_steps_say():

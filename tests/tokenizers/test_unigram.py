@@ -1,5 +1,6 @@
 """Our unigram tokenizer against SentencePiece itself, against SigLIP's in transformers, and against OpenCLIP's way."""
 
+import dataclasses
 import itertools
 import math
 import re
@@ -121,6 +122,15 @@ def test_ties_fall_as_in_the_program_that_reads_the_file(train_sentencepiece):
     texts += ["".join(letters) * 3 for letters in itertools.product("01", repeat=9)]
     assert [ids_of_raw(ours, text) for text in texts] == published.encode(texts)
     assert any(ids_of_raw(ours, text) != ids_of_raw(hub, text) for text in texts), "64 bits must make a difference"
+
+
+def test_the_hubs_reader_cuts_word_by_word():
+    """A piece that reaches over a space is found by SentencePiece alone."""
+    sentencepieces = small({"▁a": -1.0, "▁b": -1.0, "a": -1.5, "a▁b": -0.5, "▁": -2.0}).vocabulary
+    hub = UnigramTokenizer(dataclasses.replace(sentencepieces, reader="tokenizers"))
+    ours = UnigramTokenizer(sentencepieces)
+    assert [ours.vocabulary.pieces[i].text for i in ours.encode("a b")] == ["a▁b"]
+    assert [hub.vocabulary.pieces[i].text for i in hub.encode("a b")] == ["a", "▁b"]
 
 
 def test_unknown_letters_in_a_row_are_one_id():
