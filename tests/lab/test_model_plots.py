@@ -51,3 +51,11 @@ def test_the_reader_s_own_is_the_one_in_color():
 def test_the_still_shows_all_nine():
     figure = model_stills.card()
     assert len(texts(figure)) == 9
+
+
+def test_operations_of_a_transformer_follow_from_its_shape():
+    D, N, layers = 768, 49, 12
+    a_block = 2 * 12 * D**2 * (N + 1) + 2 * 2 * (N + 1) ** 2 * D  # its matrices, then what tokens say to each other
+    patches = 2 * 3 * 32**2 * N * D
+    counted = model_stills.operations("ViT-B/32")
+    assert patches + (layers - 1) * a_block < counted < patches + layers * a_block  # the last block reads one token
