@@ -71,9 +71,7 @@ def background_prompts(scene: Scene, ensemble: bool) -> list[Prompts]:
     return [[in_setting(_thing(scene), color, setting) for setting in settings] for color in BACKGROUNDS]
 
 
-def _answers(
-    model: CLIP, tokenizer: Tokenizer, image_features: Tensor, questions: Sequence[list[Prompts]]
-) -> Tensor:
+def _answers(model: CLIP, tokenizer: Tokenizer, image_features: Tensor, questions: Sequence[list[Prompts]]) -> Tensor:
     """Return (N,) the index of the candidate that each picture likes best."""
     captions = sorted({p for candidates in questions for prompts in candidates for p in prompts})
     vectors = dict(zip(captions, embed_captions(model, tokenizer, captions), strict=True))

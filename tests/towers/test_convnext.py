@@ -9,7 +9,7 @@ from open_clip.timm_model import TimmModel
 from timm.layers import DropPath as PublishedDropPath
 from torch import nn
 
-from clip_tutor.towers import ConvNeXt, ConvNeXtConfig
+from clip_tutor.towers import ConvNeXt, ConvNeXtConfig, EfficientNet, EfficientNetConfig
 from clip_tutor.towers.convolution import DropPath
 from clip_tutor.weights.names.open_clip import CONVNEXT
 from tests.towers.conftest import assert_same, assert_trains_alike, liven, pictures, take_weights
@@ -101,6 +101,22 @@ def test_a_dropped_path_is_gone_for_whole_pictures_and_keeps_the_mean():
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
     assert drop.eval()(ones) is ones
     assert DropPath(0.0)(ones) is ones
+
+
+class NothingLeft(nn.Module):
+    """Every path is dropped."""
+
+    def forward(self, branch: torch.Tensor) -> torch.Tensor:
+        return 0 * branch
+
+
+def test_without_their_paths_blocks_hand_on_what_comes_in():
+    convnext = ConvNeXt(SMALL, 8).stages[0].blocks[0]
+    efficientnet = next(block for block in EfficientNet(EfficientNetConfig(64), 320).blocks if block.adds)
+    for block, channels in ((convnext, 8), (efficientnet, 24)):
+        block.drop_path = NothingLeft()
+        x = torch.randn(2, channels, 6, 6)
+        assert torch.equal(block(x), x)
 
 
 def test_convnext_initial_scales():

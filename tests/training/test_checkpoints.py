@@ -8,10 +8,10 @@ import torch
 from safetensors import safe_open
 
 from clip_tutor import weights
-from clip_tutor.weights import files
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig, train
 from clip_tutor.training.loop import CHECKPOINT
+from clip_tutor.weights import files
 
 CONFIG = TrainConfig(batch_size=8, learning_rate=1e-2, steps=11, warmup_steps=3, record_every=2, checkpoint_every=3)
 

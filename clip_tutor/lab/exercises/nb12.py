@@ -209,9 +209,7 @@ def _check_rename(rename: Attempt) -> str:
         right = rename_keys(keys, prefixes)
         pairs = ", ".join(f"{theirs} → {ours}" for theirs, ours in prefixes) or "no prefix"
         demand(result == right, f"{result} for {keys} with {pairs}", f"{right}")
-    return (
-        f"{len(cases)} lists of keys: a prefix twice in a key, in mid-key, one within another, keys that none fits"
-    )
+    return f"{len(cases)} lists of keys: a prefix twice in a key, in mid-key, one within another, keys that none fits"
 
 
 def _renamed_by(new_name):  # type: ignore[no-untyped-def]
