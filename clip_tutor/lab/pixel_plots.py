@@ -49,17 +49,17 @@ def side_by_side(pictures: Mapping[str, Any], title: str, height: float = 3.2) -
 
 
 def weight_maps(tables: Mapping[str, Any], title: str) -> Figure:
-    """Draw tables of weights (new, old), all with one scale of colors that is white at 0."""
+    """Draw tables of weights (new, old), each with a scale of colors of its own that is white at 0."""
     values = {name: torch.as_tensor(table).cpu().numpy() for name, table in tables.items()}
-    reach = max(float(np.abs(table).max()) for table in values.values())
     figure, axes = canvas(10, 1.3 + 1.35 * len(values), rows=len(values))
     for one, (name, table) in zip(axes, values.items(), strict=True):
+        reach = float(np.abs(table).max())
         shades = one.imshow(table, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto")
         silent = int((np.abs(table).sum(axis=0) == 0).sum())
         one.set(title=f"{name}: {silent} of {table.shape[1]} old pixels are never heard", ylabel="new pixel")
         one.grid(False)
+        figure.colorbar(shades, ax=one, label="weight")
     axes[-1].set_xlabel("old pixel")
-    figure.colorbar(shades, ax=axes, shrink=0.8, label="weight")
     figure.suptitle(title)
     return figure
 

@@ -5,6 +5,7 @@ large pictures ─ surface ─▶ resize, crop ─▶ colors ─▶ numbers ─�
 
 from collections.abc import Callable
 from functools import lru_cache
+from textwrap import fill
 from typing import Literal
 
 import numpy as np
@@ -115,13 +116,15 @@ class Studio:
         """Draw what arrives at the tower after these steps, and how many captions still find their picture."""
         tensors = self.tensors(**steps)  # type: ignore[arg-type]  # the names of the steps are those of `tensors`
         found = self.found(tensors)
-        figure = Figure(figsize=(10, 5.6), layout="constrained")
-        above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[2.9, 1]))
+        figure = Figure(figsize=(10, 6.4), layout="constrained")
+        above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3.7, 1]))
         for place, one in enumerate(above.subplots(2, shown // 2).flat):
             one.imshow(as_picture(as_the_tower_reads(tensors[place])))
             one.set_axis_off()
             mark, color = ("✓ found", IMAGE_COLOR) if found[place] else ("✗ not found", TEXT_COLOR)
             one.set_title(mark, color=color, size=9.5, loc="center", pad=4)
+            below_it = fill(self.captions[place], 26, max_lines=2, placeholder=" …")
+            one.text(0.5, -0.03, below_it, ha="center", va="top", size=8, transform=one.transAxes)
         _meter(below.subplots(), found, self.usual)
         lost = round(100 * float(self.usual.float().mean() - found.float().mean()))
         told = f"{lost} of 100 captions lost" if lost > 0 else "no caption lost"

@@ -12,20 +12,16 @@ Source: google/sentencepiece ``src/bpe_model.cc``; for the rows, google-research
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 from clip_tutor.tokenizers.cleaning import check_text
-from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields
-from clip_tutor.tokenizers.hub_file import read_pieces
 from clip_tutor.tokenizers.merging import merge_by_rank
 from clip_tutor.tokenizers.normalization import Normalizer, longest_first
-from clip_tutor.tokenizers.pieces import Kind, PieceTable, Vocabulary
-from clip_tutor.tokenizers.rows import as_list, check_context_length, with_marks
+from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
+from clip_tutor.tokenizers.pieces import Kind, Vocabulary
 
 
-class SentencePieceBPETokenizer:
+class SentencePieceBPETokenizer(PieceTokenizer):
     """Captions to rows of ids and back, from pieces that are merged.
 
     Args:
@@ -33,19 +29,14 @@ class SentencePieceBPETokenizer:
         context_length: ids in a row (64 in SigLIP 2).
     """
 
+    kind = "sentencepiece_bpe"
+    algorithm = "bpe"
+    end_marks = ("<eos>", "</s>")
+
     def __init__(self, vocabulary: Vocabulary, context_length: int = 64) -> None:
-        check_context_length(context_length, marks=1)
-        if vocabulary.algorithm != "bpe":
-            raise ValueError("these pieces are chosen by probability, not merged: use UnigramTokenizer")
-        self.vocabulary = vocabulary
-        self.context_length = context_length
-        self._table = PieceTable(vocabulary)
-        end_id = self._table.mark("<eos>", "</s>")
-        if end_id is None:
-            raise ValueError(f"none of these {len(vocabulary.pieces)} pieces is <eos> or </s>, which ends every row")
-        self.end_id = end_id
+        super().__init__(vocabulary, context_length)
         pad_id = self._table.mark("<pad>")
-        self.pad_id = end_id if pad_id is None else pad_id
+        self.pad_id = self.end_id if pad_id is None else pad_id
         defined = [piece.text for piece in vocabulary.pieces if piece.kind == Kind.USER_DEFINED]
         self._normalize = Normalizer(vocabulary.normalization, defined)
         self._defined = longest_first(defined)
@@ -53,10 +44,9 @@ class SentencePieceBPETokenizer:
         self._place_of_pair = {pair: place for place, pair in enumerate(vocabulary.merges)}
         self._rank = self._rank_of_pair if vocabulary.reader == "tokenizers" else self._rank_of_piece
 
-    @classmethod
-    def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> SentencePieceBPETokenizer:
-        """Return the tokenizer of a published ``tokenizer.model`` or ``tokenizer.json``; see ``read_pieces``."""
-        return cls(read_pieces(path), context_length)
+    @staticmethod
+    def _other_algorithm() -> str:
+        return "these pieces are chosen by probability, not merged: use UnigramTokenizer"
 
     def _rank_of_piece(self, left: str, right: str) -> float | None:
         """SentencePiece: two neighbors merge when they spell a piece, the piece of the highest score first."""
@@ -66,11 +56,6 @@ class SentencePieceBPETokenizer:
     def _rank_of_pair(self, left: str, right: str) -> float | None:
         """The Hub's reader: two neighbors merge when the list has the pair, the pair that stands first first."""
         return self._place_of_pair.get((left, right))
-
-    @property
-    def vocab_size(self) -> int:
-        """How many ids there are."""
-        return len(self.vocabulary.pieces)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a caption, without the end mark and of any length; an empty text has none.
@@ -99,42 +84,3 @@ class SentencePieceBPETokenizer:
             yield match.group()
             end = match.end()
         yield from merge_by_rank(normalized[end:], self._rank, one_by_one=True)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of a row of ids up to its first end mark."""
-        return self._table.text(ids, self.end_id)
-
-    def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:
-        """Return one row of ids a caption: its ids, the end mark, and padding up to the context length.
-
-        Args:
-            captions: one caption or several; an empty one is an end mark and padding.
-            truncate: cut a caption that is too long instead of raising; its last id becomes the end mark.
-
-        Raises:
-            TypeError: a caption is not a string.
-            ValueError: a caption is too long and ``truncate`` is off.
-        """
-        rows = [
-            with_marks(self.encode(caption), caption, self.context_length, truncate, (), (self.end_id,))
-            for caption in as_list(captions)
-        ]
-        return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]
-
-    def to_json(self) -> str:
-        """Return the tokenizer as JSON text: its vocabulary and its context length say everything."""
-        fields = {"kind": "sentencepiece_bpe", "context_length": self.context_length} | self.vocabulary.to_fields()
-        return json.dumps(fields, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> SentencePieceBPETokenizer:
-        """Return the tokenizer that ``to_json`` wrote.
-
-        Raises:
-            ValueError: the text is not JSON, or not a tokenizer of this kind.
-        """
-        fields = read_fields(text, "sentencepiece_bpe", cls.__name__)
-        try:
-            return cls(Vocabulary.from_fields(fields), fields["context_length"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise not_a_tokenizer(text, cls.__name__, error) from error

@@ -17,18 +17,14 @@ google-research/big_vision ``pp/ops_text.py``.
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from clip_tutor.tokenizers.cleaning import canonicalize, check_text
-from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields
-from clip_tutor.tokenizers.hub_file import read_pieces
 from clip_tutor.tokenizers.normalization import SPACE, Normalization, Normalizer
-from clip_tutor.tokenizers.pieces import Kind, Piece, PieceTable, Vocabulary
-from clip_tutor.tokenizers.rows import as_list, check_context_length, with_marks
+from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
+from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
 from clip_tutor.tokenizers.unigram_training import learn_pieces
 
 # An unknown character is that much less probable than the rarest piece: e⁻¹⁰, one in twenty thousand.
@@ -42,7 +38,7 @@ def _rounded(number: float) -> float:
     return array("f", [number])[0]
 
 
-class UnigramTokenizer:
+class UnigramTokenizer(PieceTokenizer):
     """Captions to rows of ids and back, from pieces with log-probabilities.
 
     Args:
@@ -50,17 +46,12 @@ class UnigramTokenizer:
         context_length: ids in a row (64 in SigLIP, 16 in its So400m at 224 pixels).
     """
 
+    kind = "unigram"
+    algorithm = "unigram"
+    end_marks = ("</s>",)
+
     def __init__(self, vocabulary: Vocabulary, context_length: int = 64) -> None:
-        check_context_length(context_length, marks=1)
-        if vocabulary.algorithm != "unigram":
-            raise ValueError("these pieces are merged, not chosen by probability: use SentencePieceBPETokenizer")
-        self.vocabulary = vocabulary
-        self.context_length = context_length
-        self._table = PieceTable(vocabulary)
-        end_id = self._table.mark("</s>")
-        if end_id is None:
-            raise ValueError(f"none of these {len(vocabulary.pieces)} pieces is </s>, which ends every row")
-        self.end_id = self.pad_id = end_id
+        super().__init__(vocabulary, context_length)
         defined = [piece.text for piece in vocabulary.pieces if piece.kind == Kind.USER_DEFINED]
         self._normalize = Normalizer(vocabulary.normalization, defined, vocabulary.reader == "tokenizers")
         scores = [piece.score for piece in vocabulary.pieces if piece.kind == Kind.NORMAL]
@@ -75,10 +66,9 @@ class UnigramTokenizer:
             by_hand = _rounded((len(text.encode("utf-8")) - 1) * 0.1)
             node[""] = by_hand if piece.kind == Kind.USER_DEFINED else piece.score
 
-    @classmethod
-    def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> UnigramTokenizer:
-        """Return the tokenizer of a published ``spiece.model`` or ``tokenizer.json``; see ``read_pieces``."""
-        return cls(read_pieces(path), context_length)
+    @staticmethod
+    def _other_algorithm() -> str:
+        return "these pieces are merged, not chosen by probability: use SentencePieceBPETokenizer"
 
     @classmethod
     def train(cls, captions: Iterable[str], vocab_size: int, context_length: int = 64) -> UnigramTokenizer:
@@ -91,11 +81,6 @@ class UnigramTokenizer:
         marks = (Piece("<pad>", 0.0, Kind.CONTROL), Piece("</s>", 0.0, Kind.CONTROL), Piece("<unk>", 0.0, Kind.UNKNOWN))
         pieces = (*marks, *(Piece(text, _rounded(score)) for text, score in learned.items()))
         return cls(Vocabulary("unigram", "sentencepiece", pieces, Normalization()), context_length)
-
-    @property
-    def vocab_size(self) -> int:
-        """How many ids there are."""
-        return len(self.vocabulary.pieces)
 
     def best_cut(self, text: str) -> list[str]:
         """Return the pieces of the most probable cut of a normalized text; an unknown character is a piece, too.
@@ -148,42 +133,3 @@ class UnigramTokenizer:
             return
         first, *words = text.split(SPACE)
         yield from [first, *(SPACE + word for word in words)] if first else (SPACE + word for word in words)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of a row of ids up to its first end mark."""
-        return self._table.text(ids, self.end_id)
-
-    def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:
-        """Return one row of ids a caption: its ids, and end marks up to the context length.
-
-        Args:
-            captions: one caption or several; an empty one is a row of end marks.
-            truncate: cut a caption that is too long instead of raising; its last id becomes the end mark.
-
-        Raises:
-            TypeError: a caption is not a string.
-            ValueError: a caption is too long and ``truncate`` is off.
-        """
-        rows = [
-            with_marks(self.encode(caption), caption, self.context_length, truncate, (), (self.end_id,))
-            for caption in as_list(captions)
-        ]
-        return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]
-
-    def to_json(self) -> str:
-        """Return the tokenizer as JSON text: its vocabulary and its context length say everything."""
-        fields = {"kind": "unigram", "context_length": self.context_length} | self.vocabulary.to_fields()
-        return json.dumps(fields, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> UnigramTokenizer:
-        """Return the tokenizer that ``to_json`` wrote.
-
-        Raises:
-            ValueError: the text is not JSON, or not a tokenizer of this kind.
-        """
-        fields = read_fields(text, "unigram", cls.__name__)
-        try:
-            return cls(Vocabulary.from_fields(fields), fields["context_length"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise not_a_tokenizer(text, cls.__name__, error) from error
