@@ -84,7 +84,7 @@ def readings(recalls: Mapping[str, tuple[float, float, float]], title: str) -> F
     for place, (recall, low, high) in enumerate(recalls.values()):
         axes.barh(place, recall, color=TEXT_COLOR, height=0.62)
         axes.plot([low, high], [place, place], color=INK, linewidth=1.5)
-        axes.text(high + 0.015, place, f"{recall:.2f}", va="center", size=9)
+        axes.text(high + 0.015, place, f"{recall:.3f}", va="center", size=9)
     axes.set_yticks(range(len(recalls)), list(recalls))
     axes.invert_yaxis()
     axes.set_xlim(0, 1.08)
