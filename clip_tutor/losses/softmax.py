@@ -6,7 +6,7 @@
     picture 3   [   low          low         high  ]    the right answers lie on the diagonal
 
 Source: Radford et al. 2021, figure 3. The mean of both directions is taken, as the published code does;
-guessing blindly therefore costs ln N.
+guessing blindly therefore costs ln N. Label smoothing: Jia et al. 2021 (ALIGN), section 4.
 """
 
 import math
@@ -14,6 +14,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from clip_tutor.losses.pairs import require_pairs
 
 
 def contrastive_loss_spec(image_features: Tensor, text_features: Tensor, logit_scale: Tensor | float) -> Tensor:
@@ -29,33 +31,24 @@ def contrastive_loss_spec(image_features: Tensor, text_features: Tensor, logit_s
     return total / N
 
 
-def contrastive_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor | float) -> Tensor:
+def contrastive_loss(
+    image_features: Tensor, text_features: Tensor, logit_scale: Tensor | float, label_smoothing: float = 0.0
+) -> Tensor:
     """Return the symmetric cross-entropy over all picture–caption pairs of a batch, in nats.
 
     Args:
         image_features: (B, E), rows of unit length; row i belongs to row i of the captions.
         text_features: (B, E), rows of unit length.
         logit_scale: scalar, 1 / temperature: how sharply similarity is turned into probability.
+        label_smoothing: the share of the truth that is spread evenly over all B answers. ALIGN takes 0.1, since a
+            caption from the web often fits other pictures, too; CLIP takes none.
 
     Raises:
         ValueError: the two do not have the same shape, or their rows are not of unit length.
     """
-    if image_features.shape != text_features.shape:
-        raise ValueError(
-            f"{tuple(image_features.shape)} picture vectors and {tuple(text_features.shape)} caption vectors: "
-            "the loss needs one caption for each picture, in the same order"
-        )
-    _require_unit_length("image_features", image_features)
-    _require_unit_length("text_features", text_features)
+    require_pairs(image_features, text_features)
     logits = logit_scale * image_features @ text_features.T  # (B, B)
     right = torch.arange(len(logits), device=logits.device)  # the diagonal
-    return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
-
-
-def _require_unit_length(name: str, features: Tensor) -> None:
-    norms = features.detach().float().norm(dim=-1)
-    if not torch.allclose(norms, torch.ones_like(norms), atol=1e-2):
-        raise ValueError(
-            f"{name} must have rows of unit length, and theirs run from {norms.min():.3g} to {norms.max():.3g}: "
-            "divide each row by its length first, torch.nn.functional.normalize(features, dim=-1)"
-        )
+    by_row = F.cross_entropy(logits, right, label_smoothing=label_smoothing)
+    by_column = F.cross_entropy(logits.T, right, label_smoothing=label_smoothing)
+    return (by_row + by_column) / 2
