@@ -1,0 +1,69 @@
+"""What every caption set gives, wherever it lies: pairs of a picture, still encoded, and its captions.
+
+    Hub · folder · Parquet · COCO · Flickr30k ─▶ PairSet      any pair by its number: pairs[17]
+    Hub, streaming · WebDataset shards        ─▶ PairStream   one after the other, each process its own share
+
+Pictures stay encoded here. Whoever reads a pair decodes it, and can leave it out when that fails: among millions of
+web pictures some always are damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from clip_tutor.images.opening import Source
+
+
+class Pair(NamedTuple):
+    """A picture and what people wrote about it."""
+
+    name: str  # a file name, a key or a row: what a message about this pair calls it
+    picture: Source  # a path, the bytes of a file, or a picture that is already open
+    captions: tuple[str, ...]
+
+
+@runtime_checkable
+class PairSet(Protocol):
+    """Pairs that can be looked up by number, in any order."""
+
+    def __len__(self) -> int:
+        """Return how many pairs there are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Pair:
+        """Return pair ``index``, from 0."""
+        ...
+
+
+@runtime_checkable
+class PairStream(Protocol):
+    """Pairs that come one after the other, from shards that are dealt out to processes."""
+
+    def pairs(self, rank: int, world: int, worker: int, workers: int, epoch: int) -> Iterator[Pair]:
+        """Return one epoch's share of one worker: together, all workers of all ranks see each pair once.
+
+        Args:
+            rank, world: which training process this is, of how many.
+            worker, workers: which of its loading processes, of how many (0 of 1 where there are none).
+            epoch: from 0; shards come in another order in each.
+        """
+        ...
+
+
+def clean_captions(captions: object) -> tuple[str, ...]:
+    """Return a caption or a list of captions without empty ones and without space around them.
+
+    Raises:
+        TypeError: they are neither text nor a list of texts.
+    """
+    many = [captions] if isinstance(captions, str) or captions is None else captions
+    if not isinstance(many, list | tuple):
+        raise TypeError(f"captions are a text or a list of texts, not {type(captions).__name__}: {captions!r:.60}")
+    kept = []
+    for caption in many:
+        if caption is not None and not isinstance(caption, str):
+            raise TypeError(f"a caption is a text, not {type(caption).__name__}: {caption!r:.60}")
+        if caption and (text := caption.strip()):
+            kept.append(text)
+    return tuple(kept)
