@@ -9,7 +9,7 @@ web pictures some always are damaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from clip_tutor.images.opening import Source
@@ -67,3 +67,27 @@ def clean_captions(captions: object) -> tuple[str, ...]:
         if caption and (text := caption.strip()):
             kept.append(text)
     return tuple(kept)
+
+
+CAPTION_COLUMNS = ("captions", "caption", "texts", "text", "txt", "sentences", "sentence", "comment", "title")
+
+
+def pick_column(columns: Iterable[str], known: tuple[str, ...], what: str, where: str) -> str:
+    """Return the first of the ``known`` names that a table has; capitals and space around a name do not count.
+
+    Args:
+        columns: the table's own names.
+        known: names that people give to such a column, the likeliest first.
+        what: what the column holds, and ``where`` the table lies: for the message.
+
+    Raises:
+        ValueError: none of the known names is among them.
+    """
+    own = {column.strip().lower(): column for column in columns}
+    for name in known:
+        if name in own:
+            return own[name]
+    raise ValueError(
+        f"{where} has no column for {what} among {', '.join(own.values()) or 'none at all'}. "
+        f"Call one of them {known[0]!r} (or {', '.join(known[1:4])} …)"
+    )

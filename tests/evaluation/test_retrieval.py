@@ -2,8 +2,16 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from clip_tutor.evaluation.retrieval import bootstrap_interval, ranks, recall_at_k, retrieval_report
+from clip_tutor.evaluation.retrieval import (
+    bootstrap_interval,
+    multi_caption_ranks,
+    multi_caption_report,
+    ranks,
+    recall_at_k,
+    retrieval_report,
+)
 
 HAND_MADE = torch.tensor(
     [
@@ -49,6 +57,76 @@ def test_the_report_looks_both_ways():
     assert report["image_to_text_recall_at_1"] == 1, "but every picture prefers its own caption"
     assert set(report) == {f"{way}recall_at_{k}" for way in ("", "image_to_text_") for k in (1, 5, 10)}
     assert report["recall_at_5"] == 1
+
+
+def five_captions(pictures: int = 60, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Unit vectors of pictures and of five noisy captions each, in a shuffled order."""
+    generator = torch.Generator().manual_seed(seed)
+    image_features = torch.randn(pictures, 16, generator=generator)
+    picture_of = torch.arange(pictures).repeat_interleave(5)[torch.randperm(pictures * 5, generator=generator)]
+    noise = torch.randn(pictures * 5, 16, generator=generator)
+    return F.normalize(image_features, dim=-1), F.normalize(image_features[picture_of] + noise, dim=-1), picture_of
+
+
+def test_several_captions_are_counted_as_a_plain_loop_does():
+    image_features, text_features, picture_of = five_captions()
+    of_caption, of_picture = multi_caption_ranks(image_features, text_features, picture_of)
+    similarity = (text_features @ image_features.T).tolist()
+    for caption, row in enumerate(similarity):
+        picture = picture_of[caption].item()
+        assert of_caption[caption] == sum(s >= row[picture] for n, s in enumerate(row) if n != picture)
+    for picture in range(60):
+        column = [row[picture] for row in similarity]
+        best = max(s for n, s in enumerate(column) if picture_of[n] == picture)
+        assert of_picture[picture] == sum(s >= best for n, s in enumerate(column) if picture_of[n] != picture)
+    assert 0 < (of_caption < 1).float().mean() < (of_picture < 1).float().mean() < 1
+
+
+def test_several_captions_are_counted_as_clip_benchmark_does():
+    """Its way: topk of each row, one-hot, and a query is content if any of its own is among them."""
+    image_features, text_features, picture_of = five_captions(seed=1)
+    report = multi_caption_report(image_features, text_features, picture_of)
+    scores = text_features @ image_features.T
+    positive = F.one_hot(picture_of, 60).bool()
+    for k in (1, 5, 10):
+        for key, s, own in (("text_to_image", scores, positive), ("image_to_text", scores.T, positive.T)):
+            found = F.one_hot(s.topk(k, dim=1).indices, s.shape[1]).sum(dim=1).bool()
+            assert report[f"{key}_recall_at_{k}"] == pytest.approx((found & own).any(dim=1).float().mean().item())
+    assert len(report) == 6
+
+
+def test_with_one_caption_each_both_reports_agree():
+    image_features, text_features, _ = five_captions()
+    text_features = text_features[:60]
+    one = retrieval_report(image_features, text_features)
+    report = multi_caption_report(image_features, text_features, torch.arange(60))
+    assert [report[f"text_to_image_recall_at_{k}"] for k in (1, 5, 10)] == [one[f"recall_at_{k}"] for k in (1, 5, 10)]
+    assert all(report[key] == one[key] for key in one if key.startswith("image"))
+
+
+def test_several_equal_captions_earn_nothing():
+    picture_of = torch.arange(20).repeat_interleave(5)
+    for value in (1.0, float("nan")):
+        report = multi_caption_report(torch.full((20, 4), value), torch.ones(100, 4), picture_of)
+        assert set(report.values()) == {0.0}
+    image_features, text_features, picture_of = (
+        torch.eye(3),
+        torch.eye(3).repeat_interleave(2, 0),
+        torch.tensor([0, 0, 1, 1, 2, 2]),
+    )
+    text_features[2] = float("nan")  # one of picture 1's captions; the other is enough
+    of_caption, of_picture = multi_caption_ranks(image_features, text_features, picture_of)
+    assert of_caption.tolist() == [0, 0, 2, 0, 0, 0]
+    assert of_picture.tolist() == [1, 0, 1], "a caption that is NaN is preferred by all whose it is not"
+
+
+def test_captions_must_belong_to_pictures():
+    with pytest.raises(ValueError, match="5 captions need 5 pictures they belong to: got \\(4,\\)"):
+        multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.arange(4))
+    with pytest.raises(ValueError, match="2 have none, and the largest number is 1"):
+        multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.tensor([0, 1, 1, 1, 1]))
+    with pytest.raises(ValueError, match="0 have none, and the largest number is 4"):
+        multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.arange(5))
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_more_data():

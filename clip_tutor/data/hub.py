@@ -1,0 +1,152 @@
+"""Caption sets of the Hub, and Parquet files of the same form, read with `datasets`.
+
+    load_dataset("…", split="train")                  ─▶ DatasetPairs    on your disk: any pair by its number
+    load_dataset("…", split="train", streaming=True)  ─▶ DatasetStream   fetched while training: nothing is stored
+    train.parquet: image (datasets.Image()), captions ─▶ parquet_pairs
+
+Both take the bytes of a picture as they are stored. `datasets` would decode them itself, and a single damaged picture
+would then end the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clip_tutor.data.pairs import CAPTION_COLUMNS, Pair, clean_captions, pick_column
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
+
+IMAGE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp")
+NAME_COLUMNS = ("filename", "file_name", "__key__", "key", "image_id", "img_id", "id")
+_AT_ONCE = 16  # rows of a stream that are fetched together
+
+
+class DatasetPairs:
+    """A `datasets.Dataset` as a set of pairs.
+
+    Args:
+        dataset: one split, already on disk.
+        image, captions: its columns, where their names are not the usual ones.
+
+    Raises:
+        TypeError: it is not one split of a data set.
+        ValueError: no column is called as pictures or captions usually are.
+    """
+
+    def __init__(self, dataset: Dataset, image: str | None = None, captions: str | None = None) -> None:
+        from datasets import Dataset
+
+        if not isinstance(dataset, Dataset):
+            raise TypeError(_wrong_kind(dataset, "Dataset", "DatasetStream"))
+        self._columns = _Columns(dataset.column_names, image, captions)
+        self._rows = _undecoded(dataset, self._columns.image)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int, /) -> Pair:
+        return self._columns.pair(self._rows[index], index)
+
+
+class DatasetStream:
+    """A `datasets.IterableDataset` as a stream of pairs.
+
+    Shards are dealt out to all loading workers of all ranks with ``split_dataset_by_node``; where they do not come out
+    even, each worker reads everything and keeps every so-manieth pair, as `datasets` has it.
+
+    Args:
+        dataset: one split, opened with ``streaming=True``.
+        image, captions: its columns, where their names are not the usual ones.
+        seed: decides the order of shards in each epoch.
+
+    Raises:
+        TypeError, ValueError: as `DatasetPairs`.
+    """
+
+    def __init__(
+        self, dataset: IterableDataset, image: str | None = None, captions: str | None = None, seed: int = 0
+    ) -> None:
+        from datasets import IterableDataset
+
+        if not isinstance(dataset, IterableDataset):
+            raise TypeError(_wrong_kind(dataset, "IterableDataset", "DatasetPairs"))
+        names = dataset.column_names or list(next(iter(dataset.take(1)), {}))  # some formats know them only by looking
+        self._columns = _Columns(names, image, captions)
+        self._rows, self._seed = _undecoded(dataset, self._columns.image), seed
+
+    def pairs(self, rank: int, world: int, worker: int, workers: int, epoch: int) -> Iterator[Pair]:
+        """Yield one epoch's share of one worker: see `PairStream`."""
+        from datasets.distributed import split_dataset_by_node
+
+        # A buffer of one shuffles shards alone; `clip_tutor.data.batches` shuffles pairs.
+        rows = self._rows.shuffle(seed=self._seed, buffer_size=1)
+        rows.set_epoch(epoch)
+        rows = split_dataset_by_node(rows, rank * workers + worker, world * workers)
+        place = 0
+        # `iter` leaves the split alone. Plain iteration would deal the shards out once more among the workers.
+        for batch in rows.iter(batch_size=_AT_ONCE):
+            for values in zip(*batch.values(), strict=True):
+                yield self._columns.pair(dict(zip(batch, values, strict=True)), place)
+                place += 1
+
+
+def parquet_pairs(files: str | Path | Sequence[str | Path]) -> DatasetPairs:
+    """Return the pairs of one or several Parquet files with the pictures inside, as the Hub stores its sets.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: no column is called as pictures or captions usually are.
+    """
+    from datasets import Dataset
+
+    paths = [Path(file) for file in ([files] if isinstance(files, str | Path) else files)]
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no Parquet file {path}")
+    return DatasetPairs(Dataset.from_parquet([str(path) for path in paths]))
+
+
+class _Columns:
+    """Where a row keeps what."""
+
+    def __init__(self, names: Sequence[str], image: str | None, captions: str | None) -> None:
+        for given in (image, captions):
+            if given is not None and given not in names:
+                raise ValueError(f"there is no column {given!r}: this data set has {', '.join(names)}")
+        self.image = image or pick_column(names, IMAGE_COLUMNS, "pictures", "this data set")
+        self.captions = captions or pick_column(names, CAPTION_COLUMNS, "captions", "this data set")
+        self.name = next((name for name in NAME_COLUMNS if name in names), None)
+
+    def pair(self, row: Mapping[str, Any], index: int) -> Pair:
+        picture, name = row[self.image], row[self.name] if self.name else None
+        if isinstance(picture, dict):  # {"bytes": …, "path": …}, of which one may be missing
+            name = name or picture.get("path")
+            picture = picture["bytes"] if picture.get("bytes") is not None else picture.get("path")
+        return Pair(str(name or f"row {index}"), picture or b"", clean_captions(_texts(row[self.captions])))
+
+
+def _texts(captions: object) -> object:
+    """Return captions as texts: some sets keep each in a record of its own, as {"raw": …}."""
+    if isinstance(captions, Mapping) and "raw" in captions:
+        return captions["raw"]
+    if isinstance(captions, list):
+        return [_texts(caption) for caption in captions]
+    return captions
+
+
+def _undecoded(dataset: Any, image: str) -> Any:
+    """Return the data set with its pictures left as they are stored."""
+    from datasets import Image
+
+    if dataset.features is None:
+        return dataset
+    return dataset.cast_column(image, Image(decode=False)) if isinstance(dataset.features[image], Image) else dataset
+
+
+def _wrong_kind(dataset: object, wanted: str, other: str) -> str:
+    if isinstance(dataset, dict):
+        return f"these are several splits ({', '.join(dataset)}): choose one, as in load_dataset(…, split='train')"
+    return f"a datasets.{wanted} is wanted, not {type(dataset).__name__}: for the other kind there is {other}"
