@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "data": {"assets", "images", "tokenizers"},
     "embedding": {"images", "tokenizers", "model"},
     "weights": {"assets", "tokenizers", "images", "towers", "model", "zoo"},
-    "training": {"tokenizers", "images", "losses", "model", "zoo", "data", "embedding", "weights"},
+    "training": {"tokenizers", "images", "towers", "losses", "model", "zoo", "data", "embedding", "weights"},
     "evaluation": {"tokenizers", "model", "data", "embedding"},
     "search": {"tokenizers", "images", "model", "embedding", "weights"},
 }

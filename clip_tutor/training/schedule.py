@@ -1,4 +1,4 @@
-"""How fast to learn when, and which parameters to hold back.
+"""How fast to learn when, and the optimizer that does it.
 
 rate  peak ┤  ╭─╮
            │ ╱    ╲            a short warm-up while AdamW's averages are still guesses,
@@ -10,6 +10,8 @@ import math
 
 import torch
 from torch import nn
+
+from clip_tutor.training.groups import parameter_groups
 
 
 def warmup_cosine(step: int, total_steps: int, warmup_steps: int, peak: float) -> float:
@@ -25,17 +27,11 @@ def warmup_cosine(step: int, total_steps: int, warmup_steps: int, peak: float) -
     return peak * (1 + math.cos(math.pi * min(1.0, progress))) / 2
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Return AdamW's two groups: matrices, which decay, and gains, biases and temperature, which do not.
+def make_optimizer(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> torch.optim.AdamW:
+    """Return AdamW with the betas and epsilon that CLIP's Vision Transformers were trained with.
 
-    Pulling a LayerNorm's gain or the temperature toward zero does not simplify a model, it only bends it:
-    ``test_only_matrices_decay``. Source: Radford et al. 2021, section 2.5.
+    A step's learning rate goes into each group times the group's ``scale``: see `parameter_groups`.
     """
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def make_optimizer(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW with the betas and epsilon that CLIP's Vision Transformers were trained with."""
-    return torch.optim.AdamW(parameter_groups(model, weight_decay), betas=(0.9, 0.98), eps=1e-6, fused=True)
+    return torch.optim.AdamW(
+        parameter_groups(model, weight_decay, layer_decay), betas=(0.9, 0.98), eps=1e-6, fused=True
+    )

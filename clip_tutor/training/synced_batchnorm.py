@@ -67,7 +67,7 @@ class _NormalizeTogether(torch.autograd.Function):
         count = counts.sum()
         mean = (counts * means).sum(dim=0) / count  # (C,)
         # The mean of x² minus the square of the mean would cancel to noise where the mean is large. Distances from
-        # the mean do not: ``test_a_large_mean_does_no_harm``.
+        # the mean do not: ``test_processes_together_equal_one``.
         variance = (squares + counts * (means - mean) ** 2).sum(dim=0) / count  # (C,)
         rate = torch.rsqrt(variance + eps)  # (C,)
         ctx.save_for_backward(x, weight, mean, rate, count)

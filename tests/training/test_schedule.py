@@ -1,4 +1,4 @@
-"""How fast to learn when, and what decays."""
+"""How fast to learn when."""
 
 import itertools
 import math
@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from clip_tutor.training.schedule import make_optimizer, parameter_groups, warmup_cosine
+from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 
 
 def test_the_rate_climbs_a_line_and_comes_down_a_cosine():
@@ -25,24 +25,6 @@ def test_the_first_step_learns_and_later_ones_never_unlearn():
     assert warmup_cosine(150, 100, 10, 1.0) == pytest.approx(0, abs=1e-12), "beyond the end it stays at 0"
     assert warmup_cosine(3, 5, 10, 1.0) == 0.4, "a run shorter than its warm-up only climbs"
     assert warmup_cosine(10, 10, 10, 1.0) == 1.0
-
-
-@pytest.mark.parametrize("stem_channels", [(), (4, 8, 8)])
-def test_only_matrices_decay(make_model, stem_channels):
-    model = make_model(stem_channels=stem_channels)
-    decaying, others = parameter_groups(model, 0.2)
-    assert (decaying["weight_decay"], others["weight_decay"]) == (0.2, 0.0)
-    name_of = {parameter: name for name, parameter in model.named_parameters()}
-    held_back = {name_of[parameter] for parameter in others["params"]}
-    assert {name_of[parameter] for parameter in decaying["params"]} == set(name_of.values()) - held_back
-    assert len(decaying["params"]) + len(others["params"]) == len(name_of)
-    norms = {
-        f"{name}.weight"
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.LayerNorm | torch.nn.BatchNorm2d)
-    }
-    biases = {name for name in name_of.values() if name.endswith("bias")}
-    assert held_back == norms | biases | {"log_logit_scale", "image_tower.class_token"}
 
 
 def test_the_optimizer_has_clips_settings(model):
