@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from clip_tutor.data.batches import TrainBatch, as_ids
 from clip_tutor.data.captions import Wordbook, describe
 from clip_tutor.data.dice import pick, throws
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
 from clip_tutor.data.emoji import Emoji
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import Tokenizer
 
 Split = Literal["train", "test", "compositional"]
 Kind = Literal["one", "several", "pair"]
@@ -152,6 +153,12 @@ class Scenes(Dataset[tuple[Tensor, str]]):
                 return list(seen.values())[:count]
         raise ValueError(f"these {len(self.objects)} objects give only {len(seen)} different scenes, not {count}")
 
+    def stream(
+        self, tokenizer: Tokenizer, batch_size: int, start: int = 0, rank: int = 0, world: int = 1
+    ) -> IterableDataset[TrainBatch]:
+        """Return endless training batches, from batch ``start`` on: see `SceneStream`."""
+        return SceneStream(self, tokenizer, batch_size, start, rank, world)
+
     def plan(self, indices: Sequence[int] | range) -> Plan:
         """Return where everything goes in these scenes; all choices are made here, for the whole batch at once."""
         split_key = get_args(Split).index(self.split) << 40
@@ -234,8 +241,8 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         return scenes
 
 
-class SceneStream(IterableDataset[tuple[Tensor, Tensor]]):
-    """An endless stream of training batches, (B, 3, H, W) uint8 pixels and (B, T) ids.
+class SceneStream(IterableDataset[TrainBatch]):
+    """An endless stream of training batches.
 
     Batch k holds scenes k·B … (k+1)·B − 1, in whatever number of worker processes they are drawn. Give it to a
     ``DataLoader`` with ``batch_size=None``.
@@ -243,18 +250,24 @@ class SceneStream(IterableDataset[tuple[Tensor, Tensor]]):
     Args:
         scenes: where the scenes come from.
         tokenizer: makes the ids; rows are only as long as the batch's longest caption, and cut at its context.
-        batch_size: B.
+        batch_size: B, over all ranks.
         start: the first batch, for a run that continues.
+        rank, world: which of how many training processes this is: it gets its B / world rows of each batch.
     """
 
-    def __init__(self, scenes: Scenes, tokenizer: BPETokenizer, batch_size: int, start: int = 0) -> None:
+    def __init__(
+        self, scenes: Scenes, tokenizer: Tokenizer, batch_size: int, start: int = 0, rank: int = 0, world: int = 1
+    ) -> None:
         self.scenes, self.tokenizer, self.batch_size, self.start = scenes, tokenizer, batch_size, start
+        self.rank, self.world = rank, world
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[TrainBatch]:
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        k = self.start + first
+        k, rows = self.start + first, self.batch_size // self.world
         while True:
-            batch = self.scenes.batch(range(k * self.batch_size, (k + 1) * self.batch_size))
-            yield batch.pixels, torch.tensor(self.tokenizer(batch.captions, truncate=True, trim=True))
+            here = k * self.batch_size + self.rank * rows
+            batch = self.scenes.batch(range(here, here + rows))
+            names = [f"{self.scenes.split} scene {scene.index}" for scene in batch.scenes]
+            yield TrainBatch(batch.pixels, as_ids(self.tokenizer, batch.captions), names, [])
             k += step

@@ -1,6 +1,11 @@
 """A run in a file: the model, the optimizer's memory and the history, so that a killed run goes on unharmed.
 
-Nothing random has to be saved: scene i is always the same, so the step says which scenes come next.
+Nothing random has to be saved: batch k is always the same, so the step says which batch comes next.
+
+    tensors   the model's, by name                 what `clip_tutor.weights.load` opens
+              raw.NAME                             with an average of the weights: those that are trained
+              optimizer.NAME.KEY                   AdamW's averages for each parameter
+    metadata  model and tokenizer, as in every weights file; "training" (progress) and "settings"
 """
 
 from __future__ import annotations
@@ -8,41 +13,52 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
-from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
-from clip_tutor.training.config import Progress, TrainConfig
+from clip_tutor.training.config import Progress
+from clip_tutor.training.processes import world
 from clip_tutor.weights import fit, metadata_of, read_tensors, write_tensors
+from clip_tutor.weights.own import OF_A_RUN
 
-# What may differ between a run and its continuation: how long it goes on, how it is watched and who draws.
+if TYPE_CHECKING:
+    from clip_tutor.training.step import Learner
+
+RAW, OPTIMIZER = OF_A_RUN
+# What may differ between a run and its continuation: how long it goes on, how it is watched, who draws, and how it
+# fits into memory.
 FREE_SETTINGS = {"steps", "seconds", "workers", "record_every", "checkpoint_every"}
+FREE_SETTINGS |= {"micro_batch", "chunk_size", "checkpoint_activations", "compile", "shard"}
 
 
-def save_run(
-    path: Path,
-    model: CLIP,
-    tokenizer: Tokenizer,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-    config: TrainConfig,
-) -> None:
-    """Write everything a run needs to continue; `clip_tutor.weights.load` opens the same file as a model."""
-    tensors = dict(model.state_dict())
+def save_run(path: Path, learner: Learner, tokenizer: Tokenizer, progress: Progress) -> None:
+    """Write everything a run needs to continue; `clip_tutor.weights.load` opens the same file as a model.
+
+    To be called in every process; the first one writes.
+
+    Raises:
+        OSError: it could not be written whole; the file that was there before is untouched.
+    """
+    model, average = learner.model, learner.average
+    tensors = {name: _whole(tensor) for name, tensor in model.state_dict().items()}
+    if average:
+        tensors = {RAW + name: tensor for name, tensor in tensors.items()} | average.model.state_dict()
     for name, parameter in model.named_parameters():
-        for key, value in optimizer.state[parameter].items():
-            tensors[f"optimizer.{name}.{key}"] = value
-    training = {"step": progress.step, "seconds": progress.seconds, "history": progress.history}
+        for key, value in learner.optimizer.state[parameter].items():
+            tensors[f"{OPTIMIZER}{name}.{key}"] = _whole(value)
+    if world().rank > 0:
+        return
     metadata = metadata_of(model, tokenizer, {})
-    metadata |= {"training": json.dumps(training), "settings": json.dumps(asdict(config))}
+    metadata |= {"training": json.dumps(asdict(progress)), "settings": json.dumps(asdict(learner.config))}
     write_tensors(path, tensors, metadata)
 
 
-def restore_run(
-    path: Path, model: CLIP, tokenizer: Tokenizer, optimizer: torch.optim.Optimizer, config: TrainConfig
-) -> Progress:
-    """Put a saved run's numbers back into ``model`` and ``optimizer``, and return how far it had come.
+def restore_run(path: Path, learner: Learner, tokenizer: Tokenizer) -> Progress:
+    """Put a saved run's numbers back into the learner, and return how far it had come.
 
     Raises:
         ValueError: the file is damaged, holds another model, or its run had another tokenizer or other settings.
@@ -50,7 +66,7 @@ def restore_run(
     tensors, metadata = read_tensors(path)
     if "training" not in metadata:
         raise ValueError(f"{path} is a model, not a run: load it with clip_tutor.weights.load, or give another folder")
-    before, now = json.loads(metadata["settings"]), asdict(config)
+    before, now = json.loads(metadata["settings"]), asdict(learner.config)
     changed = [f"{k} {before.get(k)} → {now[k]}" for k in now if k not in FREE_SETTINGS and before.get(k) != now[k]]
     if changed:
         raise ValueError(
@@ -62,13 +78,40 @@ def restore_run(
             f"the run in {path.parent} was started with another tokenizer, whose ids mean other words: "
             "continue it with the same captions, or give another folder"
         )
-    fit(model, {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}, path)
+    model, average = learner.model, learner.average
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(OF_A_RUN)}
+    if average:
+        fit(average.model, weights, path)
+        weights = {name.removeprefix(RAW): tensor for name, tensor in tensors.items() if name.startswith(RAW)}
+    own = model.state_dict()
+    fit(model, {name: _as(tensor, own.get(name)) for name, tensor in weights.items()}, path)
     for name, parameter in model.named_parameters():
-        prefix = f"optimizer.{name}."
+        prefix = f"{OPTIMIZER}{name}."
         memory = {key[len(prefix) :]: tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         # AdamW's fused form reads a parameter and its averages side by side: they must lie alike in memory.
-        optimizer.state[parameter] = {
-            key: torch.empty_like(parameter if key != "step" else tensor, device=parameter.device).copy_(tensor)
+        learner.optimizer.state[parameter] = {
+            key: tensor.clone() if key == "step" else torch.empty_like(parameter).copy_(_as(tensor, parameter))
             for key, tensor in memory.items()
         }
-    return Progress(**json.loads(metadata["training"]))
+    progress = Progress(**json.loads(metadata["training"]))
+    if average:
+        average.updates = progress.step - progress.skipped_steps
+    return progress
+
+
+def remove_drafts(path: Path) -> None:
+    """Remove what a run that was killed while it saved has left beside its last good checkpoint."""
+    for draft in path.parent.glob(f".{path.name}.*"):
+        draft.unlink(missing_ok=True)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """Return the tensor that may lie cut up among processes."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def _as(tensor: Tensor, like: Tensor | None) -> Tensor:
+    """Return the tensor cut up as ``like`` is, if it is."""
+    if not isinstance(like, DTensor):
+        return tensor
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)

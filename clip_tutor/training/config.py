@@ -1,22 +1,43 @@
 """What decides a training run, and what it keeps track of."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 Record = dict[str, float]  # step, seconds, loss, logit_scale, learning_rate, pairs_per_second, and what `evaluate` adds
+Loss = Literal["softmax", "sigmoid"]
+Precision = Literal["auto", "float32", "bfloat16"]
+TowerName = Literal["image", "text"]
+LONGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train. The length is given in steps, in seconds, or in both: whichever comes first ends the run."""
 
-    batch_size: int  # N pictures and N captions, each the others' wrong answer
+    batch_size: int  # N pictures and N captions, each the others' wrong answer, over all processes together
     learning_rate: float  # at the peak
     steps: int = 1_000_000
     seconds: float | None = None  # wall time; the cosine is stretched to end with it
     warmup_steps: int = 50
     weight_decay: float = 0.1
     seed: int = 0
-    workers: int = 0  # processes that draw scenes ahead of time
+    # what is asked of a batch
+    loss: Loss = "softmax"
+    label_smoothing: float = 0.0  # of the softmax loss; ALIGN has 0.1
+    # which weights move, and how far
+    freeze: TowerName | None = None  # a tower that stays as it is: LiT freezes the image tower
+    layer_decay: float = 1.0  # each layer learns at this share of the rate of the one above: for fine-tuning, 0.7 or so
+    longest_gradient: float = LONGEST_GRADIENT  # longer ones are shortened to this length
+    ema: float | None = None  # keep an average of the weights, with this decay: 0.999 or so
+    # how it fits into memory and time; the numbers stay the same but for rounding
+    precision: Precision = "auto"  # bfloat16 where the processor has it in hardware
+    micro_batch: int | None = None  # gradient caching: as many pairs a process holds a graph of at once
+    chunk_size: int | None = None  # rows of the logits that the loss holds at once
+    checkpoint_activations: bool = False  # compute the blocks' insides twice instead of keeping them
+    compile: bool = False
+    shard: bool = False  # weights and optimizer are cut up among the processes: for models that fit on none of them
+    # who draws, and what is written down
+    workers: int = 0  # processes that prepare batches ahead of time, for each process that trains
     record_every: int = 10  # steps
     checkpoint_every: int = 500  # steps
 
@@ -28,3 +49,5 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     history: list[Record] = field(default_factory=list)
+    skipped_steps: int = 0  # batches that gave NaN or infinity
+    skipped_pictures: int = 0  # pictures that did not decode

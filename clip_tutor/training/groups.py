@@ -88,7 +88,7 @@ def layers_above(model: CLIP) -> dict[str, int]:
 def layers_of(tower: nn.Module) -> Sequence[Sequence[nn.Module]]:
     """Return the blocks of each layer of a tower, the lowest first."""
     if isinstance(tower, ResNet):
-        return [list(stage) for stage in (tower.stage1, tower.stage2, tower.stage3, tower.stage4)]
+        return [[stage] for stage in (tower.stage1, tower.stage2, tower.stage3, tower.stage4)]
     if isinstance(tower, ConvNeXt):
         return [[stage] for stage in tower.stages]
     if isinstance(tower, EfficientNet):

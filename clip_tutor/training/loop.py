@@ -1,8 +1,10 @@
-"""The training loop: draw a batch, compare it with itself, take a step, clamp the temperature; again.
+"""The training loop: draw a batch, compare it with itself, take a step, write down what happened; again.
 
-scenes ─▶ (pixels, ids) ─▶ model ─▶ contrastive loss ─▶ gradients ─▶ AdamW ─▶ clamp
-   ▲                                                                        │
-   └───────────────────────── next batch ◀──────────────────────────────────┘
+source ─▶ (pixels, ids) ─▶ model ─▶ loss ─▶ gradients ─▶ AdamW ─▶ record, checkpoint
+   ▲                                                                    │
+   └───────────────────────── next batch ◀──────────────────────────────┘
+
+The same lines run on a CPU, on a GPU, and in each of many processes (`clip_tutor.training.processes`).
 """
 
 from __future__ import annotations
@@ -10,31 +12,39 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from clip_tutor.data.scenes import Scenes, SceneStream
+from clip_tutor.data.batches import BatchSource, TrainBatch
 from clip_tutor.embedding import device_of
-from clip_tutor.losses import contrastive_loss
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer
-from clip_tutor.training.checkpoints import restore_run, save_run
+from clip_tutor.tokenizers import Tokenizer
+from clip_tutor.training.checkpoints import remove_drafts, restore_run, save_run
 from clip_tutor.training.config import Progress, Record, TrainConfig
-from clip_tutor.training.schedule import make_optimizer, warmup_cosine
+from clip_tutor.training.groups import train_mode
+from clip_tutor.training.log import RunLog, listing
+from clip_tutor.training.processes import agree, noticing_lost_processes, world
+from clip_tutor.training.schedule import warmup_cosine
+from clip_tutor.training.step import Learner, Step
 
 CHECKPOINT = "checkpoint.safetensors"
-LONGEST_GRADIENT = 1.0
+MOST_SKIPPED = 10  # steps in a row without one sound number: then it is the model that is broken, not the data
+
+
+class BrokenModelError(ArithmeticError):
+    """No batch gives finite numbers any more."""
 
 
 def train(
     model: CLIP,
-    tokenizer: BPETokenizer,
-    scenes: Scenes,
+    tokenizer: Tokenizer,
+    source: BatchSource,
     config: TrainConfig,
     run: str | Path | None = None,
     evaluate: Callable[[CLIP], Record] | None = None,
@@ -43,98 +53,171 @@ def train(
 ) -> list[Record]:
     """Train ``model`` in place, where its weights lie, and return the history of the run.
 
-    Ctrl-C (or "interrupt kernel") ends the run after the step at hand: the model keeps what it learned.
+    Ctrl-C (or "interrupt kernel") ends the run after the step at hand: the model keeps what it learned. With an
+    average of the weights (``config.ema``) the model holds that average in the end.
 
     Args:
-        scenes: where pairs come from; the picture size must be the model's.
-        run: a folder for checkpoints. A run that was killed continues there, with the numbers it would have had.
-        evaluate: called every ``evaluate_every`` steps and at the end; what it returns joins the record.
+        source: where pairs come from, `Scenes` or `Photos`; the picture size must be the model's.
+        run: a folder for checkpoints and the log. A run that was killed continues there, with the numbers it would
+            have had.
+        evaluate: called every ``evaluate_every`` steps and at the end, in every process; what it returns joins the
+            record.
         on_record: called with the history so far after each record, to draw a live curve.
 
     Raises:
-        ValueError: ``run`` holds a checkpoint of another model or other settings, or a damaged one.
+        ValueError: ``run`` holds a checkpoint of another model or other settings, or a damaged one; or the settings
+            do not go together.
+        BrokenModelError: ten batches in a row gave NaN or infinity.
+        LostProcessError: another process of the run is gone.
+        RuntimeError: a process that prepares batches died.
+        OSError: the last checkpoint could not be written.
     """
-    device, optimizer, progress = device_of(model), make_optimizer(model, config.weight_decay), Progress()
+    here, device = world(), device_of(model)
+    learner, progress = Learner(model, config), Progress()
     checkpoint = Path(run) / CHECKPOINT if run else None
     if checkpoint and checkpoint.exists():
-        progress = restore_run(checkpoint, model, tokenizer, optimizer, config)
-    stream = SceneStream(scenes, tokenizer, config.batch_size, start=progress.step)
-    loader = iter(
-        DataLoader(
-            stream,
-            batch_size=None,
-            num_workers=config.workers,
-            pin_memory=device.type == "cuda",
-            worker_init_fn=_leave_interrupts_to_the_main_process,
-        )
-    )
-    started, first_step = time.perf_counter() - progress.seconds, progress.step
-    last_time, last_step = started + progress.seconds, first_step
-    model.train()
-    with _interruptible() as interrupted, tqdm(initial=first_step, unit="step") as bar:
-        while not interrupted.is_set() and not _finished(progress, config):
-            pixels, ids = next(loader)
+        progress = restore_run(checkpoint, learner, tokenizer)
+    if checkpoint and here.rank == 0:
+        remove_drafts(checkpoint)
+    log = RunLog(Path(run) if run and here.rank == 0 else None, progress.history)
+    batches = _Batches(source, tokenizer, config, progress.step, device)
+    started, first_step, skipped_in_a_row = time.perf_counter() - progress.seconds, progress.step, 0
+    pace = _Pace(config.batch_size, first_step)
+    train_mode(model)
+    with _interruptible() as interrupted, tqdm(initial=first_step, unit="step", disable=here.rank > 0) as bar:
+        stop = _finished(progress, config)
+        while not stop and not (here.size == 1 and interrupted.is_set()):
+            batch = batches.next(progress.step)
             total = _total_steps(progress, config)
             rate = warmup_cosine(progress.step, total, config.warmup_steps, config.learning_rate)
-            loss, logit_scale = take_step(model, optimizer, pixels.to(device), ids.to(device), rate)
-            progress.step += 1
-            now = time.perf_counter()
-            progress.seconds = now - started
+            with noticing_lost_processes(progress.step):
+                step = learner.step(batch.pixels.to(device), batch.ids.to(device), rate)
+                progress.step += 1
+                own_clock = time.perf_counter() - started
+                progress.seconds, asked = agree(own_clock, interrupted.is_set(), device)
+            skipped_in_a_row = skipped_in_a_row + 1 if step.spoiled is not None else 0
+            _report_skipped(progress, step, batch, log)
+            if skipped_in_a_row == MOST_SKIPPED:
+                raise BrokenModelError(_broken(progress, checkpoint))
             bar.total = total
             bar.update()
-            ending = interrupted.is_set() or _finished(progress, config)
-            due = progress.step % evaluate_every == 0 if evaluate else False
-            if progress.step % config.record_every == 0 or due or ending:
-                record: Record = {
+            stop = asked or _finished(progress, config)
+            due = evaluate is not None and (stop or progress.step % evaluate_every == 0)
+            if stop or (step.spoiled is None and (due or progress.step % config.record_every == 0)):
+                record = {
                     "step": progress.step,
                     "seconds": progress.seconds,
-                    "loss": loss.item(),
-                    "logit_scale": logit_scale.item(),
+                    "loss": step.loss,
+                    "logit_scale": step.logit_scale,
                     "learning_rate": rate,
+                    "gradient_norm": step.gradient_norm,
                     "batch_size": config.batch_size,
-                    "pairs_per_second": config.batch_size * (progress.step - last_step) / (now - last_time),
+                    **pace.since_last(progress.step, batches.waited),
+                    "skipped_steps": progress.skipped_steps,
+                    "skipped_pictures": progress.skipped_pictures,
                 }
-                last_time, last_step = now, progress.step
-                if evaluate and (ending or due):
-                    record |= evaluate(model.eval())
-                    model.train()
+                if evaluate and due:
+                    record |= evaluate(learner.average.model if learner.average else model.eval())
+                    train_mode(model)
+                    pace.since_last(progress.step, batches.waited)  # evaluating is neither waiting nor training
                 progress.history.append(record)
+                log.add(progress.history)
                 bar.set_postfix_str(
                     f"loss {record['loss']:.2f}, temperature 1/{record['logit_scale']:.0f}, "
                     f"{record['pairs_per_second']:,.0f} pairs/s"
                 )
-                if on_record:
+                if on_record and here.rank == 0:
                     on_record(progress.history)
-            if checkpoint and progress.step % config.checkpoint_every == 0:
-                save_run(checkpoint, model, tokenizer, optimizer, progress, config)
+            if checkpoint and progress.step % config.checkpoint_every == 0 and not stop:
+                _save_or_warn(checkpoint, learner, tokenizer, progress)
         if checkpoint and progress.step > first_step:  # however the run ended, even by Ctrl-C while a curve was drawn
-            save_run(checkpoint, model, tokenizer, optimizer, progress, config)
+            save_run(checkpoint, learner, tokenizer, progress)
+    log.close()
+    if learner.average:
+        model.load_state_dict(learner.average.model.state_dict())
     model.eval()
     return progress.history
 
 
-def take_step(
-    model: CLIP, optimizer: torch.optim.Optimizer, pixels: torch.Tensor, ids: torch.Tensor, rate: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Learn from one batch and return its loss and the scale it was measured with.
+class _Batches:
+    """The batches of this process, and how long it had to wait for them."""
 
-    Args:
-        pixels: (B, 3, H, W) uint8.
-        ids: (B, T); row i describes picture i.
-        rate: the learning rate of this step.
-    """
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    with _precision(pixels.device):
-        image_features, text_features, logit_scale = model(model.config.preprocessing.normalize(pixels), ids)
-    loss = contrastive_loss(image_features.float(), text_features.float(), logit_scale)
-    optimizer.zero_grad()
-    loss.backward()
-    # A batch with a rare clash of captions can throw a small model far off: shorten such steps.
-    torch.nn.utils.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
-    optimizer.step()
-    model.clamp_logit_scale()
-    return loss.detach(), logit_scale.detach()
+    def __init__(
+        self, source: BatchSource, tokenizer: Tokenizer, config: TrainConfig, start: int, device: torch.device
+    ) -> None:
+        here = world()
+        stream = source.stream(tokenizer, config.batch_size, start, here.rank, here.size)
+        self.waited = 0.0  # seconds
+        self._loader = iter(
+            DataLoader(
+                stream,
+                batch_size=None,
+                num_workers=config.workers,
+                pin_memory=device.type == "cuda",
+                worker_init_fn=_leave_interrupts_to_the_main_process,
+            )
+        )
+
+    def next(self, step: int) -> TrainBatch:
+        """Return the next batch."""
+        began = time.perf_counter()
+        try:
+            return next(self._loader)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error) or "exited unexpectedly" not in f"{error}{error.__cause__}":
+                raise
+            raise RuntimeError(
+                f"a process that prepares batches died before step {step} ({str(error).splitlines()[0]}): most often "
+                "the machine ran out of memory. Take fewer workers or a smaller batch; with a run folder, the run "
+                "goes on from its last checkpoint"
+            ) from error
+        finally:
+            self.waited += time.perf_counter() - began
+
+
+class _Pace:
+    """Pairs a second and the share of time spent waiting for data, since it was last asked."""
+
+    def __init__(self, batch_size: int, step: int) -> None:
+        self.batch_size = batch_size
+        self._last = time.perf_counter(), step, 0.0
+
+    def since_last(self, step: int, waited: float) -> Record:
+        (before, step_before, waited_before), now = self._last, time.perf_counter()
+        self._last = now, step, waited
+        seconds = now - before
+        return {
+            "pairs_per_second": self.batch_size * (step - step_before) / seconds,
+            "waiting": (waited - waited_before) / seconds,
+        }
+
+
+def _report_skipped(progress: Progress, step: Step, batch: TrainBatch, log: RunLog) -> None:
+    if batch.skipped:
+        progress.skipped_pictures += len(batch.skipped)
+        log.skip(progress.step, "picture does not decode", batch.skipped)
+        tqdm.write(f"step {progress.step}: left out {listing(batch.skipped)}")
+    if step.spoiled is not None:
+        progress.skipped_steps += 1
+        names = [batch.names[row] for row in step.spoiled]
+        log.skip(progress.step, "step gave NaN or infinity", names)
+        if names:
+            tqdm.write(f"step {progress.step}: skipped, its numbers are not finite; suspect: {listing(names)}")
+
+
+def _broken(progress: Progress, checkpoint: Path | None) -> str:
+    way_back = f"the last good weights are in {checkpoint}" if checkpoint else "start again, with a run folder"
+    return (
+        f"the last {MOST_SKIPPED} steps, up to step {progress.step}, gave NaN or infinity, so the model is broken and "
+        f"not a batch: take a smaller learning_rate or longer warmup_steps; {way_back}"
+    )
+
+
+def _save_or_warn(checkpoint: Path, learner: Learner, tokenizer: Tokenizer, progress: Progress) -> None:
+    try:
+        save_run(checkpoint, learner, tokenizer, progress)
+    except OSError as error:
+        warnings.warn(f"the run goes on, but step {progress.step} is not saved: {error}", stacklevel=3)
 
 
 def _finished(progress: Progress, config: TrainConfig) -> bool:
@@ -147,13 +230,6 @@ def _total_steps(progress: Progress, config: TrainConfig) -> int:
     if config.seconds is None or progress.step == 0:
         return config.steps
     return min(config.steps, int(progress.step * config.seconds / progress.seconds))
-
-
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 where a GPU computes it fast, float32 elsewhere; weights and loss stay in float32."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
 
 
 def _leave_interrupts_to_the_main_process(worker: int) -> None:

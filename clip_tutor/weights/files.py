@@ -16,13 +16,23 @@ from torch import Tensor
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file atomically: whoever reads ``path`` finds the old file or the new one, never half."""
+    """Write a safetensors file atomically: whoever reads ``path`` finds the old file or the new one, never half.
+
+    Raises:
+        OSError: it could not be written, most often for want of space; what was at ``path`` is still there.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())  # or a power cut could leave the new name with nothing behind it
         os.replace(draft, path)
+    except SafetensorError as error:
+        raise OSError(
+            f"{path} could not be written ({error}): make room on the disk; what was there before is untouched"
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 

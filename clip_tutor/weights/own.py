@@ -23,6 +23,10 @@ from clip_tutor.weights.files import read_tensors, write_tensors
 from clip_tutor.weights.renaming import listed
 
 
+# What a run's checkpoint holds beside the model: how the names of these tensors begin.
+OF_A_RUN = ("raw.", "optimizer.")
+
+
 class Loaded(NamedTuple):
     """What a weights file gives."""
 
@@ -54,7 +58,7 @@ def open_own(path: Path) -> Loaded:
     tensors, metadata = read_tensors(path)
     config, tokenizer = _config_and_tokenizer_in(metadata, path)
     model = CLIP(config)
-    fit(model, {key: tensor for key, tensor in tensors.items() if not key.startswith("optimizer.")}, path)
+    fit(model, {key: tensor for key, tensor in tensors.items() if not key.startswith(OF_A_RUN)}, path)
     return Loaded(model.eval(), tokenizer, json.loads(metadata.get("notes", "{}")))
 
 

@@ -72,15 +72,23 @@ def test_worker_processes_draw_the_same(scenes, workers):
 def test_stream_and_map_agree_in_any_number_of_processes(scenes, tokenizer, workers):
     stream = SceneStream(scenes, tokenizer, batch_size=8, start=5)
     loader = DataLoader(stream, batch_size=None, num_workers=workers)
-    for k, (pixels, ids) in enumerate(islice(loader, 7), start=5):
+    for k, (pixels, ids, names, skipped) in enumerate(islice(loader, 7), start=5):
         pairs = [scenes[i] for i in range(8 * k, 8 * k + 8)]
         assert torch.equal(pixels, torch.stack([picture for picture, _ in pairs]))
         assert ids.tolist() == tokenizer([caption for _, caption in pairs], truncate=True, trim=True)
+        assert (names, skipped) == ([f"train scene {i}" for i in range(8 * k, 8 * k + 8)], [])
+
+
+def test_ranks_share_a_batch(scenes, tokenizer):
+    whole = next(iter(scenes.stream(tokenizer, 8, start=3)))
+    shares = [next(iter(scenes.stream(tokenizer, 8, start=3, rank=rank, world=4))) for rank in range(4)]
+    assert torch.equal(torch.cat([share.pixels for share in shares]), whole.pixels)
+    assert [name for share in shares for name in share.names] == whole.names
 
 
 def test_stream_rows_are_as_short_as_the_batch_allows_and_as_long_as_the_context(scenes):
     short = BPETokenizer([], context_length=10)
-    _, ids = next(iter(SceneStream(scenes, short, batch_size=4)))
+    ids = next(iter(SceneStream(scenes, short, batch_size=4))).ids
     assert ids.shape == (4, 10), "captions spelled in letters are cut"
     assert (ids.amax(dim=1) == short.end_id).all()
 

@@ -29,7 +29,7 @@ def kill_at(step: int):
 
 
 def without_clocks(history):
-    return [{k: v for k, v in r.items() if k not in ("seconds", "pairs_per_second")} for r in history]
+    return [{k: v for k, v in r.items() if k not in ("seconds", "pairs_per_second", "waiting")} for r in history]
 
 
 @pytest.fixture
@@ -150,10 +150,13 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(make_model, scenes, tokeni
 
     before = (stopped / CHECKPOINT).read_bytes()
     monkeypatch.setattr(files, "save_file", out_of_space)
-    with pytest.raises(OSError, match="no space"):
+    with (
+        pytest.warns(UserWarning, match="the run goes on, but step 9 is not saved: no space left"),
+        pytest.raises(OSError, match="no space"),  # what cannot be saved in the end is an error
+    ):
         train(make_model(), tokenizer, scenes, CONFIG, run=stopped)
     assert (stopped / CHECKPOINT).read_bytes() == before
-    assert [file.name for file in stopped.iterdir()] == [CHECKPOINT], "and nothing half-written lies about"
+    assert not [file.name for file in stopped.iterdir() if file.name.startswith(".")], "nothing half-written lies about"
 
 
 def test_another_tokenizer_is_refused(make_model, scenes, tokenizer, stopped):
