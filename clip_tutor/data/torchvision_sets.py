@@ -1,0 +1,98 @@
+"""COCO Captions and Flickr30k, read by torchvision from the files that their authors publish.
+
+    CocoCaptions   train2017/*.jpg   annotations/captions_train2017.json       needs pycocotools
+    Flickr30k      flickr30k-images/*.jpg   results_20130124.token
+
+torchvision decodes a picture as soon as it is asked for the pair. Here it only says which file belongs to which
+captions; the file is opened when a batch is made, where a damaged one can be left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clip_tutor.data.pairs import Pair, clean_captions
+
+if TYPE_CHECKING:
+    from torchvision.datasets import CocoCaptions, Flickr30k
+
+
+def coco_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]:
+    """Return the pairs of COCO Captions.
+
+    Args:
+        pictures: the folder of one split, such as ``train2017``.
+        annotations: its captions, such as ``annotations/captions_train2017.json``.
+
+    Raises:
+        ModuleNotFoundError: pycocotools is not installed.
+        FileNotFoundError: the folder or the file is missing.
+        ValueError: the file holds no captions, but perhaps boxes.
+    """
+    from torchvision.datasets import CocoCaptions
+
+    _check(pictures, annotations, "annotations/captions_train2017.json")
+    try:
+        return pairs_of_coco(CocoCaptions(pictures, str(annotations)))
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("pycocotools"):
+            raise ModuleNotFoundError(
+                "torchvision reads COCO's captions with pycocotools, which is not installed: run "
+                "`pip install pycocotools`, or conda's package of that name",
+                name=error.name,
+            ) from error
+        raise
+
+
+def pairs_of_coco(dataset: CocoCaptions) -> list[Pair]:
+    """Return the pairs of a ``torchvision.datasets.CocoCaptions`` that is already open.
+
+    Raises:
+        ValueError: its file holds no captions.
+    """
+    said: dict[int, list[str]] = {number: [] for number in dataset.ids}
+    for row in dataset.coco.dataset.get("annotations", []):
+        if "caption" not in row:
+            raise ValueError(
+                f"an annotation of this file has {', '.join(row)}, but no caption: take captions_….json, not "
+                "instances_….json or person_keypoints_….json"
+            )
+        said[row["image_id"]].append(row["caption"])
+    names = {number: dataset.coco.imgs[number]["file_name"] for number in dataset.ids}
+    return [Pair(names[n], Path(dataset.root, names[n]), clean_captions(captions)) for n, captions in said.items()]
+
+
+def flickr30k_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]:
+    """Return the pairs of Flickr30k, or of Flickr8k, whose ``Flickr8k.token.txt`` has the same form.
+
+    Args:
+        pictures: the folder of pictures, ``flickr30k-images``.
+        annotations: ``results_20130124.token``: lines of a picture's name, ``#`` and a number, a tab and a caption.
+
+    Raises:
+        FileNotFoundError: the folder or the file is missing.
+        ValueError: a line has another form.
+    """
+    from torchvision.datasets import Flickr30k
+
+    _check(pictures, annotations, "results_20130124.token")
+    try:
+        return pairs_of_flickr30k(Flickr30k(str(pictures), str(annotations)))
+    except ValueError as error:
+        raise ValueError(
+            f"{annotations} is not a list of lines like 1000092795.jpg#0, a tab, and a caption ({error}): a CSV file "
+            "is read by clip_tutor.data.folder.read_folder"
+        ) from error
+
+
+def pairs_of_flickr30k(dataset: Flickr30k) -> list[Pair]:
+    """Return the pairs of a ``torchvision.datasets.Flickr30k`` that is already open."""
+    return [Pair(name, Path(dataset.root, name), clean_captions(dataset.annotations[name])) for name in dataset.ids]
+
+
+def _check(pictures: str | Path, annotations: str | Path, usual: str) -> None:
+    if not Path(pictures).is_dir():
+        raise FileNotFoundError(f"there is no folder of pictures {pictures}")
+    if not Path(annotations).is_file():
+        raise FileNotFoundError(f"there is no file {annotations}: the captions usually come as {usual}")
