@@ -108,8 +108,9 @@ def _control(name: str, given: Any, default: Any) -> ipywidgets.Widget:
     if isinstance(given, ipywidgets.Widget):
         if not hasattr(given, "value"):
             raise TypeError(f"{name} is a {type(given).__name__}, which has no value to hand to the drawing function")
-        given.description = given.description or label
-        given.style.description_width = "initial"
+        if hasattr(given, "description"):  # a box of widgets has no label
+            given.description = given.description or label
+            given.style.description_width = "initial"
         return given
     if isinstance(given, bool):
         return ipywidgets.Checkbox(value=given, indent=False, description=label)
