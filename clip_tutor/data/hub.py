@@ -11,6 +11,7 @@ would then end the epoch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +82,14 @@ class DatasetStream:
         """Yield one epoch's share of one worker: see `PairStream`."""
         from datasets.distributed import split_dataset_by_node
 
-        # A buffer of one shuffles shards alone; `clip_tutor.data.batches` shuffles pairs.
-        rows = self._rows.shuffle(seed=self._seed, buffer_size=1)
-        rows.set_epoch(epoch)
+        # For the order of shards; pairs are shuffled in `clip_tutor.data.batches`. Newer versions of `datasets` would
+        # read ten shards at once for their buffer, in threads, and wait five seconds for these at the end.
+        newer = "max_buffer_input_shards" in signature(self._rows.shuffle).parameters
+        rows = self._rows.shuffle(
+            seed=self._seed, buffer_size=_AT_ONCE, **({"max_buffer_input_shards": 1} if newer else {})
+        )
         rows = split_dataset_by_node(rows, rank * workers + worker, world * workers)
+        rows.set_epoch(epoch)
         place = 0
         # `iter` leaves the split alone. Plain iteration would deal the shards out once more among the workers.
         for batch in rows.iter(batch_size=_AT_ONCE):
