@@ -68,12 +68,40 @@ class Photos:
     Args:
         pairs: a set or a stream; see `clip_tutor.data.pairs`.
         image_size: H = W of a picture, in pixels.
-        augment: a random rectangle of 90 to 100 % of the picture each time; off, its middle.
+        augment: a random rectangle of the picture each time; off, its middle.
         seed: another seed, another order, other captions and crops.
+        scale: the least and the largest share of the picture that a rectangle has. A set of a few thousand pictures
+            wears off less quickly with (0.5, 1).
+        mirror: show half of the rectangles the other way round. Not where captions say left and right.
     """
 
-    def __init__(self, pairs: PairSet | PairStream, image_size: int, augment: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self,
+        pairs: PairSet | PairStream,
+        image_size: int,
+        augment: bool = True,
+        seed: int = 0,
+        scale: tuple[float, float] = (0.9, 1.0),
+        mirror: bool = False,
+    ) -> None:
         self.pairs, self.image_size, self.augment, self.seed = pairs, image_size, augment, seed
+        self.scale, self.mirror = scale, mirror
+
+    def pixels(self, picture: Source, chance: float) -> Tensor:
+        """Return (3, S, S) uint8 pixels of a picture of any kind, cut out as ``chance``, from 0 to 1, has it.
+
+        Raises:
+            FileNotFoundError, ValueError: see `open_picture`.
+        """
+        opened = open_picture(shrinking(picture, 2 * self.image_size), convert=True)
+        if self.augment:
+            generator = torch.Generator().manual_seed(int(chance * 2**53))
+            opened = random_resized_crop(opened, self.image_size, generator, self.scale)
+            if self.mirror and torch.rand((), generator=generator) < 0.5:
+                opened = opened.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        else:
+            opened = center_crop(resize(opened, self.image_size), self.image_size)
+        return torch.from_numpy(np.array(opened)).permute(2, 0, 1)
 
     def stream(
         self, tokenizer: Tokenizer, batch_size: int, start: int = 0, rank: int = 0, world: int = 1
@@ -154,7 +182,7 @@ class PhotoStream(IterableDataset[TrainBatch]):
 
     def _batch(self, k: int, rows: list[Iterator[Pair]]) -> TrainBatch:
         """Return this rank's rows of batch k, each made of the first of its candidates that can be used."""
-        size, augment = self.photos.image_size, self.photos.augment
+        size = self.photos.image_size
         pixels = torch.empty(self.share, 3, size, size, dtype=torch.uint8)
         captions: list[str] = []
         names: list[str] = []
@@ -165,7 +193,7 @@ class PhotoStream(IterableDataset[TrainBatch]):
                 try:
                     if not pair.captions:
                         raise ValueError("it has no caption")
-                    pixels[row] = photo_pixels(pair.picture, size, int(crop * 2**53) if augment else None)
+                    pixels[row] = self.photos.pixels(pair.picture, crop)
                 except (ValueError, FileNotFoundError) as error:
                     skipped.append(f"{pair.name}: {error}")
                     if len(skipped) > max(self.share / 2, PATIENCE):
@@ -234,26 +262,7 @@ class _Ahead:
             yield self._seen[place]
 
 
-def photo_pixels(source: Source, size: int, crop_seed: int | None = None) -> Tensor:
-    """Return (3, size, size) uint8 pixels of a picture of any kind.
-
-    Args:
-        source: a path, the bytes of a file, or an open picture.
-        size: pixels of each side.
-        crop_seed: decides which rectangle is cut out; without it, the middle, as preprocessing does.
-
-    Raises:
-        FileNotFoundError, ValueError: see `open_picture`.
-    """
-    picture = open_picture(_shrinking(source, 2 * size), convert=True)
-    if crop_seed is None:
-        picture = center_crop(resize(picture, size), size)
-    else:
-        picture = random_resized_crop(picture, size, torch.Generator().manual_seed(crop_seed))
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-
-
-def _shrinking(source: Source, size: int) -> Source:
+def shrinking(source: Source, size: int) -> Source:
     """Return a JPEG opened so that it decodes to a half, a quarter or an eighth, both sides at least ``size``.
 
     Its blocks of 8 × 8 numbers need not be written out in full: a photograph of 1600 × 1200 pixels takes a fifth of

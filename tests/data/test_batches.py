@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
-from clip_tutor.data import batches
-from clip_tutor.data.batches import Photos, TrainBatch, as_ids, photo_pixels, shuffled, shuffled_order
+from clip_tutor.data.batches import Photos, TrainBatch, as_ids, shrinking, shuffled, shuffled_order
 from clip_tutor.data.pairs import Pair, PairStream
 from clip_tutor.images import center_crop, resize
 from clip_tutor.tokenizers import BPETokenizer
@@ -126,8 +126,25 @@ def test_augmenting_shows_another_rectangle_each_time(words):
     one = [Pair("wide", photograph(1, 400, 400), ("a",))]
     shown = torch.stack([batch.pixels[0] for batch in take(Photos(one, SIZE), words, 12, batch_size=1)])
     assert len({picture.numpy().tobytes() for picture in shown}) > 6, "where no rectangle fits, it is the middle"
-    middle = photo_pixels(photograph(1, 400, 400), SIZE)
+    middle = Photos(one, SIZE, augment=False).pixels(one[0].picture, 0)
     assert (shown.double() - middle).abs().mean() < 8, "but most of the picture each time"
+
+
+def test_half_of_the_pictures_are_mirrored_if_asked():
+    ramp = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1))).convert("RGB")  # dark left, light right
+    for mirror in (True, False):
+        photos = Photos([], SIZE, mirror=mirror)
+        left_dark = [photos.pixels(ramp, chance / 200)[0, 0].double().diff().mean() > 0 for chance in range(200)]
+        assert (70 < sum(left_dark) < 130) if mirror else all(left_dark)
+
+
+def test_scale_says_how_much_of_the_picture_is_left():
+    ramp = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1))).convert("RGB")
+    for scale, least in (((0.9, 1.0), 0.7), ((0.25, 0.3), 0.35)):
+        spans = [Photos([], SIZE, scale=scale).pixels(ramp, chance / 50)[0, 0].double() for chance in range(50)]
+        widths = [(row[-1] - row[0]).item() / (200 * (SIZE - 1) / SIZE) for row in spans]  # of the picture's width
+        assert least < min(widths), (min(widths), max(widths))
+        assert max(widths) <= 1.02 if scale[1] == 1 else max(widths) < 0.72, (min(widths), max(widths))
 
 
 def test_a_picture_that_does_not_decode_is_named_and_another_stands_in(words):
@@ -172,10 +189,15 @@ def test_impossible_batches_are_refused(pairs, words):
 
 def test_a_large_jpeg_is_decoded_small():
     data = encoded(3, width=400, height=300)
-    assert batches._shrinking(data, 64).size == (100, 75)
-    assert batches._shrinking(encoded(3, "PNG", 400, 300), 64).size == (400, 300)
+    assert shrinking(data, 64).size == (100, 75)
+    assert shrinking(encoded(3, "PNG", 400, 300), 64).size == (400, 300)
     whole = center_crop(resize(photograph(3, 400, 300), 32), 32)
-    assert np.abs(photo_pixels(data, 32).permute(1, 2, 0).numpy() - np.asarray(whole).astype(int)).mean() < 2
+    assert (
+        np.abs(
+            Photos([], 32, augment=False).pixels(data, 0).permute(1, 2, 0).numpy() - np.asarray(whole).astype(int)
+        ).mean()
+        < 2
+    )
 
 
 def test_rows_of_another_tokenizer_are_full_length(words):
