@@ -41,7 +41,8 @@ def verdict(loss: float, batch_size: int, directions_added: bool = False) -> str
     """Return in a few words what a loss says about a run."""
     mean, guessing = loss / 2 if directions_added else loss, math.log(batch_size)
     if batch_size == 1:
-        return "a batch of one has no wrong answers: the loss is 0, and nothing is learned"
+        zero = "a batch of one has no wrong answers: its loss is 0, and nothing is learned"
+        return zero if mean < NEAR else f"{zero}; {loss:.2f} cannot be its loss"
     if abs(mean - guessing) <= NEAR * guessing:
         return "this is blind guessing: nothing has been learned, or everything was lost"
     if abs(mean - 2 * guessing) <= NEAR * guessing:

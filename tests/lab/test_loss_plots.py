@@ -162,7 +162,8 @@ def test_painting_nothing_something_and_everything(similarity: torch.Tensor, cel
         (9.7, 128, True, "this is blind guessing"),
         (6.9, 128, False, "worse than blind guessing"),
         (0.3, 128, False, "far below guessing"),
-        (0.0, 1, False, "no wrong answers"),
+        (0.0, 1, False, "its loss is 0, and nothing is learned"),
+        (4.85, 1, False, "4.85 cannot be its loss"),
     ],
 )
 def test_the_meter_knows_these_numbers(loss: float, batch_size: int, added: bool, says: str):
