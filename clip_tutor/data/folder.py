@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 
-from clip_tutor.data.pairs import CAPTION_COLUMNS, Pair, clean_captions, pick_column
+from clip_tutor.data.pairs import Pair, captions_in, clean_captions, pick_caption_columns, pick_column
 
 CAPTION_FILES = tuple(f"{name}.{kind}" for name in ("captions", "metadata") for kind in ("csv", "jsonl", "parquet"))
 CAPTION_FILES += ("captions.txt", "results.csv")  # as Flickr8k and Flickr30k are passed around
@@ -89,11 +89,10 @@ def _rows(file: Path) -> Iterator[tuple[int, str, object]]:
     yield from readers[file.suffix.lower()](file)
 
 
-def _columns(names: Iterable[str], file: Path) -> tuple[str, str]:
+def _columns(names: Iterable[str], file: Path) -> tuple[str, list[str]]:
     names = list(names)
-    return (
-        pick_column(names, FILE_COLUMNS, "the pictures' file names", str(file)),
-        pick_column(names, CAPTION_COLUMNS, "captions", str(file)),
+    return pick_column(names, FILE_COLUMNS, "the pictures' file names", str(file)), pick_caption_columns(
+        names, str(file)
     )
 
 
@@ -103,9 +102,9 @@ def _csv_rows(file: Path) -> Iterator[tuple[int, str, object]]:
         lines.seek(0)
         separator = max(_SEPARATORS, key=heading.count)
         rows = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
-        image, caption = _columns([name for name in rows.fieldnames or () if name], file)
+        image, captions = _columns([name for name in rows.fieldnames or () if name], file)
         for row in rows:
-            if row[image] is None or row[caption] is None:
+            if row[image] is None or any(row[column] is None for column in captions):
                 raise ValueError(
                     f"row {rows.line_num} of {file} has too few columns: {row}. A caption that holds the separator "
                     f"{separator!r} must stand in quotes"
@@ -113,9 +112,9 @@ def _csv_rows(file: Path) -> Iterator[tuple[int, str, object]]:
             if None in row:  # what stood beyond the last column
                 raise ValueError(
                     f"row {rows.line_num} of {file} has more columns than the heading: put a caption that holds the "
-                    f"separator {separator!r} in quotes: {row[caption]!r}"
+                    f"separator {separator!r} in quotes: {row[captions[-1]]!r}"
                 )
-            yield rows.line_num, row[image].strip(), row[caption]
+            yield rows.line_num, row[image].strip(), captions_in(row, captions)
 
 
 def _json_rows(file: Path) -> Iterator[tuple[int, str, object]]:
@@ -129,20 +128,20 @@ def _json_rows(file: Path) -> Iterator[tuple[int, str, object]]:
                 raise ValueError(f"line {number} of {file} is not JSON ({error}): {line[:60]!r}") from error
             if not isinstance(row, dict):
                 raise ValueError(f'line {number} of {file} is not {{"file_name": …, "captions": …}}: {line[:60]!r}')
-            image, caption = _columns(row, file)
-            yield number, str(row[image]), row[caption]
+            image, captions = _columns(row, file)
+            yield number, str(row[image]), captions_in(row, captions)
 
 
 def _parquet_rows(file: Path) -> Iterator[tuple[int, str, object]]:
     table = parquet.ParquetFile(file)
-    image, caption = _columns(table.schema_arrow.names, file)
+    image, captions = _columns(table.schema_arrow.names, file)
     number = 0
-    for batch in table.iter_batches(columns=[image, caption]):
-        for name, texts in zip(batch[image].to_pylist(), batch[caption].to_pylist(), strict=True):
-            number += 1
+    for batch in table.iter_batches(columns=[image, *captions]):
+        for row in batch.to_pylist():
+            number, name = number + 1, row[image]
             if not isinstance(name, str):
                 raise ValueError(
                     f"column {image!r} of {file} holds {type(name).__name__}, not file names: a Parquet file with "
                     "the pictures inside is read by clip_tutor.data.hub.parquet_pairs"
                 )
-            yield number, name, texts
+            yield number, name, captions_in(row, captions)

@@ -15,7 +15,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clip_tutor.data.pairs import CAPTION_COLUMNS, Pair, clean_captions, pick_column
+from clip_tutor.data.pairs import Pair, captions_in, clean_captions, pick_caption_columns, pick_column
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -122,7 +122,7 @@ class _Columns:
             if given is not None and given not in names:
                 raise ValueError(f"there is no column {given!r}: this data set has {', '.join(names)}")
         self.image = image or pick_column(names, IMAGE_COLUMNS, "pictures", "this data set")
-        self.captions = captions or pick_column(names, CAPTION_COLUMNS, "captions", "this data set")
+        self.captions = [captions] if captions else pick_caption_columns(names, "this data set")
         self.name = next((name for name in NAME_COLUMNS if name in names), None)
 
     def pair(self, row: Mapping[str, Any], index: int) -> Pair:
@@ -130,7 +130,9 @@ class _Columns:
         if isinstance(picture, dict):  # {"bytes": …, "path": …}, of which one may be missing
             name = name or picture.get("path")
             picture = picture["bytes"] if picture.get("bytes") is not None else picture.get("path")
-        return Pair(str(name or f"row {index}"), picture or b"", clean_captions(_texts(row[self.captions])))
+        return Pair(
+            str(name or f"row {index}"), picture or b"", clean_captions(_texts(captions_in(row, self.captions)))
+        )
 
 
 def _texts(captions: object) -> object:

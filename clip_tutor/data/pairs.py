@@ -9,8 +9,9 @@ web pictures some always are damaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from clip_tutor.images.opening import Source
 
@@ -91,3 +92,19 @@ def pick_column(columns: Iterable[str], known: tuple[str, ...], what: str, where
         f"{where} has no column for {what} among {', '.join(own.values()) or 'none at all'}. "
         f"Call one of them {known[0]!r} (or {', '.join(known[1:4])} …)"
     )
+
+
+def pick_caption_columns(columns: Iterable[str], where: str) -> list[str]:
+    """Return which columns hold captions: several where they are numbered (``caption_0`` …), else the likeliest one.
+
+    Raises:
+        ValueError: there is none.
+    """
+    columns = list(columns)
+    numbered = [column for column in columns if re.fullmatch(r"(caption|sentence|text)_?\d+", column.strip().lower())]
+    return numbered or [pick_column(columns, CAPTION_COLUMNS, "captions", where)]
+
+
+def captions_in(row: Mapping[str, Any], columns: list[str]) -> Any:
+    """Return what a row holds in its caption columns, still to be cleaned."""
+    return row[columns[0]] if len(columns) == 1 else [row[column] for column in columns]

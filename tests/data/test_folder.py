@@ -42,6 +42,13 @@ def test_a_csv_file_has_a_row_for_each_caption(folder, heading, separator):
     assert_read(folder)
 
 
+def test_captions_may_stand_side_by_side_in_numbered_columns(folder):
+    rows = [["file_name", "caption_0", "caption_1"], *([name, *captions] for name, captions in SAID.items())]
+    with open(folder / "metadata.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert_read(folder)
+
+
 def test_what_spreadsheets_write_before_the_heading_does_not_count(folder):
     write_csv(folder / "captions.csv", ["file_name", "caption"], encoding="utf-8-sig")
     assert_read(folder)

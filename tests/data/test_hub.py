@@ -67,6 +67,8 @@ def test_columns_go_by_many_names(tmp_path):
     assert pair == ("row 0", encoded(1), ("a dog",))
     of_coco = {"image": [encoded(1)], "sentences": [[{"raw": "A dog .", "imgid": 1}, {"raw": "Two .", "imgid": 1}]]}
     assert DatasetPairs(Dataset.from_dict(of_coco))[0].captions == ("A dog .", "Two .")
+    of_flickr8k = {"image": [encoded(1)], "caption_0": ["A dog ."], "caption_1": ["Two ."], "split": ["train"]}
+    assert DatasetPairs(Dataset.from_dict(of_flickr8k))[0].captions == ("A dog .", "Two .")
     (tmp_path / "1.jpg").write_bytes(encoded(1))
     by_path = {"image": [str(tmp_path / "1.jpg")], "text": ["a"], "alt": ["b"]}
     dataset = Dataset.from_dict(
