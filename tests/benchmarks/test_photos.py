@@ -1,6 +1,7 @@
 """The benchmark of photographs: which pictures it learns from, and which it is asked about."""
 
 import csv
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -18,9 +19,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 @pytest.fixture
 def photos(monkeypatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import photos
-
-    return photos
+    return importlib.import_module("photos")
 
 
 def write_parquet(path: Path, numbers: range) -> None:
