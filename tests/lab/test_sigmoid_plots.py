@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from clip_tutor import losses
 from clip_tutor.lab import sigmoid_plots as plots
 from clip_tutor.lab import style
-from clip_tutor.lab.exercises import nb13
+from clip_tutor.lab.exercises import nb13, sigmoid_parts
 from clip_tutor.lab.sigmoid_memory import peak_memory
 from clip_tutor.lab.sigmoid_ring import holds, ring_board
 
@@ -42,8 +42,8 @@ def test_the_references_of_notebook_13_equal_the_library():
     scale, bias = torch.tensor(7.0), torch.tensor(-2.0)
     expected = losses.sigmoid_loss(images, texts, scale, bias)
     torch.testing.assert_close(nb13.sigmoid_loss(images, texts, scale, bias), expected)
-    torch.testing.assert_close(nb13.loss_in_parts(images, texts, scale, bias, 5), expected)
-    ring = nb13.ring_losses(images.reshape(4, 3, 8), texts.reshape(4, 3, 8), scale, bias)
+    torch.testing.assert_close(sigmoid_parts.loss_in_parts(images, texts, scale, bias, 5), expected)
+    ring = sigmoid_parts.ring_losses(images.reshape(4, 3, 8), texts.reshape(4, 3, 8), scale, bias)
     torch.testing.assert_close(ring.mean(), expected)
 
 
