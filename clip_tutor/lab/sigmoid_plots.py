@@ -166,7 +166,8 @@ def calibration(panels: Mapping[str, tuple[Any, Any]], title: str) -> Figure:
         axes.plot([1e-4, 1], [1e-4, 1], "--", color=MUTED, linewidth=1.2)
         for mean, share, (low, high), _ in reliability(torch.as_tensor(said), torch.as_tensor(came)):
             axes.plot([mean, mean], [max(low, 1e-4), high], color=TEXT_COLOR, linewidth=4, alpha=0.4)
-            axes.plot(mean, max(share, 1e-4), "o", color=TEXT_COLOR, clip_on=False)
+            if share > 0:
+                axes.plot(mean, max(share, 1e-4), "o", color=TEXT_COLOR, clip_on=False)
         axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-4, 1), title=name)
         axes.set(xlabel="probability that the model gave", ylabel="share that were right pairs")
         _plain(axes.xaxis)
