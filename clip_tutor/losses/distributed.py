@@ -79,9 +79,9 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.contiguous()  # (N, E): what this process' loss wants of everyone's vectors
-        dist.all_reduce(gradient)  # what everyone's loss wants of them
-        return gradient.chunk(_world())[dist.get_rank()]
+        wanted = gradient.clone(memory_format=torch.contiguous_format)  # (N, E), by this process' loss
+        dist.all_reduce(wanted)  # by everyone's
+        return wanted.chunk(_world())[dist.get_rank()]
 
 
 class _PassOn(torch.autograd.Function):

@@ -40,6 +40,23 @@ def test_being_right_costs_nothing_and_being_wrong_costs_the_scale():
     assert contrastive_loss(axes, axes.roll(1, 0), 100).item() == pytest.approx(100)
 
 
+@pytest.mark.parametrize("smoothing", [0.1, 0.5])
+def test_smoothing_spreads_a_share_of_the_truth_evenly(smoothing):
+    images, texts = features()
+    logits = 14.3 * images @ texts.T
+    truth = (1 - smoothing) * torch.eye(7) + smoothing / 7
+    expected = -(truth * (logits.log_softmax(dim=1) + logits.log_softmax(dim=0))).sum() / 2 / 7
+    torch.testing.assert_close(contrastive_loss(images, texts, 14.3, smoothing), expected)
+
+
+def test_with_smoothing_too_much_confidence_costs():
+    """The best logit gap is finite: beyond it the loss rises again."""
+    axes = torch.eye(8)
+    losses = [contrastive_loss(axes, axes, scale, 0.1).item() for scale in (1, 4.28, 20, 100)]
+    assert min(losses) == losses[1]  # e^4.28 = (0.9 + 0.1 / 8) / (0.1 / 8), the odds that the smoothed truth has
+    assert losses[3] > 8
+
+
 def test_pairs_may_come_in_any_order():
     images, texts = features()
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
