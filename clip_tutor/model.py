@@ -7,8 +7,9 @@
 Source: Radford et al. 2021, figure 3; openai/CLIP ``clip/model.py``.
 """
 
+import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from clip_tutor.images import CLIP_PREPROCESSING, Preprocessing
 from clip_tutor.towers import TextTowerConfig, VisionConfig, build_tower
+from clip_tutor.towers.resolution import resize_tower, with_image_size
 
 LARGEST_LOGIT_SCALE = 100.0
 
@@ -77,6 +79,28 @@ class CLIP(nn.Module):
         """
         logits = self.log_logit_scale.exp() * image_features @ text_features.T
         return logits if self.logit_bias is None else logits + self.logit_bias
+
+    def at_image_size(self, image_size: int) -> "CLIP":
+        """Return a copy of this model that reads pictures of another size: FixRes.
+
+        Where the image tower has positions, they are interpolated; all other weights are the same. It works at once,
+        and better after a short training at that size. See `clip_tutor.towers.resolution`.
+
+        Args:
+            image_size: H = W, in pixels.
+
+        Raises:
+            ValueError: the image tower cannot read pictures of this size; the message names the nearest that it can.
+        """
+        model = copy.deepcopy(self)
+        resize_tower(model.image_tower, image_size)
+        preprocessing = self.config.preprocessing
+        if preprocessing.resize_to is not None:  # the crop is to show the same part of a picture
+            resize_to = round(preprocessing.resize_to * image_size / self.config.vision.image_size)
+            preprocessing = replace(preprocessing, resize_to=resize_to)
+        vision = with_image_size(self.config.vision, image_size)
+        model.config = replace(self.config, vision=vision, preprocessing=preprocessing)
+        return model
 
     @torch.no_grad()
     def clamp_logit_scale(self) -> None:

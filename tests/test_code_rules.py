@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "tokenizers": set(),
     "patches": set(),
     "images": {"patches"},
-    "towers": {"patches"},
+    "towers": {"patches", "images"},
     "losses": set(),
     "model": {"images", "towers"},
     "zoo": {"images", "model", "towers"},
