@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import statistics
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -41,8 +42,8 @@ Run = tuple[float, float]  # seconds, MiB
 
 def alone(work: Callable[..., Run], *arguments: object) -> Run:
     """Call ``work`` in a fresh process: what others left in memory does not count, and what it leaves is gone."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, arguments)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
 
 
 def measured(work: Callable[[], object], device: str) -> Run:

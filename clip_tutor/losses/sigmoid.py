@@ -54,6 +54,7 @@ def sigmoid_loss(
         ValueError: the two do not have the same shape, or their rows are not of unit length.
     """
     require_pairs(image_features, text_features)
-    logits = logit_scale * image_features @ text_features.T + logit_bias  # (B, B)
-    z = 2 * torch.eye(len(logits), dtype=logits.dtype, device=logits.device) - 1  # (B, B), 1 on the diagonal, else -1
-    return -F.logsigmoid(z * logits).sum() / len(logits)
+    B = len(image_features)
+    z = 2 * torch.eye(B, dtype=image_features.dtype, device=image_features.device) - 1  # (B, B), +1 on the diagonal
+    logits = z * (logit_scale * image_features @ text_features.T + logit_bias)  # (B, B), now all of them should be high
+    return -F.logsigmoid(logits).sum() / B
