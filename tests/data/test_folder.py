@@ -73,6 +73,11 @@ def test_flickr30k_as_it_is_passed_around(tmp_path):
     assert pair.captions == ("Two men , outside .", "Two friends .")
 
 
+def test_a_space_before_the_quotes_of_a_caption_does_not_count(folder):
+    (folder / "captions.csv").write_text('image, caption\none.jpg, "two dogs, in fact"\n')
+    assert read_folder(folder)[0].captions == ("two dogs, in fact",)
+
+
 def test_json_lines_hold_one_caption_or_a_list(folder):
     rows = [{"file_name": "one.jpg", "captions": SAID["one.jpg"]}]
     rows += [{"file_name": "sub/two.png", "caption": caption, "width": 3} for caption in SAID["sub/two.png"]]
