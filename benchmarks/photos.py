@@ -26,10 +26,8 @@ from clip_tutor.data.batches import Photos, shuffled_order
 from clip_tutor.data.folder import read_folder
 from clip_tutor.data.hub import parquet_pairs
 from clip_tutor.data.pairs import Pair, PairSet
-from clip_tutor.embedding import embed_captions, embed_pictures
-from clip_tutor.evaluation.retrieval import bootstrap_interval, multi_caption_ranks, multi_caption_report
+from clip_tutor.evaluation.report import photo_report
 from clip_tutor.images import resize
-from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig, train
 
@@ -85,29 +83,6 @@ def in_memory(pairs: list[Pair], side: int) -> list[Pair]:
     return small
 
 
-def recall(model: CLIP, tokenizer: BPETokenizer, pairs: list[Pair]) -> dict[str, float]:
-    """Return recall both ways among these pictures and all their captions; pictures that do not decode are left out."""
-    photos = Photos(pairs, model.config.vision.image_size, augment=False)
-    pixels, captions, picture_of = [], [], []
-    for pair in pairs:
-        try:
-            pixels.append(photos.pixels(pair.picture, 0))
-        except (ValueError, FileNotFoundError) as error:
-            print(f"left out of the test: {pair.name}: {error}")
-            continue
-        captions += pair.captions
-        picture_of += [len(pixels) - 1] * len(pair.captions)
-    image_features = embed_pictures(model, torch.stack(pixels))
-    text_features = embed_captions(model, tokenizer, captions, truncate=True)
-    report = multi_caption_report(image_features, text_features, torch.tensor(picture_of))
-    of_caption, _ = multi_caption_ranks(image_features, text_features, torch.tensor(picture_of))
-    # Captions of one picture stand or fall together: it is pictures that are drawn with replacement.
-    hits = torch.zeros(len(pixels)).index_add_(0, torch.tensor(picture_of), (of_caption < 10).float())
-    low, high = bootstrap_interval(hits / torch.tensor(picture_of).bincount())
-    counts = {"test_pictures": len(pixels), "test_captions": len(captions), "chance_at_10": 10 / len(pixels)}
-    return report | {"text_to_image_recall_at_10_low": low, "text_to_image_recall_at_10_high": high} | counts
-
-
 def main() -> None:
     """Train, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -140,7 +115,7 @@ def main() -> None:
         raise SystemExit(f"preparation alone took {options.seconds - left:.0f} s: give more --seconds")
     history = train(model, tokenizer, source, replace(settings, seconds=left, seed=options.seed))
     train_seconds = time.perf_counter() - started
-    report = recall(model, tokenizer, test_pairs)
+    report = photo_report(model, tokenizer, test_pairs)
 
     last = history[-1]
     parameters = sum(p.numel() for p in model.parameters())

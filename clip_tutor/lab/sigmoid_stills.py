@@ -30,7 +30,8 @@ class _Run(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _unseen() -> Batch:
-    scenes = prepare(RECIPES["first_light"]).scenes
+    scenes = prepare(RECIPES["first_light"]).source
+    assert isinstance(scenes, Scenes)
     unseen = Scenes(scenes.objects, "test", scenes.size)
     return unseen.batch(unseen.distinct(500))
 

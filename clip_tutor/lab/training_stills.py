@@ -27,6 +27,7 @@ class _Run(NamedTuple):
 def _run() -> _Run:
     recipe = with_settings(RECIPES["first_light"], seconds=None, steps=MOMENTS[-1])
     model, tokenizer, scenes = prepare(recipe)
+    assert isinstance(scenes, Scenes)
     unseen = Scenes(scenes.objects, "test", scenes.size)
     held_out = unseen.batch(unseen.distinct(PAIRS))
 

@@ -95,7 +95,7 @@ def restore_run(path: Path, learner: Learner, tokenizer: Tokenizer) -> Progress:
         }
     progress = Progress(**json.loads(metadata["training"]))
     if average:
-        average.updates = progress.step - progress.skipped_steps
+        average.step = progress.step - progress.skipped_steps
     return progress
 
 

@@ -8,10 +8,8 @@ them a step; training itself does not notice it.
 """
 
 import copy
-from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from clip_tutor.model import CLIP
 
@@ -54,12 +52,3 @@ class EMA:
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)
         for ours, newest in zip(self.model.buffers(), model.buffers(), strict=True):
             ours.copy_(newest)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the averaged model's tensors by name, and the number of steps as ``step``."""
-        return {"step": torch.tensor(self.step), **self.model.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state_dict` returned."""
-        self.step = int(state["step"])
-        self.model.load_state_dict({name: tensor for name, tensor in state.items() if name != "step"})

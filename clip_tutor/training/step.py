@@ -22,22 +22,11 @@ from torch.distributed.tensor import DTensor
 from clip_tutor import losses
 from clip_tutor.model import CLIP
 from clip_tutor.training.config import LONGEST_GRADIENT, Precision, TrainConfig
-
-try:
-    from clip_tutor.training.ema import EMA
-except ImportError:
-    pass
-try:
-    from clip_tutor.training.gradient_cache import cached_backward
-except ImportError:
-    pass
+from clip_tutor.training.ema import EMA
+from clip_tutor.training.gradient_cache import cached_backward
 from clip_tutor.training.groups import freeze
 from clip_tutor.training.processes import anywhere, average_lone_gradients, spread, world
-
-try:
-    from clip_tutor.training.saving_memory import checkpoint_activations, compile_towers
-except ImportError:
-    pass
+from clip_tutor.training.saving_memory import checkpoint_activations, compile_towers
 from clip_tutor.training.schedule import make_optimizer
 from clip_tutor.training.synced_batchnorm import synchronize_batchnorm
 
