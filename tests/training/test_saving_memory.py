@@ -83,6 +83,7 @@ def test_a_copy_computes_with_its_own_weights(model, batch):
         assert not torch.allclose(model.encode_image(batch[0]), before)
 
 
+@pytest.mark.slow
 def test_compiled_towers_learn_the_same(make_model, batch, monkeypatch):
     # Dynamo and AOTAutograd as always; only the C++ compiler, which takes minutes, is left out.
     compile_module = torch.nn.Module.compile
