@@ -27,8 +27,8 @@ from clip_tutor.data.emoji import load_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
-from clip_tutor.training.step import take_step
 from clip_tutor.training.schedule import make_optimizer
+from clip_tutor.training.step import take_step
 from clip_tutor.weights.loading import assemble
 from clip_tutor.weights.vocabularies import vocabulary
 

@@ -22,7 +22,6 @@ from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.weights.files import read_tensors, write_tensors
 from clip_tutor.weights.renaming import listed
 
-
 # What a run's checkpoint holds beside the model: how the names of these tensors begin.
 OF_A_RUN = ("raw.", "optimizer.")
 
