@@ -46,7 +46,7 @@ def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Sequence[Pair]) -> di
     Pictures without a caption, and those that do not decode, are left out; the latter with a warning that names them.
 
     Keys: ``text_to_image_recall_at_1``, ``_5``, ``_10``, ``image_to_text_…``; ``text_to_image_recall_at_10_low`` and
-    ``_high`` (95 % bootstrap interval); ``test_pictures``, ``test_captions``, ``chance_at_10``.
+    ``_high`` (95 % bootstrap interval); ``chance_at_10``, and how many pictures and captions there were.
     """
     photos = Photos(pairs, model.config.vision.image_size, augment=False)
     features: list[Tensor] = []

@@ -84,13 +84,17 @@ def train(
     started, first_step, skipped_in_a_row = time.perf_counter() - progress.seconds, progress.step, 0
     pace = _Pace(config.batch_size, first_step)
     train_mode(model)
-    with _interruptible() as interrupted, tqdm(initial=first_step, unit="step", disable=here.rank > 0) as bar:
+    with (
+        _NoticingDeadWorkers(progress, config.workers),
+        _interruptible() as interrupted,
+        tqdm(initial=first_step, unit="step", disable=here.rank > 0) as bar,
+    ):
         stop = _finished(progress, config)
         while not stop and not (here.size == 1 and interrupted.is_set()):
-            batch = batches.next(progress.step)
+            batch = batches.next()
             total = _total_steps(progress, config)
             rate = warmup_cosine(progress.step, total, config.warmup_steps, config.learning_rate)
-            with noticing_lost_processes(progress.step):
+            with noticing_lost_processes(progress.step), _own_chance(config.seed, progress.step, device):
                 step = learner.step(batch.pixels.to(device), batch.ids.to(device), rate)
                 progress.step += 1
                 own_clock = time.perf_counter() - started
@@ -158,21 +162,12 @@ class _Batches:
             )
         )
 
-    def next(self, step: int) -> TrainBatch:
+    def next(self) -> TrainBatch:
         """Return the next batch."""
         began = time.perf_counter()
-        try:
-            return next(self._loader)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error) or "exited unexpectedly" not in f"{error}{error.__cause__}":
-                raise
-            raise RuntimeError(
-                f"a process that prepares batches died before step {step} ({str(error).splitlines()[0]}): most often "
-                "the machine ran out of memory. Take fewer workers or a smaller batch; with a run folder, the run "
-                "goes on from its last checkpoint"
-            ) from error
-        finally:
-            self.waited += time.perf_counter() - began
+        batch = next(self._loader)
+        self.waited += time.perf_counter() - began
+        return batch
 
 
 class _Pace:
@@ -230,6 +225,39 @@ def _total_steps(progress: Progress, config: TrainConfig) -> int:
     if config.seconds is None or progress.step == 0:
         return config.steps
     return min(config.steps, int(progress.step * config.seconds / progress.seconds))
+
+
+@contextmanager
+def _own_chance(seed: int, step: int, device: torch.device) -> Iterator[None]:
+    """Let what a step draws by chance, as ConvNeXt's dropped paths, depend on the step and the process alone.
+
+    A run that continues then draws what it would have drawn: ``test_dropped_paths_survive_a_restart``.
+    """
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed((seed * 1_000_003 + step) * 4_099 + world().rank)
+        yield
+
+
+class _NoticingDeadWorkers:
+    """Say what it means when a process that prepares batches dies.
+
+    torch reports it by a signal, wherever the loop happens to be; a pipe that breaks may be noticed first.
+    """
+
+    def __init__(self, progress: Progress, workers: int) -> None:
+        self.progress, self.workers = progress, workers
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        broken_pipe = self.workers > 0 and isinstance(error, ConnectionResetError | BrokenPipeError | EOFError)
+        if broken_pipe or (isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")):
+            raise RuntimeError(
+                f"a process that prepares batches died at step {self.progress.step} ({str(error).strip()}): most often "
+                "the machine ran out of memory. Take fewer workers or a smaller batch; with a run folder, the run goes "
+                "on from its last checkpoint"
+            ) from error
 
 
 def _leave_interrupts_to_the_main_process(worker: int) -> None:

@@ -1,0 +1,122 @@
+"""A run in a file: read, checked by name, and run from a shell as from torchrun."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from clip_tutor.data.sources import FolderData, ScenesData
+from clip_tutor.training.__main__ import main, parse, settings_of
+from clip_tutor.training.config import TrainConfig
+from clip_tutor.training.log import read_log
+from clip_tutor.training.recipes import RECIPES
+from clip_tutor.training.settings import read_settings
+from clip_tutor.weights import load
+
+ROOT = Path(__file__).parents[2]
+WHOLE = """
+model: tiny
+data: {source: scenes, objects: everyday}
+train:
+  batch_size: 32
+  learning_rate: 1e-3     # YAML reads this as text
+  steps: 3
+  record_every: 1
+  ema: 0.9
+  seconds: null
+"""
+
+
+def written(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_becomes_settings(tmp_path):
+    settings = read_settings(written(tmp_path / "a.yaml", WHOLE + "patience: 30\n"))
+    assert settings.data == ScenesData("everyday")
+    expected = TrainConfig(batch_size=32, learning_rate=1e-3, steps=3, record_every=1, ema=0.9)
+    assert asdict(settings.train) == asdict(expected)
+    assert settings.patience == 30.0
+    assert isinstance(settings.train.learning_rate, float)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (WHOLE.replace("batch_size", "batchsize"), "train: there is no setting 'batchsize': did you mean 'batch_size'"),
+        (WHOLE.replace("steps: 3", "steps: many"), "train: steps: is 'many', and must be int"),
+        (WHOLE.replace("1e-3", "fast"), "learning_rate: is 'fast', and must be a number"),
+        (WHOLE.replace("  ema: 0.9", "  loss: hinge"), "loss: is 'hinge', and may be 'softmax', 'sigmoid'"),
+        (WHOLE.replace("scenes,", "disk,"), "data: say where pairs come from, source: scenes, folder, .*'disk'"),
+        (WHOLE.replace("model: tiny", ""), "'model' is missing"),
+        (WHOLE.replace("objects: everyday", "objects: few"), "data: objects: is 'few', and may be 'everyday', 'all'"),
+        ("model: [", "is not YAML"),
+        ("tiny", "should hold settings such as 'model: tiny', and it holds str"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_settings(written(tmp_path / "a.yaml", text))
+
+
+def test_what_is_neither_recipe_nor_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="give a YAML file, or the name of a recipe"):
+        read_settings(tmp_path / "first_lihgt")
+
+
+def test_options_win_over_the_recipe():
+    options = ["first_light", "--steps", "7", "--loss", "sigmoid", "--compile", "--freeze", "image", "--ema", "0.99"]
+    settings = settings_of(parse([*options, "--run", "here"]))
+    train = settings.train
+    assert (train.steps, train.loss, train.compile, train.freeze, train.ema) == (7, "sigmoid", True, "image", 0.99)
+    assert train.batch_size == RECIPES["first_light"].train.batch_size
+    assert settings.run == "here"
+
+
+@pytest.mark.slow
+def test_photos_of_a_folder_train_from_a_file_and_are_measured(tmp_path, capsys):
+    lines = ["file_name,caption"]
+    for n in range(40):
+        color = ("red", "green", "blue", "white")[n % 4]
+        Image.new("RGB", (70, 60 + n), color).save(tmp_path / f"{n}.png")
+        lines += [f"{n}.png,a {color} picture", f"{n}.png,nothing but {color}"]
+    written(tmp_path / "captions.csv", "\n".join(lines))
+    folder = f"{{source: folder, path: {tmp_path}}}"
+    text = (
+        WHOLE.replace("{source: scenes, objects: everyday}", folder)
+        + f"test: {folder}\nsave: {tmp_path}/done.safetensors"
+    )
+    settings = read_settings(written(tmp_path / "a.yaml", text))
+    assert settings.data == FolderData(str(tmp_path))
+    main([str(tmp_path / "a.yaml"), "--device", "cpu", "--run", str(tmp_path / "run")])
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["test_pictures"] == 40 and report["test_captions"] == 80
+    assert 0 <= report["text_to_image_recall_at_1"] <= report["text_to_image_recall_at_10"] <= 1
+    assert [record["step"] for record in read_log(tmp_path / "run")] == [1, 2, 3]
+    assert any((tmp_path / "run" / "tensorboard").iterdir())
+    assert load(tmp_path / "done.safetensors").tokenizer.encode("a red picture")
+
+
+@pytest.mark.slow
+def test_torchrun_runs_a_file_with_two_processes(tmp_path):
+    text = (
+        WHOLE.replace("  ema: 0.9\n", "") + f"image_size: 48\nrun: {tmp_path}/run\nsave: {tmp_path}/done.safetensors\n"
+    )
+    config = written(tmp_path / "a.yaml", text)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d"]
+    command = [*torchrun, "--rdzv-endpoint", "localhost:0", "-m", "clip_tutor.training", str(config), "--device", "cpu"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("trained 3 steps") == 1, "one process speaks"
+    model = load(tmp_path / "done.safetensors").model
+    assert model.config.vision.image_size == 48
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+    assert torch.equal(
+        model.image_tower.positions, load(tmp_path / "run" / "checkpoint.safetensors").model.image_tower.positions
+    )

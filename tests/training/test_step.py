@@ -1,0 +1,112 @@
+"""The engine's step is the plain step, whatever it is asked to do on the way."""
+
+import copy
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from clip_tutor.training import TrainConfig
+from clip_tutor.training.schedule import make_optimizer
+from clip_tutor.training.step import Learner, autocast, computes_bfloat16, shorten_gradients, take_step
+
+CONFIG = TrainConfig(batch_size=16, learning_rate=1e-3)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def batch(scenes, tokenizer):
+    return next(iter(scenes.stream(tokenizer, 16)))
+
+
+@pytest.mark.parametrize("stem_channels", [(), (4, 8, 8)])
+def test_the_engine_takes_the_plain_step(make_model, batch, stem_channels):
+    plain = make_model(stem_channels=stem_channels).train()
+    ours = copy.deepcopy(plain)
+    optimizer, learner = make_optimizer(plain, CONFIG.weight_decay), Learner(ours, CONFIG)
+    for rate in (1e-3, 5e-4, 0.1):
+        loss, scale = take_step(plain, optimizer, batch.pixels, batch.ids, rate)
+        step = learner.step(batch.pixels, batch.ids, rate)
+        assert step.spoiled is None
+        assert (step.loss, step.logit_scale) == (pytest.approx(loss.item()), pytest.approx(scale.item()))
+    for name, tensor in plain.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], tensor, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "bias"),
+    [
+        ({"micro_batch": 5}, None),
+        ({"chunk_size": 3}, None),
+        ({"checkpoint_activations": True}, None),
+        ({"label_smoothing": 0.1, "micro_batch": 4}, None),
+        ({"loss": "sigmoid", "micro_batch": 4}, -3.0),
+        ({"loss": "sigmoid", "chunk_size": 5}, -3.0),
+        ({"freeze": "image", "micro_batch": 8}, None),
+    ],
+    ids=str,
+)
+def test_saving_memory_changes_no_number(make_model, batch, settings, bias):
+    plain = make_model().double().train()
+    if bias is not None:
+        plain.logit_bias = torch.nn.Parameter(torch.tensor(bias, dtype=torch.float64))
+    frugal = copy.deepcopy(plain)
+    what = {key: value for key, value in settings.items() if key in ("loss", "label_smoothing", "freeze")}
+    learners = [Learner(plain, replace(CONFIG, **what)), Learner(frugal, replace(CONFIG, **settings))]
+    for _ in range(3):
+        steps = [learner.step(batch.pixels, batch.ids, 1e-3) for learner in learners]
+        assert steps[0].loss == pytest.approx(steps[1].loss, abs=1e-12)
+    for name, tensor in plain.state_dict().items():
+        torch.testing.assert_close(frugal.state_dict()[name], tensor, atol=1e-10, rtol=0, msg=name)
+
+
+def test_lower_layers_learn_more_slowly(make_model, batch):
+    model = make_model().train()
+    before = copy.deepcopy(model)
+    learner = Learner(model, replace(CONFIG, layer_decay=0.1, weight_decay=0.0))
+    learner.step(batch.pixels, batch.ids, 1e-3)
+
+    def moved(name):
+        return (model.get_parameter(name) - before.get_parameter(name)).abs().max().item()
+
+    assert moved("image_tower.projection") == pytest.approx(1e-3, rel=0.05), "AdamW's first step is the rate"
+    assert moved("image_tower.stem.embed.weight") == pytest.approx(1e-4, rel=0.05)
+
+
+def test_gradients_are_shortened_together(make_model):
+    model = make_model()
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    length = math.sqrt(sum(parameter.numel() for parameter in model.parameters()))
+    assert shorten_gradients(model, 2.0) == pytest.approx(length, rel=1e-5)
+    assert shorten_gradients(model, 5.0) == pytest.approx(2.0, rel=1e-4), "now they are as long as they may be"
+    assert shorten_gradients(model, 5.0) == pytest.approx(2.0, rel=1e-4), "and shorter ones stay"
+
+
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
+    def dtype(precision="auto"):
+        with autocast(CPU, precision):
+            return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+    for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=has: has)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+        assert computes_bfloat16(CPU) is has
+        assert dtype() == expected
+    assert dtype("float32") == torch.float32
+    assert dtype("bfloat16") == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "sigmoid"}, r"the sigmoid loss learns a bias, and this model has none.*logit_bias=-10.0"),
+        ({"precision": "bfloat16"}, "does not compute in bfloat16: it would emulate it, a hundred times slower"),
+        ({"ema": 0.99, "shard": True}, "needs them whole"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(make_model, monkeypatch, settings, message):
+    monkeypatch.setattr("clip_tutor.training.step.computes_bfloat16", lambda device: False)
+    with pytest.raises(ValueError, match=message):
+        Learner(make_model(), replace(CONFIG, **settings))
