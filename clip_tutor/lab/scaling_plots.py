@@ -21,7 +21,7 @@ _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def gradients_against_truth(truth: Tensor, gradients: Mapping[str, Tensor], title: str) -> Figure:
     """Draw each of several gradients (n,) against the true one (n,): on the dashed line, each number is right."""
-    figure, panels = canvas(2.75 * len(gradients), 3.5, columns=len(gradients))
+    figure, panels = canvas(2.75 * len(gradients), 4.0, columns=len(gradients))
     chosen = torch.randperm(len(truth), generator=torch.Generator().manual_seed(0))[:DOTS]
     edge = float(truth[chosen].abs().quantile(0.995))
     for axes, (name, gradient) in zip(panels, gradients.items(), strict=True):
