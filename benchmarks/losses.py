@@ -1,6 +1,6 @@
 """What the chunked losses and gradient caching save in memory, and what they cost in time.
 
-    python benchmarks/losses.py                   32,768 pairs of 512 dimensions; needs 24 GB and a quarter of an hour
+    python benchmarks/losses.py                   32,768 pairs of 512 dimensions; needs 18 GB free and some minutes
     python benchmarks/losses.py --pairs 8192      a sixteenth of that
     python benchmarks/losses.py --only cache      one part: softmax, sigmoid or cache
 
@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pairs", type=int, default=32_768)
     parser.add_argument("--dims", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1, help="of each form in turn; figures are medians")
     parser.add_argument("--chunk-size", type=int, help="128 on a CPU, 1,024 on a GPU")
     parser.add_argument("--only", choices=PARTS, nargs="*", default=PARTS)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
