@@ -24,6 +24,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from clip_tutor.model import CLIP
@@ -62,7 +63,13 @@ def joined(device: torch.device, patience: float) -> Iterator[World]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=patience))
+    # Processes find each other through a store that outlives a restart, with the addresses of the dead still in it:
+    # each attempt has names of its own (``test_a_lost_process_ends_the_others_and_torchrun_starts_them_again``).
+    waiting = timedelta(seconds=patience)
+    store, rank, size = next(rendezvous("env://", timeout=waiting))
+    attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=waiting)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _say_and_leave)
     yield world()
