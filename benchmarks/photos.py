@@ -11,7 +11,6 @@ The clock runs from opening the files to the last step. The last line is one JSO
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import time
 from dataclasses import replace
@@ -19,7 +18,6 @@ from pathlib import Path
 
 import torch
 from machine import cpu_name, machine
-from PIL import Image
 
 from clip_tutor import zoo
 from clip_tutor.data.batches import Photos, shuffled_order
@@ -27,7 +25,7 @@ from clip_tutor.data.folder import read_folder
 from clip_tutor.data.hub import parquet_pairs
 from clip_tutor.data.pairs import Pair, PairSet
 from clip_tutor.evaluation.report import photo_report
-from clip_tutor.images import resize
+from clip_tutor.images import open_picture, resize
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig, train
 
@@ -74,9 +72,8 @@ def in_memory(pairs: list[Pair], side: int) -> list[Pair]:
     small = []
     for pair in pairs:
         try:
-            picture = Image.open(io.BytesIO(pair.picture) if isinstance(pair.picture, bytes) else pair.picture)
-            picture = picture.convert("RGB")
-        except (OSError, ValueError):
+            picture = open_picture(pair.picture, convert=True)
+        except (FileNotFoundError, ValueError):
             small.append(pair)
         else:
             small.append(pair._replace(picture=resize(picture, side) if min(picture.size) > side else picture))

@@ -29,7 +29,7 @@ from clip_tutor.training.checkpoints import remove_drafts, restore_run, save_run
 from clip_tutor.training.config import Progress, Record, TrainConfig
 from clip_tutor.training.groups import train_mode
 from clip_tutor.training.log import RunLog, listing
-from clip_tutor.training.processes import agree, noticing_lost_processes, world
+from clip_tutor.training.processes import agree, everyones, noticing_lost_processes, world
 from clip_tutor.training.schedule import warmup_cosine
 from clip_tutor.training.step import Learner, Step
 
@@ -194,9 +194,9 @@ def _report_skipped(progress: Progress, step: Step, batch: TrainBatch, log: RunL
         tqdm.write(f"step {progress.step}: left out {listing(batch.skipped)}")
     if step.spoiled is not None:
         progress.skipped_steps += 1
-        names = [batch.names[row] for row in step.spoiled]
+        names = everyones([batch.names[row] for row in step.spoiled])
         log.skip(progress.step, "step gave NaN or infinity", names)
-        if names:
+        if world().rank == 0:
             tqdm.write(f"step {progress.step}: skipped, its numbers are not finite; suspect: {listing(names)}")
 
 

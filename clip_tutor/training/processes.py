@@ -135,7 +135,7 @@ def spread(model: CLIP, shard: bool) -> nn.Module:
 def average_lone_gradients(model: CLIP) -> None:
     """Average the gradients of the temperature (and bias), which belong to no tower that `spread` has sharded."""
     for parameter in model.parameters(recurse=False):
-        if parameter.grad is not None:
+        if parameter.grad is not None and world().size > 1:
             dist.all_reduce(parameter.grad)
             parameter.grad /= world().size
 
@@ -146,6 +146,16 @@ def anywhere(flag: Tensor) -> bool:
     if world().size > 1:
         dist.all_reduce(number, dist.ReduceOp.MAX)
     return bool(number)
+
+
+def everyones(names: list[str]) -> list[str]:
+    """Return the names that all processes bring, in the order of their ranks."""
+    here = world()
+    if here.size == 1:
+        return names
+    said: list[list[str]] = [[] for _ in range(here.size)]
+    dist.all_gather_object(said, names)
+    return [name for one in said for name in one]
 
 
 def agree(seconds: float, stop: bool, device: torch.device) -> tuple[float, bool]:

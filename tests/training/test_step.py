@@ -40,6 +40,7 @@ def test_the_engine_takes_the_plain_step(make_model, batch, stem_channels):
         ({"micro_batch": 5}, None),
         ({"chunk_size": 3}, None),
         ({"checkpoint_activations": True}, None),
+        ({"shard": True}, None),  # among one process there is nothing to cut up
         ({"label_smoothing": 0.1, "micro_batch": 4}, None),
         ({"loss": "sigmoid", "micro_batch": 4}, -3.0),
         ({"loss": "sigmoid", "chunk_size": 5}, -3.0),
