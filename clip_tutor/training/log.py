@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 LOG, SKIPPED = "log.csv", "skipped.csv"
-NAMED = 20  # of a skipped batch's samples, the most that a message names
 
 
 class RunLog:
@@ -121,9 +120,3 @@ def read_log(run: str | Path) -> list[Record]:
         raise FileNotFoundError(f"there is no {LOG} in {run}: give the folder that was named as run")
     with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-
-
-def listing(names: Sequence[str]) -> str:
-    """Return the names in one line, the first twenty of them if there are more."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

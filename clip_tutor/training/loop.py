@@ -28,13 +28,15 @@ from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.checkpoints import remove_drafts, restore_run, save_run
 from clip_tutor.training.config import Progress, Record, TrainConfig
 from clip_tutor.training.groups import train_mode
-from clip_tutor.training.log import RunLog, listing
+from clip_tutor.training.log import RunLog
 from clip_tutor.training.processes import agree, everyones, noticing_lost_processes, world
 from clip_tutor.training.schedule import warmup_cosine
 from clip_tutor.training.step import Learner, Step
+from clip_tutor.weights.renaming import listed
 
 CHECKPOINT = "checkpoint.safetensors"
 MOST_SKIPPED = 10  # steps in a row without one sound number: then it is the model that is broken, not the data
+NAMED = 20  # skipped samples, the most that a message names
 
 
 class BrokenModelError(ArithmeticError):
@@ -191,13 +193,13 @@ def _report_skipped(progress: Progress, step: Step, batch: TrainBatch, log: RunL
     if batch.skipped:
         progress.skipped_pictures += len(batch.skipped)
         log.skip(progress.step, "picture does not decode", batch.skipped)
-        tqdm.write(f"step {progress.step}: left out {listing(batch.skipped)}")
+        tqdm.write(f"step {progress.step}: left out {listed(batch.skipped, NAMED)}")
     if step.spoiled is not None:
         progress.skipped_steps += 1
         names = everyones([batch.names[row] for row in step.spoiled])
         log.skip(progress.step, "step gave NaN or infinity", names)
         if world().rank == 0:
-            tqdm.write(f"step {progress.step}: skipped, its numbers are not finite; suspect: {listing(names)}")
+            tqdm.write(f"step {progress.step}: skipped, its numbers are not finite; suspect: {listed(names, NAMED)}")
 
 
 def _broken(progress: Progress, checkpoint: Path | None) -> str:

@@ -52,6 +52,18 @@ def test_batch_norm_sees_the_whole_batch(tmp_path, changes):
     assert_same_run(trained(tmp_path / "two", "stem", *settings, processes=2), one, 1e-9)
 
 
+def test_a_spoiled_batch_of_one_process_is_skipped_by_all(tmp_path):
+    done = run(tmp_path, "run", "spoil=1", "steps=6", processes=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    steps = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step") and ":" not in line]
+    assert steps == [1, 2, 4, 5, 6]
+    # Batch 2 holds scenes 64 to 95, and the second process has its second half.
+    assert "step 3: skipped, its numbers are not finite; suspect: train scene 80" in done.stdout
+    assert "3,step gave NaN or infinity,train scene 80" in (tmp_path / "skipped.csv").read_text("utf-8")
+    weights = torch.load(tmp_path / "final.pt")["weights"]
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
 def test_a_lost_process_ends_the_others_and_torchrun_starts_them_again(tmp_path):
     unbroken = trained(tmp_path / "unbroken", "run", processes=2)
     broken = run(tmp_path / "broken", "run", "lose=kill", processes=2, restarts=1)
