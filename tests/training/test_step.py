@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from clip_tutor.losses import contrastive_loss
 from clip_tutor.training import TrainConfig
 from clip_tutor.training.schedule import make_optimizer
 from clip_tutor.training.step import Learner, autocast, computes_bfloat16, shorten_gradients, take_step
@@ -60,6 +61,22 @@ def test_saving_memory_changes_no_number(make_model, batch, settings, bias):
         assert steps[0].loss == pytest.approx(steps[1].loss, abs=1e-12)
     for name, tensor in plain.state_dict().items():
         torch.testing.assert_close(frugal.state_dict()[name], tensor, atol=1e-10, rtol=0, msg=name)
+
+
+def test_the_loss_is_the_one_that_was_asked_for(make_model, batch):
+    model = make_model().train()
+    features = [f.detach() for f in model(model.config.preprocessing.normalize(batch.pixels), batch.ids)]
+    for smoothing in (0.0, 0.1):
+        learner = Learner(copy.deepcopy(model), replace(CONFIG, label_smoothing=smoothing))
+        expected = contrastive_loss(*features, label_smoothing=smoothing).item()
+        assert learner.step(batch.pixels, batch.ids, 1e-3).loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_scale_is_clamped_after_the_step(make_model, batch):
+    model = make_model().train()
+    model.log_logit_scale.data.fill_(math.log(150.0))
+    Learner(model, CONFIG).step(batch.pixels, batch.ids, 1e-4)
+    assert model.log_logit_scale.exp().item() == pytest.approx(100.0)
 
 
 def test_lower_layers_learn_more_slowly(make_model, batch):
