@@ -200,11 +200,16 @@ def _wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def memory_curves(sizes: Sequence[int], measured: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Draw the most memory that each loss took, in bytes, over the batch size; both axes are logarithmic."""
+    """Draw the most memory that each loss took, in bytes, over the batch size; both axes are logarithmic.
+
+    The first and third are drawn broad, so that they show where the second and fourth lie upon them.
+    """
     figure, (axes,) = canvas(8, 4)
-    for color, (name, taken) in zip((INK, TEXT_COLOR, INK, TEXT_COLOR), measured.items(), strict=False):
+    looks = ((MUTED, 5, 9), (TEXT_COLOR, 2, 5)) * 2  # color, width of the line, size of its dots
+    for (color, width, dot), (name, taken) in zip(looks, measured.items(), strict=False):
         style = "--" if "chunk" in name else "-"
-        axes.plot(sizes, [size / 2**20 for size in taken], style, marker="o", markersize=5, color=color, label=name)
+        heights = [size / 2**20 for size in taken]
+        axes.plot(sizes, heights, style, marker="o", linewidth=width, markersize=dot, color=color, label=name)
     axes.set(xscale="log", yscale="log", xlabel="pairs in a batch, N", ylabel="MiB beyond the vectors", title=title)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
