@@ -58,7 +58,7 @@ def load(
             raise KeyError(
                 f"which weights of {name}? Take {tags} or the path of a file; zoo.create({name!r}) has fresh ones"
             )
-        return open_own(asset(SHIPPED[name]) if isinstance(name, str) and name in SHIPPED else Path(name))
+        return open_own(asset(SHIPPED[name]) if isinstance(name, str) and name in SHIPPED else Path(name), dtype)
     config = zoo.config(str(name))
     path, checkpoint = _find(str(name), weights, revision)
     if checkpoint and checkpoint.preprocessing:

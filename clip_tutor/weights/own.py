@@ -42,13 +42,31 @@ def metadata_of(model: CLIP, tokenizer: Tokenizer, notes: dict[str, Any]) -> dic
     return {"config": json.dumps(config), "tokenizer": tokenizer.to_json(), "notes": json.dumps(notes)}
 
 
-def save(path: str | Path, model: CLIP, tokenizer: Tokenizer, notes: dict[str, Any] | None = None) -> None:
-    """Write a model and its tokenizer to one safetensors file, atomically."""
-    write_tensors(path, model.state_dict(), metadata_of(model, tokenizer, notes or {}))
+def save(
+    path: str | Path,
+    model: CLIP,
+    tokenizer: Tokenizer,
+    notes: dict[str, Any] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write a model and its tokenizer to one safetensors file, atomically.
+
+    Args:
+        notes: whatever a reader of the file should know, as JSON.
+        dtype: store the floating point tensors in this type: torch.float16 makes the file half as large and keeps
+            about three digits. None keeps the model's own type. The model itself is left as it is.
+
+    Raises:
+        ValueError: ``dtype`` is not a floating point type, or a weight is too large for it.
+        OSError: the file could not be written; what was at ``path`` is still there.
+    """
+    tensors = model.state_dict() if dtype is None else _stored_as(dtype, model.state_dict())
+    write_tensors(path, tensors, metadata_of(model, tokenizer, notes or {}))
 
 
-def open_own(path: Path) -> Loaded:
-    """Return the model in a file that `save` wrote.
+def open_own(path: Path, dtype: torch.dtype = torch.float32) -> Loaded:
+    """Return the model in a file that `save` wrote, its weights in this type, in whichever they are stored.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -58,7 +76,7 @@ def open_own(path: Path) -> Loaded:
     config, tokenizer = _config_and_tokenizer_in(metadata, path)
     model = CLIP(config)
     fit(model, {key: tensor for key, tensor in tensors.items() if not key.startswith(OF_A_RUN)}, path)
-    return Loaded(model.eval(), tokenizer, json.loads(metadata.get("notes", "{}")))
+    return Loaded(model.to(dtype).eval(), tokenizer, json.loads(metadata.get("notes", "{}")))
 
 
 def fit(
@@ -92,6 +110,20 @@ def fit(
             "build the model that the file was made with"
         )
     model.load_state_dict(dict(tensors), assign=assign)
+
+
+def _stored_as(dtype: torch.dtype, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the floating point tensors in another type, and the others, which count something, as they are."""
+    if not dtype.is_floating_point:
+        raise ValueError(f"weights are stored in a floating point type, such as torch.float16, not in {dtype}")
+    stored = {name: t.to(dtype) if t.is_floating_point() else t for name, t in tensors.items()}
+    too_large = [name for name, t in tensors.items() if bool((t.isfinite() & ~stored[name].float().isfinite()).any())]
+    if too_large:
+        raise ValueError(
+            f"{listed(too_large)}: numbers there are larger than {dtype} can hold ({torch.finfo(dtype).max:,.0f}): "
+            "store them in torch.bfloat16 or torch.float32"
+        )
+    return stored
 
 
 def _config_and_tokenizer_in(metadata: Mapping[str, str], path: Path) -> tuple[CLIPConfig, Tokenizer]:

@@ -42,6 +42,34 @@ def test_layout_and_precision_survive(make_model, tokenizer, tmp_path):
     torch.testing.assert_close(again.encode_image(pixels), model.eval().encode_image(pixels))
 
 
+def test_half_precision_halves_the_file_and_loads_as_float32(make_model, tokenizer, tmp_path):
+    model = make_model(stem_channels=(4, 8, 8))
+    save(tmp_path / "whole", model, tokenizer)
+    save(tmp_path / "half", model, tokenizer, dtype=torch.float16)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}, "the model itself is left alone"
+    stored, _ = read_tensors(tmp_path / "half")
+    kinds = {name: tensor.dtype for name, tensor in stored.items()}
+    counts = {name: kind for name, kind in kinds.items() if kind == torch.int64}
+    assert counts and all(name.endswith("num_batches_tracked") for name in counts), "what counts is not rounded"
+    assert set(kinds.values()) == {torch.float16, torch.int64}
+    saved_bytes = (tmp_path / "whole").stat().st_size - (tmp_path / "half").stat().st_size
+    assert saved_bytes == pytest.approx(2 * sum(p.numel() for p in model.parameters()), rel=0.02)
+    again = load(tmp_path / "half").model
+    assert {p.dtype for p in again.parameters()} == {torch.float32}
+    for name, tensor in again.state_dict().items():
+        assert torch.equal(tensor, stored[name].to(tensor.dtype)), name
+    assert {p.dtype for p in load(tmp_path / "half", dtype=torch.bfloat16).model.parameters()} == {torch.bfloat16}
+
+
+def test_what_half_precision_cannot_hold_is_named(model, tokenizer, tmp_path):
+    model.text_tower.ln_final.weight.data[0] = 1e5
+    with pytest.raises(ValueError, match=r"text_tower\.ln_final\.weight: numbers there are larger .*65,504"):
+        save(tmp_path / "m", model, tokenizer, dtype=torch.float16)
+    with pytest.raises(ValueError, match=r"floating point type, such as torch\.float16, not in torch\.int8"):
+        save(tmp_path / "m", model, tokenizer, dtype=torch.int8)
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_length_of_notes_can_be_read(tmp_path):
     """A header of some lengths makes the file begin like a pickle (byte 80) without being one."""
     beginnings = set()
