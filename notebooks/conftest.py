@@ -14,7 +14,7 @@ import nbmake.pytest_items
 from nbmake.nb_result import NotebookError, NotebookResult
 from nbmake.nb_run import NotebookRun
 
-ERROR_MARK = "clip-tutor-error"  # of the red box, `clip_tutor.lab.screen`
+ERROR_MARK = "clip-tutor-error"  # of the red box, `clip_tutor.lab.widgets.screen`
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 os.environ["CLIP_TUTOR_SWEEP"] = "1"  # the kernels inherit it

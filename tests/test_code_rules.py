@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "search": {"tokenizers", "images", "model", "embedding", "weights"},
 }
 MAY_IMPORT["lab"] = set(MAY_IMPORT)
+MAY_IMPORT["lessons"] = set(MAY_IMPORT)
 # A program that is run, not imported, may use what stands beside its room.
 PROGRAMS = {"training/__main__.py": MAY_IMPORT["training"] | {"evaluation"}}
 
@@ -45,7 +46,8 @@ OUTSIDE = {
     "losses": {"torch"},
     "assets": set(),
 }
-ONLY_IN_LAB = {"IPython", "ipywidgets", "matplotlib", "umap", "google", "pygments"}
+KNOW_JUPYTER = {"lab", "lessons"}
+ONLY_THERE = {"IPython", "ipywidgets", "matplotlib", "umap", "google", "pygments"}
 ONLY_IN_TESTS = {"open_clip", "transformers", "timm", "sentencepiece", "tokenizers", "pytest"}
 
 
@@ -98,8 +100,8 @@ def test_rooms_take_only_what_they_need_from_outside(path):
     room = room_of(path)
     outside = {name.split(".")[0] for name in imports_of(path)} - {"clip_tutor"} - sys.stdlib_module_names
     assert outside.isdisjoint(ONLY_IN_TESTS), "published implementations are for the tests"
-    if room != "lab":
-        assert outside.isdisjoint(ONLY_IN_LAB), "lab is the only room that knows Jupyter"
+    if room not in KNOW_JUPYTER:
+        assert outside.isdisjoint(ONLY_THERE), "lab and lessons are the only rooms that know Jupyter"
     assert outside <= OUTSIDE.get(room, outside)
 
 

@@ -5,7 +5,7 @@ import pytest
 from clip_tutor.assets import asset
 from clip_tutor.data.emoji import load_emoji
 from clip_tutor.evaluation.report import full_report
-from clip_tutor.lab.collection import collection
+from clip_tutor.lab.samples.collection import collection
 from clip_tutor.search import ImageIndex
 from clip_tutor.weights import Loaded, load
 from clip_tutor.weights.loading import SHIPPED

@@ -12,19 +12,20 @@ The figures that notebooks share are in `lab.plots` and `lab.training_plots`, fl
 `lab.Live` keeps one of them up to date while something runs.
 """
 
-from clip_tutor.lab import layouts, plots, style, training_plots
-from clip_tutor.lab.check import check
-from clip_tutor.lab.course_map import course_map
+from clip_tutor.lab import plots
+from clip_tutor.lab.course.course_map import course_map
 from clip_tutor.lab.errors import expect_error
-from clip_tutor.lab.explore import explore
-from clip_tutor.lab.live import Live
-from clip_tutor.lab.meters import meters
-from clip_tutor.lab.picture_map import picture_map
-from clip_tutor.lab.pictures import gallery
-from clip_tutor.lab.screen import Screen
-from clip_tutor.lab.search_box import search_box
+from clip_tutor.lab.exercises.check import check
+from clip_tutor.lab.plots import layouts, style, training_plots
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
+from clip_tutor.lab.widgets.explore import explore
+from clip_tutor.lab.widgets.gallery import gallery
+from clip_tutor.lab.widgets.live import Live
+from clip_tutor.lab.widgets.meters import meters
+from clip_tutor.lab.widgets.picture_map import picture_map
+from clip_tutor.lab.widgets.screen import Screen
+from clip_tutor.lab.widgets.search_box import search_box
 
 __all__ = [
     "setup",

@@ -7,7 +7,7 @@ import torch
 from IPython.core.getipython import get_ipython
 
 from clip_tutor import __version__
-from clip_tutor.lab.style import use_style
+from clip_tutor.lab.plots.style import use_style
 
 
 def setup(seed: int = 0) -> torch.device:

@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 
 
 @pytest.fixture(autouse=True)
-def _clean_up() -> Iterator[None]:
+def clean_up() -> Iterator[None]:
     with matplotlib.rc_context():
         yield
     ipywidgets.Widget.close_all()

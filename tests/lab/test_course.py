@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clip_tutor.lab import course_map
-from clip_tutor.lab.course import CHECKOUT, generated_key, main, update
-from clip_tutor.lab.course_cells import SECTIONS, start_up
+from clip_tutor.lab.course.__main__ import main
+from clip_tutor.lab.course.cells import SECTIONS, start_up
+from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update
+from clip_tutor.lab.course.stills import MOST_BYTES, draw_stills, to_image, to_webp
+from clip_tutor.lab.course.syllabus import read_syllabus
 from clip_tutor.lab.exercises import exercises_of
-from clip_tutor.lab.stills import MOST_BYTES, draw_stills, to_image, to_webp
-from clip_tutor.lab.syllabus import read_syllabus
 
 COURSE = """
 [[notebook]]

@@ -7,9 +7,10 @@ import torch
 
 from clip_tutor import losses
 from clip_tutor.lab import check
-from clip_tutor.lab.course_cells import solution_code, stub_code
-from clip_tutor.lab.exercises import Exercise, all_exercises, find_exercise, nb08
+from clip_tutor.lab.course.cells import solution_code, stub_code
+from clip_tutor.lab.exercises import Exercise, all_exercises, find_exercise
 from clip_tutor.lab.exercises.attempt import ExerciseError
+from clip_tutor.lessons.nb08_training import exercises
 from clip_tutor.training.schedule import warmup_cosine
 
 every_exercise = pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
@@ -84,12 +85,12 @@ def test_each_known_mistake_is_told_as_what_it_is(exercise: Exercise):
 
 
 def test_the_references_of_notebook_08_equal_the_library():
-    images, texts = nb08._pairs(6, seed=9)
+    images, texts = exercises._pairs(6, seed=9)
     scale = torch.tensor(20.0)
     torch.testing.assert_close(
-        nb08.contrastive_loss(images, texts, scale), losses.contrastive_loss(images, texts, scale)
+        exercises.contrastive_loss(images, texts, scale), losses.contrastive_loss(images, texts, scale)
     )
-    rates = [nb08.learning_rate(step, 60, 7, 1e-3) for step in range(61)]
+    rates = [exercises.learning_rate(step, 60, 7, 1e-3) for step in range(61)]
     assert rates == pytest.approx([warmup_cosine(step, 60, 7, 1e-3) for step in range(61)])
 
 
@@ -124,7 +125,7 @@ def test_a_function_written_in_part_is_not_attempted_yet(capsys: pytest.CaptureF
             return peak * (step + 1) / warmup_steps
         raise NotImplementedError("08.2")
 
-    assert check("08.2", learning_rate) is nb08.learning_rate
+    assert check("08.2", learning_rate) is exercises.learning_rate
     assert "not attempted" in capsys.readouterr().out
 
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clip_tutor.lab import Screen, explore
-from clip_tutor.lab.explore import end_points
-from clip_tutor.lab.screen import ERROR_MARK
+from clip_tutor.lab.widgets.explore import end_points
+from clip_tutor.lab.widgets.screen import ERROR_MARK
 
 
 def say(k: int = 4, words: str = "", shout: bool = False, animal: str = "cat") -> str:

@@ -4,8 +4,8 @@ import pytest
 from IPython.display import DisplayHandle, Image
 from matplotlib.figure import Figure
 
-from clip_tutor.lab import live
-from clip_tutor.lab.live import Live
+from clip_tutor.lab.widgets import live
+from clip_tutor.lab.widgets.live import Live
 
 PNG = b"\x89PNG"
 

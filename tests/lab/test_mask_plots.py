@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from matplotlib.figure import Figure
 
-from clip_tutor.lab import mask_plots, text_stills
+from clip_tutor.lab.plots import mask_plots
 
 
 def test_what_a_mask_hides_is_crossed_out_and_gets_no_look():
@@ -41,7 +40,3 @@ def test_bars_show_recall_and_interval():
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [0.9, 0.1]
     assert [list(line.get_xdata()) for line in axes.lines] == [[0.8, 0.95], [0.05, 0.2]]
-
-
-def test_the_card_can_be_drawn():
-    assert isinstance(text_stills.card(), Figure)

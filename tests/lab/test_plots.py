@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clip_tutor.lab import gallery, layouts, plots, style
-from clip_tutor.lab.layouts import pca_layout, umap_layout
-from clip_tutor.lab.pictures import as_picture
+from clip_tutor.lab.plots.layouts import pca_layout, umap_layout
+from clip_tutor.lab.widgets.gallery import as_picture
 
 PICTURES = [np.full((8, 8, 3), shade, np.uint8) for shade in range(0, 250, 20)]
 CAPTIONS = [f"a picture of {n} cats, $5 & a long way to the end of the line" for n in range(len(PICTURES))]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from clip_tutor.lab import style, training_stills
+from clip_tutor.lab import style
 from clip_tutor.lab import training_plots as plots
 from clip_tutor.losses import contrastive_loss
 
@@ -86,14 +86,3 @@ def test_the_temperature_board_says_the_loss(scale: int, N: int):
     assert "learned: 1/21" in texts(figure)
     rows = figure.axes[0].images[0].get_array().sum(axis=1)
     assert list(rows) == pytest.approx([1.0] * N, abs=1e-5)
-
-
-@pytest.mark.slow
-def test_the_stills_can_be_drawn(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(training_stills, "MOMENTS", (0, 1, 2))
-    training_stills._run.cache_clear()
-    card, board = training_stills.card(), training_stills.board()
-    training_stills._run.cache_clear()
-    card.draw_without_rendering()
-    board.draw_without_rendering()
-    assert [axes.get_title(loc="left") for axes in card.axes[:3]] == ["0 steps", "1 steps", "2 steps"]

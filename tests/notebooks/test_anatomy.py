@@ -16,17 +16,24 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from clip_tutor.lab import plots
-from clip_tutor.lab.course import CHECKOUT, UNWRITTEN, generated_key, new_notebook, update, with_generated_cells
-from clip_tutor.lab.course_cells import SECTIONS, generated_cells, solution_code
+from clip_tutor.lab.course.cells import SECTIONS, generated_cells, solution_code
+from clip_tutor.lab.course.notebook_files import (
+    CHECKOUT,
+    UNWRITTEN,
+    generated_key,
+    new_notebook,
+    update,
+    with_generated_cells,
+)
+from clip_tutor.lab.course.syllabus import read_syllabus
 from clip_tutor.lab.exercises import exercises_of
-from clip_tutor.lab.syllabus import read_syllabus
+from clip_tutor.lab.plots import common
 
 FOLDER = CHECKOUT / "notebooks"
 MOST_LINES = 20  # of a code cell; aim at 15
 MOST_PICTURE_BYTES = 100_000
 FIGURE_MARK = "*Figure:*"  # begins the line below a figure that says in words what it shows
-DRAWS = {"explore", "show_source", *(name for name, thing in vars(plots).items() if callable(thing))} - {"canvas"}
+DRAWS = {"explore", "show_source", *(name for name, thing in vars(common).items() if callable(thing))} - {"canvas"}
 
 Cell = dict[str, Any]
 
@@ -58,7 +65,7 @@ def _order(cells: list[Cell], number: str) -> Iterator[str]:
         yield "the last cell links to the neighbors"
     exercises = exercises_of(number)
     if not exercises:
-        yield f"no exercise: write clip_tutor/lab/exercises/nb{number}.py"
+        yield f"no exercise: write exercises.py in the lesson of notebook {number}"
     for exercise in exercises:
         wanted = [f"{part}:{exercise.id}" for part in ("exercise", "stub", "check", "solution")]
         places = [keys.index(key) if key in keys else -1 for key in wanted]
@@ -294,5 +301,5 @@ def test_every_still_has_been_drawn():
     for notebook in read_syllabus():
         for name in notebook.stills:
             path = FOLDER / notebook.still_file(name)
-            assert path.exists(), f"{path.name}: run python -m clip_tutor.lab.stills"
+            assert path.exists(), f"{path.name}: run python -m clip_tutor.lab.course.stills"
             assert path.stat().st_size <= MOST_PICTURE_BYTES

@@ -1,4 +1,4 @@
-"""The exercises of the course: nbNN.py holds those of notebook NN, in its tuple ``EXERCISES``.
+"""The exercises of the course: `exercises.py` of each lesson holds those of one notebook, in its tuple ``EXERCISES``.
 
     reference   the solution: the notebook folds away its source, and makes the stub of its signature and docstring
     check       calls the reader's function with inputs of its own making, and says what it verified
@@ -8,13 +8,11 @@
 `tests/lab/test_exercises.py` holds every exercise to this, without being told of it.
 """
 
-import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from clip_tutor.lab.course.syllabus import Notebook, read_syllabus
 from clip_tutor.lab.exercises.attempt import Attempt
 
 
@@ -41,12 +39,8 @@ class Exercise:
 
 
 def exercises_of(notebook: str) -> tuple[Exercise, ...]:
-    """Return the exercises of a notebook ("08"), none if it has no file here."""
-    name = f"{__name__}.nb{notebook}"
-    if importlib.util.find_spec(name) is None:
-        return ()
-    found: tuple[Exercise, ...] = importlib.import_module(name).EXERCISES
-    return found
+    """Return the exercises of a notebook ("08"), none if its lesson has no such file."""
+    return tuple(exercise for one in read_syllabus() if one.id == notebook for exercise in _exercises(one))
 
 
 def find_exercise(exercise_id: str) -> Exercise:
@@ -65,5 +59,9 @@ def find_exercise(exercise_id: str) -> Exercise:
 
 def all_exercises() -> list[Exercise]:
     """Return every exercise of the course, in order."""
-    rooms = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("nb"))
-    return [exercise for room in rooms for exercise in exercises_of(room.removeprefix("nb"))]
+    return [exercise for notebook in read_syllabus() for exercise in _exercises(notebook)]
+
+
+def _exercises(notebook: Notebook) -> tuple[Exercise, ...]:
+    module = notebook.lesson_module("exercises")
+    return () if module is None else module.EXERCISES

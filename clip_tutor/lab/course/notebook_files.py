@@ -1,0 +1,115 @@
+"""Notebooks and README as files: what `course.toml` and the exercises say is written into them.
+
+What an author writes is never touched: generated cells are known by their metadata, see `cells`.
+"""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from clip_tutor.lab.course.cells import EXERCISES_END_BEFORE, SECTIONS, course_table, generated_cells
+from clip_tutor.lab.course.syllabus import read_syllabus, tomllib
+
+CHECKOUT = Path(__file__).parents[3]
+UNWRITTEN = "*(to be written)*"
+_TABLE = re.compile(r"(?<=<!-- course:start -->\n).*?(?=<!-- course:end -->)", re.DOTALL)
+
+
+def update(root: Path, check: bool = False) -> list[str]:
+    """Bring the notebooks and the README below ``root`` up to date, and return which of them had drifted.
+
+    With ``check`` nothing is written.
+
+    Raises:
+        ValueError: the README has no place for the table, or a notebook has the same generated cell twice.
+    """
+    course = read_syllabus(root / "notebooks" / "course.toml")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    texts = {}
+    for notebook in course:
+        path = root / "notebooks" / notebook.file
+        if path.exists():
+            old = json.loads(path.read_text(encoding="utf-8"))
+            new = with_generated_cells(old, generated_cells(notebook, course, project["urls"]["Repository"]))
+            if new != old:
+                texts[path] = as_text(new)
+    readme = root / "README.md"
+    old_readme = readme.read_text(encoding="utf-8")
+    if not _TABLE.search(old_readme):
+        raise ValueError("README.md: put <!-- course:start --> and <!-- course:end --> on lines around the table")
+    new_readme = _TABLE.sub(lambda _: course_table(course) + "\n", old_readme)
+    if new_readme != old_readme:
+        texts[readme] = new_readme
+    if not check:
+        for path, text in texts.items():
+            path.write_text(text, encoding="utf-8")
+    return [path.relative_to(root).as_posix() for path in texts]
+
+
+def with_generated_cells(notebook: dict[str, Any], wanted: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    """Return a notebook with each generated cell as it should be: brought up to date, added, or taken away."""
+    notebook = copy.deepcopy(notebook)
+    cells: list[dict[str, Any]] = []
+    for cell in notebook["cells"]:
+        key = generated_key(cell)
+        if key in wanted:
+            cell["source"] = _as_lines(wanted[key][1])
+        if key is None or key in wanted:
+            cells.append(cell)
+    there = [key for cell in cells if (key := generated_key(cell))]
+    if twice := {key for key in there if there.count(key) > 1}:
+        raise ValueError(f"a notebook has generated cells twice: {', '.join(sorted(twice))}")
+    order = list(wanted)
+    for key in reversed(order):  # so that what comes after a cell is in its place already
+        if key not in there:
+            cells.insert(_place(key, order, cells), _cell(*wanted[key], key))
+    return {**notebook, "cells": cells}
+
+
+def _place(key: str, order: list[str], cells: list[dict[str, Any]]) -> int:
+    """Return where a generated cell belongs that a notebook does not have: an exercise's before the next of them."""
+    keys = [generated_key(cell) for cell in cells]
+    if key in ("header", "setup"):
+        return int(key == "setup" and "header" in keys)
+    if key == "links":
+        return len(cells)
+    following = order[order.index(key) + 1]
+    if following == "links":
+        return next((n for n, cell in enumerate(cells) if _begins(cell, EXERCISES_END_BEFORE)), keys.index(following))
+    return keys.index(following)
+
+
+def generated_key(cell: dict[str, Any]) -> str | None:
+    """Return "header", "stub:08.1" and so on for a generated cell, None for one that its author wrote."""
+    key: str | None = cell["metadata"].get("clip_tutor")
+    return key
+
+
+def new_notebook() -> dict[str, Any]:
+    """Return a notebook with nothing but the headings of its sections."""
+    cells = [
+        _cell("markdown", f"## {section}\n\n{UNWRITTEN}", section.lower(), generated=False) for section in SECTIONS
+    ]
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _cell(kind: str, source: str, key: str, generated: bool = True) -> dict[str, Any]:
+    metadata = {"clip_tutor": key} if generated else {}
+    cell = {"cell_type": kind, "id": re.sub(r"\W+", "-", key), "metadata": metadata, "source": _as_lines(source)}
+    return {**cell, "execution_count": None, "outputs": []} if kind == "code" else cell
+
+
+def _begins(cell: dict[str, Any], heading: str) -> bool:
+    return cell["cell_type"] == "markdown" and "".join(cell["source"]).lstrip("# ").startswith(heading)
+
+
+def _as_lines(source: str) -> list[str]:
+    return source.splitlines(keepends=True)
+
+
+def as_text(notebook: dict[str, Any]) -> str:
+    """Return the JSON just as Jupyter writes it."""
+    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

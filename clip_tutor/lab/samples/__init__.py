@@ -1,0 +1,1 @@
+"""Sets of scenes that several notebooks look at."""

@@ -1,0 +1,1 @@
+"""What a reader plays with: controls tied to a plain function, live screens, galleries, and maps made of pictures."""

@@ -1,0 +1,1 @@
+"""Notebook 05, convolutional towers: shifted pictures, portraits, figures, exercises and stills."""

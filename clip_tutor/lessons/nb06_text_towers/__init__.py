@@ -1,0 +1,1 @@
+"""Notebook 06, text towers: exercises and stills."""

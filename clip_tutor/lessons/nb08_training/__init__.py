@@ -1,0 +1,1 @@
+"""Notebook 08, training: twins of scenes that differ in one fact, exercises and stills."""

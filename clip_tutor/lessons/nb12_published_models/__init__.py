@@ -1,0 +1,1 @@
+"""Notebook 12, the published models: figures, exercises and stills."""

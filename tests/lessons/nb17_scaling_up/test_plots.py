@@ -1,0 +1,83 @@
+"""Figures of scaling up, the law behind them, and a notebook's processes: they end, and say why."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from clip_tutor.lessons.nb17_scaling_up import plots, stills
+from clip_tutor.lessons.nb17_scaling_up.fits import fit_law, forecast
+from clip_tutor.lessons.nb17_scaling_up.processes import run_together
+
+MEET = """
+import os, torch, torch.distributed as dist
+rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+dist.init_process_group("gloo", os.environ["MEETING"], rank=rank, world_size=world)
+number = torch.tensor(rank + 1)
+dist.all_reduce(number)
+print("together", int(number))
+dist.barrier()
+"""
+
+
+def test_processes_meet_and_the_first_is_heard(tmp_path):
+    assert run_together(MEET, tmp_path, processes=2).strip().endswith("together 3")
+
+
+def test_a_process_that_dies_ends_all_and_is_quoted(tmp_path):
+    script = "import os, sys, time\nif os.environ['RANK'] == '1':\n    sys.exit('no memory')\ntime.sleep(60)"
+    with pytest.raises(RuntimeError, match=r"process 1 of 2 failed[\s\S]*no memory"):
+        run_together(script, tmp_path)
+
+
+def test_waiting_for_ever_has_an_end(tmp_path):
+    with pytest.raises(RuntimeError, match="did not end within 1 seconds"):
+        run_together("import time\ntime.sleep(60)", tmp_path, patience=1)
+
+
+def test_a_law_is_found_again_and_its_forecast_holds_the_truth():
+    weights, samples = np.repeat([1e5, 2e5, 4e5], 4), np.tile([1e4, 2e4, 3e4, 4e4], 3)
+    losses = 50 * weights**-0.2 * samples**-0.3
+    law = fit_law(weights, samples, losses)
+    np.testing.assert_allclose([law.a, law.p, law.s], [50, 0.2, 0.3], rtol=1e-6)
+    noisy = losses * np.exp(0.05 * np.random.default_rng(1).standard_normal(12))
+    low, high = forecast(weights, samples, noisy, (8e5, 8e4))
+    assert low < law(8e5, 8e4) < high < 1.5 * low
+
+
+def test_a_gradient_half_as_long_has_the_same_direction():
+    truth = torch.randn(5000, generator=torch.Generator().manual_seed(0))
+    assert plots.cosine_and_length(truth / 2, truth) == pytest.approx((1, 0.5))
+    figure = plots.gradients_against_truth(truth, {"half": truth / 2, "same": truth}, "Two")
+    assert "length × 0.50" in figure.axes[0].get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("way", "met", "held"), [("gather", 63, 1024), ("own pairs", 15, 256), ("accumulation", 7, 128)]
+)
+def test_the_table_is_cut_up_as_each_way_does(way, met, held):
+    figure = plots.division_of_labor(64, 4, 8, way)
+    assert f"meets {met} of 63 wrong captions" in figure.get_suptitle()
+    assert f"similarities: {held:,}" in [text.get_text() for text in figure.axes[1].texts]
+
+
+@pytest.mark.parametrize("processes", [1, 8])
+def test_the_table_has_a_color_for_every_process(processes):
+    figure = plots.division_of_labor(64, processes, 64, "gather")
+    colors = {tuple(row) for row in figure.axes[0].images[0].to_rgba(np.arange(processes)).round(3)}
+    assert len(colors) == processes
+
+
+def test_bfloat16_forgets_small_steps():
+    figure = plots.forgotten_steps(1e-3, 100)
+    ends = {line.get_label(): line.get_ydata()[-1] for line in figure.axes[0].lines}
+    assert ends["float32: 1.100 in the end"] == pytest.approx(1.1, rel=1e-3)
+    assert ends["bfloat16: 1.000 in the end"] == 1
+
+
+def test_the_stills_can_be_drawn():
+    assert isinstance(stills.board(), Figure)
+    bars = plots.recall_bars({"a": (0.5, 0.4, 0.6)}, "One")
+    runs = {"a": [(1.0, 2.0), (2.0, 1.0)]}
+    law = plots.laws(runs, {"a": (2.0, 1.0)}, "Law", "x", "y", (4, 0.4, 0.6), (4, 0.5))
+    assert all(isinstance(figure, Figure) for figure in (bars, law))
