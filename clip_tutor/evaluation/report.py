@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ from clip_tutor.evaluation.retrieval import (
     retrieval_report,
 )
 from clip_tutor.model import CLIP
+from clip_tutor.printable import printable
 from clip_tutor.tokenizers import Tokenizer
 
 
@@ -56,7 +58,7 @@ def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Sequence[Pair]) -> di
         try:
             pixels = photos.pixels(pair.picture, 0) if pair.captions else None
         except (ValueError, FileNotFoundError) as error:
-            warnings.warn(f"left out of the test: {pair.name}: {error}", stacklevel=2)
+            warnings.warn(printable(f"left out of the test: {pair.name}: {error}", sys.stderr), stacklevel=2)
             continue
         if pixels is not None:
             features.append(pixels)

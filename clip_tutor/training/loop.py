@@ -10,11 +10,12 @@ The same lines run on a CPU, on a GPU, and in each of many processes (`clip_tuto
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from tqdm.auto import tqdm
 from clip_tutor.data.batches import BatchSource, TrainBatch
 from clip_tutor.embedding import device_of
 from clip_tutor.model import CLIP
+from clip_tutor.printable import listed, printable
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.checkpoints import remove_drafts, restore_run, save_run
 from clip_tutor.training.config import Progress, Record, TrainConfig
@@ -32,7 +34,6 @@ from clip_tutor.training.log import RunLog
 from clip_tutor.training.processes import agree, everyones, noticing_lost_processes, world
 from clip_tutor.training.schedule import warmup_cosine
 from clip_tutor.training.step import Learner, Step
-from clip_tutor.weights.renaming import listed
 
 CHECKPOINT = "checkpoint.safetensors"
 MOST_SKIPPED = 10  # steps in a row without one sound number: then it is the model that is broken, not the data
@@ -193,13 +194,19 @@ def _report_skipped(progress: Progress, step: Step, batch: TrainBatch, log: RunL
     if batch.skipped:
         progress.skipped_pictures += len(batch.skipped)
         log.skip(progress.step, "picture does not decode", batch.skipped)
-        tqdm.write(f"step {progress.step}: left out {listed(batch.skipped, NAMED)}")
+        _say(f"step {progress.step}: left out {listed(batch.skipped, NAMED)}")
     if step.spoiled is not None:
         progress.skipped_steps += 1
         names = everyones([batch.names[row] for row in step.spoiled])
         log.skip(progress.step, "step gave NaN or infinity", names)
         if world().rank == 0:
-            tqdm.write(f"step {progress.step}: skipped, its numbers are not finite; suspect: {listed(names, NAMED)}")
+            _say(f"step {progress.step}: skipped, its numbers are not finite; suspect: {listed(names, NAMED)}")
+
+
+def _say(text: str) -> None:
+    """Write a line above the progress bar; a console that is closed, or whose file has no room, goes without."""
+    with suppress(OSError, ValueError):
+        tqdm.write(printable(text, sys.stdout))
 
 
 def _broken(progress: Progress, checkpoint: Path | None) -> str:
@@ -214,7 +221,8 @@ def _save_or_warn(checkpoint: Path, learner: Learner, tokenizer: Tokenizer, prog
     try:
         save_run(checkpoint, learner, tokenizer, progress)
     except OSError as error:
-        warnings.warn(f"the run goes on, but step {progress.step} is not saved: {error}", stacklevel=3)
+        said = f"the run goes on, but step {progress.step} is not saved: {error}"
+        warnings.warn(printable(said, sys.stderr), stacklevel=3)
 
 
 def _finished(progress: Progress, config: TrainConfig) -> bool:

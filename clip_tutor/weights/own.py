@@ -18,9 +18,9 @@ from torch import Tensor
 from clip_tutor import tokenizers, towers
 from clip_tutor.images import Preprocessing
 from clip_tutor.model import CLIP, CLIPConfig
+from clip_tutor.printable import listed
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.weights.files import read_tensors, write_tensors
-from clip_tutor.weights.renaming import listed
 
 # What a run's checkpoint holds beside the model: how the names of these tensors begin.
 OF_A_RUN = ("raw.", "optimizer.")

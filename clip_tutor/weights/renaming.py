@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clip_tutor.printable import listed
+
 CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "": lambda tensor: tensor,
     "transpose": lambda tensor: tensor.T.contiguous(),
@@ -94,12 +96,6 @@ def their_names(our_name: str, table: str) -> str:
     """Return what a tensor of ours is called there, for an error that their users can read."""
     found = next((names for rule in read_table(table) if (names := rule.theirs_for(our_name))), (our_name,))
     return " + ".join(found)
-
-
-def listed(names: Iterable[str], most: int = 5) -> str:
-    """Return the first names and how many more there are."""
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _pattern(template: str) -> str:
