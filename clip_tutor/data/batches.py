@@ -12,7 +12,6 @@ before skips what was consumed, without decoding it, and then sees what it would
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, count, islice
@@ -27,8 +26,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from clip_tutor.data.dice import throws
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
-from clip_tutor.images import center_crop, open_picture, random_resized_crop, resize
-from clip_tutor.images.opening import Source
+from clip_tutor.images import open_picture, random_resized_crop, resize_and_crop
+from clip_tutor.images.decoding import Source, identify
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 
 SHUFFLE_BUFFER = 1000  # pairs of a stream that wait, encoded, in each worker
@@ -91,7 +90,7 @@ class Photos:
         """Return (3, S, S) uint8 pixels of a picture of any kind, cut out as ``chance``, from 0 to 1, has it.
 
         Raises:
-            FileNotFoundError, ValueError: see `open_picture`.
+            FileNotFoundError, TypeError, ValueError: see `open_picture`.
         """
         opened = open_picture(shrinking(picture, 2 * self.image_size), convert=True)
         if self.augment:
@@ -100,7 +99,7 @@ class Photos:
             if self.mirror and torch.rand((), generator=generator) < 0.5:
                 opened = opened.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         else:
-            opened = center_crop(resize(opened, self.image_size), self.image_size)
+            opened = resize_and_crop(opened, self.image_size, self.image_size)
         return torch.from_numpy(np.array(opened)).permute(2, 0, 1)
 
     def stream(
@@ -194,7 +193,7 @@ class PhotoStream(IterableDataset[TrainBatch]):
                     if not pair.captions:
                         raise ValueError("it has no caption")
                     pixels[row] = self.photos.pixels(pair.picture, crop)
-                except (ValueError, FileNotFoundError) as error:
+                except (ValueError, TypeError, FileNotFoundError) as error:
                     skipped.append(f"{pair.name}: {error}")
                     if len(skipped) > max(self.share / 2, PATIENCE):
                         raise _too_many(k, skipped) from error
@@ -271,10 +270,10 @@ def shrinking(source: Source, size: int) -> Source:
     if isinstance(source, Image.Image):
         return source
     try:
-        picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        picture = identify(source)
+        picture.draft(None, (size, size))
     except Exception:  # whatever it is, `open_picture` finds it again and has a sentence for it
         return source
-    picture.draft(None, (size, size))
     return picture
 
 

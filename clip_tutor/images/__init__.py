@@ -22,6 +22,7 @@ from clip_tutor.images.preprocessing import (
     normalize,
     preprocess,
     resize,
+    resize_and_crop,
     squash,
     to_tensor,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "preprocess",
     "random_resized_crop",
     "resize",
+    "resize_and_crop",
     "resize_pixels",
     "resize_weights",
     "squash",

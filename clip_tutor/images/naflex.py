@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from clip_tutor.images.opening import Source, open_picture
+from clip_tutor.images.decoding import Source
+from clip_tutor.images.opening import open_picture
 from clip_tutor.images.preprocessing import SIGLIP2_PREPROCESSING, to_tensor
+from clip_tutor.images.thin import gap_of
 from clip_tutor.patches import Patches, patchify
 
 
@@ -57,25 +59,29 @@ def native_size(height: int, width: int, patch_size: int = 16, max_patches: int 
     return down * patch_size, across * patch_size
 
 
-def pack(sources: Sequence[Source], patch_size: int = 16, max_patches: int = 256, convert: bool = False) -> Patches:
+def pack(
+    sources: Source | Sequence[Source], patch_size: int = 16, max_patches: int = 256, convert: bool = False
+) -> Patches:
     """Return pictures of any shapes as one batch for SigLIP 2's NaFlex tower.
 
     Args:
-        sources: pictures, or files of them.
+        sources: pictures, or files of them; a single one is a batch of one.
         patch_size: P, in pixels.
         max_patches: N: fewer are faster and coarser; the published towers learned from 128 to 1024.
         convert: make RGB of what is not.
 
     Raises:
-        FileNotFoundError, ValueError: see `clip_tutor.images.open_picture`; or there are no pictures.
+        FileNotFoundError, TypeError, ValueError: see `clip_tutor.images.open_picture`; or there are no pictures.
     """
+    if isinstance(sources, Source):
+        sources = [sources]
     if not sources:
         raise ValueError("there are no pictures to pack: give at least one")
     rows, shapes = [], []
     for source in sources:
         picture = open_picture(source, convert)
         height, width = native_size(picture.height, picture.width, patch_size, max_patches)
-        pixels = to_tensor(picture.resize((width, height), Image.Resampling.BILINEAR))  # (3, H, W)
+        pixels = to_tensor(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=gap_of(picture)))
         rows.append(patchify(SIGLIP2_PREPROCESSING.normalize(pixels)[None], patch_size)[0])  # (h·w, 3·P·P)
         shapes.append((height // patch_size, width // patch_size))
     lengths = torch.tensor([len(row) for row in rows])  # (B,)

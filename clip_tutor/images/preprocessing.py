@@ -6,6 +6,7 @@
 A model must get what it was trained with: `Preprocessing` is part of the model, as its weights are.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,8 +15,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from clip_tutor.images.opening import Source, open_picture
+from clip_tutor.images.decoding import Source
+from clip_tutor.images.opening import open_picture
 from clip_tutor.images.resizing import Interpolation
+from clip_tutor.images.thin import LARGE, gap_of, resized_middle
 
 # Mean and standard deviation of each color channel over the pictures that CLIP was trained on.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -27,20 +30,50 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
 Resize = Literal["shorter_side", "squash"]
+LARGEST = 2**27  # pixels that `resize` makes: 512 MiB in Pillow
 _PILLOW = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 def resize(picture: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
-    """Return the picture scaled so that its SHORTER side has ``size`` pixels (smoothed when shrinking)."""
-    width, height = picture.size
-    shorter = min(width, height)
-    scaled = (size * width // shorter, size * height // shorter)
+    """Return the picture scaled so that its SHORTER side has ``size`` pixels (smoothed when shrinking).
+
+    Raises:
+        ValueError: it is so long and thin that it would become larger than Pillow would open. `resize_and_crop` makes
+            only the part in the middle.
+    """
+    scaled = _scaled(picture, size)
+    if math.prod(scaled) > LARGEST:
+        raise ValueError(
+            f"a picture of {picture.width}×{picture.height} pixels would become {scaled[0]:,}×{scaled[1]:,}: it is too "
+            "long and thin to be made whole; resize_and_crop makes the part in the middle"
+        )
     return picture.resize(scaled, _PILLOW[interpolation])
+
+
+def resize_and_crop(
+    picture: Image.Image, size: int, crop: int, interpolation: Interpolation = "bicubic"
+) -> Image.Image:
+    """Return the ``crop`` × ``crop`` pixels in the middle of the picture whose shorter side was scaled to ``size``.
+
+    This is ``center_crop(resize(picture, size), crop)``, for pictures of any shape.
+    """
+    scaled = _scaled(picture, size)
+    if math.prod(scaled) <= LARGE:
+        return center_crop(resize(picture, size, interpolation), crop)
+    starts = max(0, _margin(scaled[0], crop)), max(0, _margin(scaled[1], crop))
+    ends = min(scaled[0], starts[0] + crop), min(scaled[1], starts[1] + crop)
+    return center_crop(resized_middle(picture, scaled, starts, ends, _PILLOW[interpolation]), crop)
+
+
+def _scaled(picture: Image.Image, size: int) -> tuple[int, int]:
+    """Return width and height where the shorter one is ``size``."""
+    shorter = min(picture.size)
+    return size * picture.width // shorter, size * picture.height // shorter
 
 
 def squash(picture: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
     """Return the WHOLE picture as ``size`` × ``size`` pixels: nothing is cut off, but wide things become thin."""
-    return picture.resize((size, size), _PILLOW[interpolation])
+    return picture.resize((size, size), _PILLOW[interpolation], reducing_gap=gap_of(picture))
 
 
 def center_crop(picture: Image.Image, size: int) -> Image.Image:
@@ -84,8 +117,10 @@ class Preprocessing:
 
     def pixels(self, picture: Image.Image, size: int) -> Tensor:
         """Return (3, size, size) pixels from 0 to 1 of an RGB picture, resized and cropped, not yet normalized."""
-        scale = squash if self.resize == "squash" else resize
-        return to_tensor(center_crop(scale(picture, self.resize_to or size, self.interpolation), size))
+        resize_to = self.resize_to or size
+        if self.resize == "squash":
+            return to_tensor(center_crop(squash(picture, resize_to, self.interpolation), size))
+        return to_tensor(resize_and_crop(picture, resize_to, size, self.interpolation))
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Return pixels shifted and scaled as the towers expect: channels with mean 0 and spread 1, roughly.
@@ -102,7 +137,7 @@ class Preprocessing:
         """Return (3, size, size) normalized pixels of a picture or file: every step in order.
 
         Raises:
-            FileNotFoundError, ValueError: see `open_picture`.
+            FileNotFoundError, TypeError, ValueError: see `open_picture`.
         """
         return self.normalize(self.pixels(open_picture(source, convert), size))
 

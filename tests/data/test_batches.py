@@ -1,6 +1,7 @@
 """Batches of real pictures: the same whoever draws them, and none lost to a damaged file."""
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -168,6 +169,17 @@ def test_missing_files_and_missing_captions_are_skipped_with_their_reason(words,
     assert "No such file" in skipped["gone"]
     assert skipped["mute"] == "it has no caption"
     assert "not a picture" in skipped["text"]
+
+
+def test_what_is_no_file_at_all_is_skipped_with_its_reason(words, tmp_path):
+    """A pipe would keep the worker waiting for ever."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    bad = [Pair("pipe", tmp_path / "pipe.jpg", ("a",)), Pair("folder", tmp_path, ("a",)), Pair("none", None, ("a",))]
+    (batch,) = take(Photos(make_pairs(6) + bad, SIZE), words, 1, batch_size=9)
+    skipped = dict(reason.split(": ", 1) for reason in batch.skipped)
+    assert "is a pipe or a device" in skipped["pipe"]
+    assert "is a folder" in skipped["folder"]
+    assert "this is NoneType" in skipped["none"]
 
 
 def test_a_set_that_is_mostly_unreadable_is_an_error_with_examples(words):

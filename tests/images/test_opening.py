@@ -1,10 +1,13 @@
 """Every odd file gets a sentence or the right picture."""
 
+import errno
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from clip_tutor.images import open_picture, preprocess
 from tests.images.pictures import photograph
@@ -143,7 +146,84 @@ def test_a_missing_file_is_missing(tmp_path):
         open_picture(tmp_path / "cat.png")
 
 
-def test_a_picture_that_is_a_bomb_is_refused(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match=r"damaged or cut off .*bomb"):
-        open_picture(as_bytes(photograph(40, 40)))
+def test_an_image_of_many_megapixels_is_too_large_and_not_damaged(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2_000_000)
+    with pytest.raises(
+        ValueError, match=r"too large: 9 megapixels, and Pillow opens up to 4\. .*raise PIL\.Image\.MAX"
+    ):
+        open_picture(as_bytes(Image.new("1", (3000, 3000))), convert=True)
+
+
+def what_is_no_file(folder: Path) -> dict[str, object]:
+    """Paths at which nothing can be opened, and what is said of each."""
+    (folder / "folder.jpg").mkdir()
+    (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "a.jpg").write_bytes(b"")
+    return {
+        "folder.jpg is a folder: give the image files in it": folder / "folder.jpg",
+        "loop.jpg is a symbolic link that leads back to itself": folder / "loop.jpg",
+        "pipe.jpg is a pipe or a device, not a file": folder / "pipe.jpg",
+        "/dev/zero is a pipe or a device, not a file": "/dev/zero",
+        "a.jpg/b.jpg cannot be opened: a part of this path is a file": folder / "a.jpg" / "b.jpg",
+        "a.jpg is not a picture .*; this one is empty": folder / "a.jpg",
+        "a+ … a+ is a longer name than the file system allows": "a" * 5000,
+        r"'a\\x00b' is not a path": "a\0b",
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_what_is_no_file_is_called_what_it_is(tmp_path):
+    for message, path in what_is_no_file(tmp_path).items():
+        with pytest.raises(ValueError, match=message) as caught:
+            open_picture(path)
+        assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), "may not be read: ask its owner"),
+        (OSError(errno.EIO, "Input/output error"), r"cannot be read \(Input/output error\)"),
+        (MemoryError(), "is too large for the memory that is left"),
+        (RuntimeError("Decoding of color planes failed"), r"is damaged or cut off \(Decoding of color planes failed\)"),
+        (AttributeError("fp"), r"is damaged or cut off \(fp\)"),
+    ],
+    ids=repr,
+)
+def test_whatever_a_decoder_raises_is_a_sentence_about_this_file(tmp_path, monkeypatch, error, message):
+    def fails(self: object) -> None:
+        raise error
+
+    (tmp_path / "odd.png").write_bytes(as_bytes(photograph(9, 7)))
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fails)
+    with pytest.raises(ValueError, match=f"odd.png {message}"):
+        open_picture(tmp_path / "odd.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    "format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "ICO", "PPM", "TGA", "PCX", "DDS", "SGI"]
+)
+def test_random_damage_gives_an_image_or_a_sentence(format, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)  # damaged sizes can be very large
+    whole, chance = as_bytes(photograph(20, 16), format), np.random.default_rng(0)
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in chance.integers(0, min(len(data), 200), 3):
+            data[place] = chance.integers(256)
+        try:
+            assert open_picture(bytes(data), convert=True).mode == "RGB"
+        except ValueError as error:
+            assert str(error).startswith("this picture is")
+
+
+def test_a_format_that_needs_another_program_is_not_called_damaged():
+    with pytest.raises(ValueError, match=r"of the kind HDF5, which cannot be decoded here .*: save it as PNG or JPEG"):
+        open_picture(b"\x89HDF\r\n\x1a\n" + bytes(100))
+
+
+@pytest.mark.parametrize("source", [None, 3, np.zeros((4, 4, 3), np.uint8), ["a.jpg"]], ids=lambda s: type(s).__name__)
+def test_what_is_neither_path_nor_bytes_nor_image_is_refused(source):
+    with pytest.raises(TypeError, match=f"an image is a path, .*, and this is {type(source).__name__}"):
+        open_picture(source)

@@ -1,0 +1,136 @@
+"""Whatever lies in a file becomes a decoded image, the right way up; or one sentence says why not, and what to do.
+
+    path ─ a folder, a loop, no permission …? ─┐
+    bytes ─────────────────────────────────────┼─ Pillow finds the format ─ decodes ─ turned upright ─▶ image
+    opened image ──────────────────────────────┘
+
+Every decoder of Pillow fails in its own way when a file makes no sense. All of that comes out of here as `ValueError`.
+"""
+
+import errno
+import io
+import os
+import re
+import stat
+from pathlib import Path
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from clip_tutor.images.orientation import upright
+
+Source = str | Path | bytes | Image.Image
+
+_LONGEST_NAME = 200  # characters of a path in a message
+_PROBLEMS = {
+    errno.ENOTDIR: "cannot be opened: a part of this path is a file, not a folder",
+    errno.EACCES: "may not be read: ask its owner for the permission",
+    errno.EPERM: "may not be read: ask its owner for the permission",
+    errno.ELOOP: "is a symbolic link that leads back to itself: give the file it was meant to lead to",
+    errno.ENAMETOOLONG: "is a longer name than the file system allows: give the path of a file",
+}
+# What Pillow names, but decodes only with another program or not at all.
+_UNDECODABLE = ("EPS", "MPEG")
+
+
+def decode(source: Source) -> tuple[Image.Image, int]:
+    """Return an image, decoded and upright, and how many frames or pages its file has; the image is the first one.
+
+    A photograph that carries further images for its own use (MPO, as many telephones write) counts as one.
+
+    Args:
+        source: a path, the bytes of a file, or an image that Pillow has opened.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        TypeError: the source is none of the three.
+        ValueError: it cannot be decoded; the message says why.
+    """
+    image = identify(source)
+    name = name_of(source)
+    try:
+        image.load()
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        return upright(image), frames
+    except Exception as error:
+        if isinstance(image, ImageFile.StubImageFile) or image.format in _UNDECODABLE:
+            raise ValueError(
+                f"{name} is a file of the kind {image.format}, which cannot be decoded here ({error}): "
+                "save it as PNG or JPEG"
+            ) from error
+        raise _explained(error, name) from error
+
+
+def identify(source: Source) -> Image.Image:
+    """Return an image of which Pillow has read the head: its format, mode and size, but no pixels yet.
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: as `decode`.
+    """
+    if isinstance(source, Image.Image):
+        return source
+    file: str | os.PathLike[str] | io.BytesIO
+    if isinstance(source, bytes | bytearray | memoryview):
+        file, size = io.BytesIO(source), len(source)
+    elif isinstance(source, str | os.PathLike):
+        file, size = source, _size_of(source)
+    else:
+        raise TypeError(
+            "an image is a path, the bytes of a file, or one that Pillow has opened, and this is "
+            f"{type(source).__name__}: PIL.Image.fromarray makes an image of an array"
+        )
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError as error:
+        empty = "" if size else "; this one is empty, copy or download it again"
+        raise ValueError(
+            f"{name_of(source)} is not a picture that can be read: give a PNG, JPEG, WebP or GIF file{empty}"
+        ) from error
+    except Exception as error:
+        raise _explained(error, name_of(source)) from error
+
+
+def name_of(source: Source) -> str:
+    """Return what a message calls an image: its path where one is known."""
+    name = getattr(source, "filename", "") if isinstance(source, Image.Image) else source
+    if not name or not isinstance(name, str | os.PathLike):
+        return "this picture"
+    name = os.fspath(name)
+    name = name if name.isprintable() else repr(name)  # a console cannot show every name
+    return name if len(name) <= _LONGEST_NAME else f"{name[:80]} … {name[-80:]}"
+
+
+def _size_of(path: str | os.PathLike[str]) -> int:
+    """Return how many bytes a file has. A folder, a pipe or a device has none that could be an image.
+
+    A pipe would keep whoever opens it waiting until another program writes to it.
+    """
+    name = name_of(path)  # type: ignore[arg-type]
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise _explained(error, name) from error
+    except ValueError as error:
+        raise ValueError(f"{name} is not a path ({error}): no file can be called like this") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise ValueError(f"{name} is a folder: give the image files in it, one by one")
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{name} is a pipe or a device, not a file: write what comes out of it to a file first")
+    return found.st_size
+
+
+def _explained(error: Exception, name: str) -> Exception:
+    """Return the error that says what is the matter, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return error
+    if isinstance(error, OSError) and error.errno is not None:  # the file system's; decoders give no number
+        trouble = _PROBLEMS.get(error.errno, f"cannot be read ({error.strerror}): are the disk and the network well?")
+        return ValueError(f"{name} {trouble}")
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        pixels, limit = (int(number) / 1e6 for number in re.findall(r"\d+", str(error))[:2])
+        return ValueError(
+            f"{name} is too large: {pixels:,.0f} megapixels, and Pillow opens up to {limit:,.0f}. Make it smaller; or, "
+            "if you know where it comes from, raise PIL.Image.MAX_IMAGE_PIXELS"
+        )
+    if isinstance(error, MemoryError):
+        return ValueError(f"{name} is too large for the memory that is left: make it smaller, or leave it out")
+    return ValueError(f"{name} is damaged or cut off ({error}): download or copy it again")
