@@ -117,6 +117,26 @@ def test_rooms_take_only_what_they_need_from_outside(path):
     assert outside <= OUTSIDE.get(room, outside)
 
 
+def test_a_lesson_enters_no_other_lesson():
+    found = []
+    for path in MODULES:
+        lesson = path.relative_to(PACKAGE / "lessons").parts[0] if room_of(path) == "lessons" else ""
+        for name in imports_of(path):
+            other = name.removeprefix("clip_tutor.lessons.").split(".")[0]
+            if lesson.startswith("nb") and name.startswith("clip_tutor.lessons.") and other != lesson:
+                found.append(f"{name_of(path)} imports {name}: what two lessons need belongs in lab")
+    assert found == []
+
+
+def test_lab_names_no_lesson():
+    found = [
+        name_of(path)
+        for path in MODULES
+        if room_of(path) == "lab" and re.search(r"lessons\.nb\d", path.read_text("utf-8"))
+    ]
+    assert found == [], "lab finds a lesson by its notebook's number and name, see `Notebook.lesson`"
+
+
 def test_the_order_of_rooms_has_no_circle():
     done: set[str] = set()
     while len(done) < len(MAY_IMPORT):

@@ -20,6 +20,7 @@ from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update
 from clip_tutor.lab.course.stills import MOST_BYTES, draw_stills, to_image, to_webp
 from clip_tutor.lab.course.syllabus import read_syllabus
 from clip_tutor.lab.exercises import exercises_of
+from clip_tutor.lessons.nb00_start_here import stills as tour_stills
 
 COURSE = """
 [[notebook]]
@@ -32,7 +33,7 @@ promise = "You see it work."
 minutes = 20
 needs = "a CPU"
 ready = true
-stills.card = { draw = "drawings:card", alt = "Cats, found by the word" }
+stills.card = "Cats, found by the word"
 
 [[notebook]]
 number = 7
@@ -90,6 +91,19 @@ def test_a_new_notebook_is_valid_and_has_every_section(root: Path):
     assert path.read_text() == nbformat.writes(notebook) + "\n", "just as Jupyter saves it"
     headings = [cell.source.splitlines()[0] for cell in notebook.cells if cell.source.startswith("## ")]
     assert headings == [f"## {section}" for section in SECTIONS]
+
+
+def test_a_new_notebook_has_a_folder_for_its_lesson_and_what_is_there_stays(root: Path):
+    lesson = root / "clip_tutor" / "lessons" / "nb07_between"
+    lesson.mkdir(parents=True)
+    (lesson / "plots.py").write_text("mine = True\n")
+    assert main(["--new", "7"], root=root) == 0
+    assert sorted(path.name for path in lesson.iterdir()) == ["__init__.py", "exercises.py", "plots.py", "stills.py"]
+    assert (lesson / "plots.py").read_text() == "mine = True\n"
+    names: dict = {}
+    exec((lesson / "exercises.py").read_text(), names)
+    assert names["EXERCISES"] == ()
+    assert names["__doc__"] == "Exercises of notebook 07, between."
 
 
 def test_the_header_holds_title_promise_picture_and_facts(root: Path):
@@ -278,14 +292,19 @@ def test_the_start_up_cell_installs_the_kit_in_colab_only(
 
 
 def test_stills_are_drawn_where_the_header_looks_for_them(root: Path, monkeypatch: pytest.MonkeyPatch):
-    drawings = types.ModuleType("drawings")
-    drawings.card = lambda: Figure(figsize=(9, 2))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "drawings", drawings)
+    monkeypatch.setattr(tour_stills, "card", lambda: Figure(figsize=(9, 2)))
     assert draw_stills(root, only=["01"]) == []
     (path,) = draw_stills(root, only=["00"])
     assert path == root / "notebooks" / "images" / "00_card.webp"
     assert Image.open(path).size == (1600, 356)
     shutil.rmtree(path.parent)
+
+
+def test_a_still_without_a_function_is_told(root: Path):
+    path = root / "notebooks" / "course.toml"
+    path.write_text(COURSE.replace("stills.card", "stills.poster"))
+    with pytest.raises(ValueError, match=r"write poster\(\) in lessons/nb00_start_here/stills.py"):
+        draw_stills(root)
 
 
 def test_a_still_that_is_too_large_is_refused():

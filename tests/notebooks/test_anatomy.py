@@ -16,15 +16,10 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+from clip_tutor.lab.course.begin import UNWRITTEN, new_notebook
 from clip_tutor.lab.course.cells import SECTIONS, generated_cells, solution_code
-from clip_tutor.lab.course.notebook_files import (
-    CHECKOUT,
-    UNWRITTEN,
-    generated_key,
-    new_notebook,
-    update,
-    with_generated_cells,
-)
+from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update, with_generated_cells
+from clip_tutor.lab.course.stills import find_drawing
 from clip_tutor.lab.course.syllabus import read_syllabus
 from clip_tutor.lab.exercises import exercises_of
 from clip_tutor.lab.plots import common
@@ -65,7 +60,7 @@ def _order(cells: list[Cell], number: str) -> Iterator[str]:
         yield "the last cell links to the neighbors"
     exercises = exercises_of(number)
     if not exercises:
-        yield f"no exercise: write exercises.py in the lesson of notebook {number}"
+        yield f"no exercise: write clip_tutor/lessons/nb{number}_…/exercises.py"
     for exercise in exercises:
         wanted = [f"{part}:{exercise.id}" for part in ("exercise", "stub", "check", "solution")]
         places = [keys.index(key) if key in keys else -1 for key in wanted]
@@ -293,13 +288,20 @@ def test_the_notebooks_that_are_there_are_the_ready_ones():
     assert ready == sorted(path.name for path in FOLDER.glob("*.ipynb"))
 
 
+def test_each_lesson_is_one_of_a_listed_notebook():
+    lessons = {path.parent.name for path in (CHECKOUT / "clip_tutor" / "lessons").glob("*/__init__.py")}
+    assert lessons <= {notebook.lesson for notebook in read_syllabus()}
+    assert lessons >= {notebook.lesson for notebook in read_syllabus() if notebook.ready}
+
+
 def test_nothing_generated_has_drifted():
     assert update(CHECKOUT, check=True) == [], "run python -m clip_tutor.lab.course"
 
 
-def test_every_still_has_been_drawn():
+def test_every_still_has_a_function_and_has_been_drawn():
     for notebook in read_syllabus():
         for name in notebook.stills:
+            find_drawing(notebook, name)
             path = FOLDER / notebook.still_file(name)
             assert path.exists(), f"{path.name}: run python -m clip_tutor.lab.course.stills"
             assert path.stat().st_size <= MOST_PICTURE_BYTES

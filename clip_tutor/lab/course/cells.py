@@ -49,7 +49,7 @@ def header(notebook: Notebook, course: Sequence[Notebook], repository: str) -> s
         place = f"{repository.removeprefix('https://github.com/')}/blob/main/notebooks/{notebook.file}"
         facts.append(f"[open in Colab](https://colab.research.google.com/github/{place})")
     card = notebook.stills.get("card")
-    picture = [f"![{card.alt}]({notebook.still_file('card')})"] if card else []
+    picture = [f"![{card}]({notebook.still_file('card')})"] if card else []
     return "\n\n".join([f"# {notebook.id} · {notebook.title}", notebook.promise, *picture, " · ".join(facts)])
 
 

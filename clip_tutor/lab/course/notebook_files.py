@@ -9,11 +9,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from clip_tutor.lab.course.cells import EXERCISES_END_BEFORE, SECTIONS, course_table, generated_cells
+from clip_tutor.lab.course.cells import EXERCISES_END_BEFORE, course_table, generated_cells
 from clip_tutor.lab.course.syllabus import read_syllabus, tomllib
 
 CHECKOUT = Path(__file__).parents[3]
-UNWRITTEN = "*(to be written)*"
 _TABLE = re.compile(r"(?<=<!-- course:start -->\n).*?(?=<!-- course:end -->)", re.DOTALL)
 
 
@@ -64,7 +63,7 @@ def with_generated_cells(notebook: dict[str, Any], wanted: dict[str, tuple[str, 
     order = list(wanted)
     for key in reversed(order):  # so that what comes after a cell is in its place already
         if key not in there:
-            cells.insert(_place(key, order, cells), _cell(*wanted[key], key))
+            cells.insert(_place(key, order, cells), make_cell(*wanted[key], key))
     return {**notebook, "cells": cells}
 
 
@@ -87,16 +86,8 @@ def generated_key(cell: dict[str, Any]) -> str | None:
     return key
 
 
-def new_notebook() -> dict[str, Any]:
-    """Return a notebook with nothing but the headings of its sections."""
-    cells = [
-        _cell("markdown", f"## {section}\n\n{UNWRITTEN}", section.lower(), generated=False) for section in SECTIONS
-    ]
-    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _cell(kind: str, source: str, key: str, generated: bool = True) -> dict[str, Any]:
+def make_cell(kind: str, source: str, key: str, generated: bool = True) -> dict[str, Any]:
+    """Return a cell, "markdown" or "code", with the metadata of ``key`` if it is a generated one."""
     metadata = {"clip_tutor": key} if generated else {}
     cell = {"cell_type": kind, "id": re.sub(r"\W+", "-", key), "metadata": metadata, "source": _as_lines(source)}
     return {**cell, "execution_count": None, "outputs": []} if kind == "code" else cell

@@ -1,13 +1,13 @@
 """Draw the pictures that stand in for widgets where no kernel runs: ``python -m clip_tutor.lab.course.stills 00``.
 
 Without a number it draws those of every notebook; 08 trains a model for its own, which takes some minutes.
-`course.toml` names a function for each of them: without arguments, it returns a matplotlib Figure or a PIL image.
+For each that `course.toml` lists, the lesson's `stills.py` has a function of that name: without arguments, it returns a
+matplotlib Figure or a PIL image.
 """
 
-import importlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clip_tutor.lab.course.notebook_files import CHECKOUT
-from clip_tutor.lab.course.syllabus import read_syllabus
+from clip_tutor.lab.course.syllabus import Notebook, read_syllabus
 from clip_tutor.lab.plots.style import use_style
 
 MOST_BYTES = 100_000
@@ -26,18 +26,34 @@ def draw_stills(root: Path, only: Sequence[str] = ()) -> list[Path]:
     """Draw the stills of the course, or of the notebooks in ``only``, into ``root/notebooks/images``.
 
     Return their paths.
+
+    Raises:
+        ValueError: a lesson has no function for a still.
     """
     use_style()
     paths = []
     course = read_syllabus(root / "notebooks" / "course.toml")
     for notebook in [one for one in course if not only or one.id in only]:
-        for name, still in notebook.stills.items():
-            module, _, function = still.draw.partition(":")
-            picture = to_image(getattr(importlib.import_module(module), function)())
+        for name in notebook.stills:
+            picture = to_image(find_drawing(notebook, name)())
             paths.append(root / "notebooks" / notebook.still_file(name))
             paths[-1].parent.mkdir(exist_ok=True)
             paths[-1].write_bytes(to_webp(picture))
     return paths
+
+
+def find_drawing(notebook: Notebook, still: str) -> Callable[[], Any]:
+    """Return the function that draws a still of a notebook.
+
+    Raises:
+        ValueError: its lesson has none.
+    """
+    draw: Callable[[], Any] | None = getattr(notebook.lesson_module("stills"), still, None)
+    if draw is None:
+        raise ValueError(
+            f"course.toml lists the still {still!r}: write {still}() in lessons/{notebook.lesson}/stills.py"
+        )
+    return draw
 
 
 def to_image(drawn: Any) -> Image.Image:

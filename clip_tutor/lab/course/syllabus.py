@@ -16,14 +16,6 @@ else:
 
 
 @dataclass(frozen=True)
-class Still:
-    """A picture that stands in for a widget where no kernel runs. ``draw`` is "module:function"."""
-
-    draw: str
-    alt: str
-
-
-@dataclass(frozen=True)
 class Notebook:
     """One line of the course; what each field means stands at the head of ``course.toml``."""
 
@@ -37,7 +29,7 @@ class Notebook:
     needs: str
     builds_on: tuple[int, ...]
     ready: bool
-    stills: dict[str, Still]
+    stills: dict[str, str]
 
     @property
     def id(self) -> str:
@@ -84,10 +76,9 @@ def read_syllabus(path: Path | None = None) -> tuple[Notebook, ...]:
 
 
 def _notebook(entry: dict) -> Notebook:
-    fields = {"ready": False, **entry}
+    fields = {"ready": False, "stills": {}, **entry}
     fields["builds_on"] = tuple(entry.get("builds_on", ()))
     try:
-        fields["stills"] = {name: Still(**still) for name, still in entry.get("stills", {}).items()}
         return Notebook(**fields)
     except TypeError as error:
         raise ValueError(f"course.toml, notebook {entry.get('number', '?')}: {error}") from None
