@@ -22,7 +22,7 @@ from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.scenes import RELATIONS, Scene
 from clip_tutor.embedding import embed_captions
-from clip_tutor.evaluation.zero_shot import class_features
+from clip_tutor.evaluation.zero_shot import class_features, likeliest
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
@@ -72,13 +72,13 @@ def background_prompts(scene: Scene, ensemble: bool) -> list[Prompts]:
 
 
 def _answers(model: CLIP, tokenizer: Tokenizer, image_features: Tensor, questions: Sequence[list[Prompts]]) -> Tensor:
-    """Return (N,) the index of the candidate that each picture likes best."""
+    """Return (N,) the index of the candidate that each picture likes best, -1 where its vector is not a number."""
     captions = sorted({p for candidates in questions for prompts in candidates for p in prompts})
     vectors = dict(zip(captions, embed_captions(model, tokenizer, captions), strict=True))
     best = []
     for picture, candidates in zip(image_features, questions, strict=True):
         means = torch.stack([torch.stack([vectors[p] for p in prompts]).mean(dim=0) for prompts in candidates])
-        best.append(int((means @ picture / means.norm(dim=-1)).argmax()))
+        best.append(int(likeliest(means @ picture / means.norm(dim=-1))))
     return torch.tensor(best, dtype=torch.long)
 
 
@@ -101,7 +101,7 @@ def attribute_hits(
     classes = class_features(model, tokenizer, object_prompts(objects, ensemble))
     row_of = {emoji.character: row for row, emoji in enumerate(objects)}
     right = torch.tensor([row_of[scenes[n].objects[0].character] for n in singles])
-    hits["object"] = (image_features[singles] @ classes.T).argmax(dim=1) == right
+    hits["object"] = likeliest(image_features[singles] @ classes.T) == right
 
     def ask(
         name: str,

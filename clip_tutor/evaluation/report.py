@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
 
-from clip_tutor.data.batches import Photos
 from clip_tutor.data.emoji import Emoji
-from clip_tutor.data.pairs import Pair
 from clip_tutor.data.scenes import Scenes, Split
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import BATCH, embed_captions, embed_pictures
 from clip_tutor.evaluation.attributes import attribute_hits
 from clip_tutor.evaluation.retrieval import (
     bootstrap_interval,
@@ -22,6 +21,7 @@ from clip_tutor.evaluation.retrieval import (
     ranks,
     retrieval_report,
 )
+from clip_tutor.evaluation.usable import NAMED, Pairs, usable_pairs
 from clip_tutor.model import CLIP
 from clip_tutor.printable import printable
 from clip_tutor.tokenizers import Tokenizer
@@ -42,36 +42,48 @@ def retrieval_on(
     return retrieval_report(image_features, embed_captions(model, tokenizer, batch.captions, truncate=True))
 
 
-def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Return recall both ways among all pictures of a set and all their captions, as the literature counts.
+def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Pairs) -> dict[str, float]:
+    """Return recall both ways among all images of a set and all their captions, as the literature counts.
 
-    Pictures without a caption, and those that do not decode, are left out; the latter with a warning that names them.
+    Left out, with a warning that names them: images that do not decode or have no caption, and captions without words.
+    Images are decoded a batch at a time, so that a set of any size fits into memory.
 
     Keys: ``text_to_image_recall_at_1``, ``_5``, ``_10``, ``image_to_text_…``; ``text_to_image_recall_at_10_low`` and
-    ``_high`` (95 % bootstrap interval); ``chance_at_10``, and how many pictures and captions there were.
+    ``_high`` (95 % bootstrap interval); ``chance_at_10``, and how many images and captions there were.
+
+    Raises:
+        TypeError: ``pairs`` is not a set, a stream or a list of pairs.
+        ValueError: there is no pair, or none that can be measured.
     """
-    photos = Photos(pairs, model.config.vision.image_size, augment=False)
-    features: list[Tensor] = []
+    left_out: list[str] = []
+    features: list[Tensor] = []  # (B, E) of each batch
     captions: list[str] = []
-    picture_of: list[int] = []
-    for pair in pairs:
-        try:
-            pixels = photos.pixels(pair.picture, 0) if pair.captions else None
-        except (ValueError, FileNotFoundError) as error:
-            warnings.warn(printable(f"left out of the test: {pair.name}: {error}", sys.stderr), stacklevel=2)
-            continue
-        if pixels is not None:
-            features.append(pixels)
-            picture_of += [len(features) - 1] * len(pair.captions)
+    owner: list[int] = []  # of each caption: the number of its image
+    images = 0
+    usable = usable_pairs(pairs, tokenizer, model.config.vision.image_size, left_out)
+    while batch := list(islice(usable, BATCH)):
+        features.append(embed_pictures(model, torch.stack([pair.pixels for pair in batch])))
+        for pair in batch:
             captions += pair.captions
-    image_features = embed_pictures(model, torch.stack(features))
+            owner += [images] * len(pair.captions)
+            images += 1
+    if left_out:
+        more = f"\n  and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
+        message = "left out of the test:\n  " + "\n  ".join(left_out[:NAMED]) + more
+        warnings.warn(printable(message, sys.stderr), stacklevel=2)
+    if not images:
+        raise ValueError(
+            f"none of the {len(left_out)} pairs can be measured, the first because of {left_out[0]}"
+            if left_out
+            else "there is nothing to measure on: the test set holds no pair"
+        )
+    image_features, picture_of = torch.cat(features), torch.tensor(owner)
     text_features = embed_captions(model, tokenizer, captions, truncate=True)
-    owner = torch.tensor(picture_of)
-    report = multi_caption_report(image_features, text_features, owner)
-    # Captions of one picture stand or fall together: it is pictures that are drawn with replacement.
-    found = (multi_caption_ranks(image_features, text_features, owner)[0] < 10).float()
-    low, high = bootstrap_interval(torch.zeros(len(features)).index_add_(0, owner, found) / owner.bincount())
-    counts = {"test_pictures": len(features), "test_captions": len(captions), "chance_at_10": 10 / len(features)}
+    report = multi_caption_report(image_features, text_features, picture_of)
+    # Captions of one image stand or fall together: it is images that are drawn with replacement.
+    found = (multi_caption_ranks(image_features, text_features, picture_of)[0] < 10).float()
+    low, high = bootstrap_interval(torch.zeros(images).index_add_(0, picture_of, found) / picture_of.bincount())
+    counts = {"test_pictures": images, "test_captions": len(captions), "chance_at_10": min(1.0, 10 / images)}
     return report | {"text_to_image_recall_at_10_low": low, "text_to_image_recall_at_10_high": high} | counts
 
 

@@ -12,11 +12,16 @@ def ranks(similarity: Tensor) -> Tensor:
     Args:
         similarity: (N, N), one row a query, one column a candidate. Ties count against the query, so a model that
             calls everything equal gets no credit, nor does one that has diverged to NaN.
+
+    Raises:
+        ValueError: there is no query, or not one candidate for each.
     """
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
         raise ValueError(
             f"one row a query and one column a candidate, in the same order: got {tuple(similarity.shape)}"
         )
+    if not len(similarity):
+        raise ValueError("there is no query to rank: give at least one pair")
     own = similarity.diagonal()[:, None]
     return (~(similarity < own)).sum(dim=1) - 1  # not ">=", which is false for NaN and would praise it
 
@@ -52,11 +57,13 @@ def multi_caption_ranks(image_features: Tensor, text_features: Tensor, picture_o
     pictures, captions = len(image_features), len(text_features)
     if picture_of.shape != (captions,):
         raise ValueError(f"{captions} captions need {captions} pictures they belong to: got {tuple(picture_of.shape)}")
+    if not captions or not pictures:
+        raise ValueError(f"there is nothing to rank: {pictures} images and {captions} captions")
     missing = set(range(pictures)) - set(picture_of.tolist())
-    if missing or picture_of.max() >= pictures:
+    if missing or picture_of.max() >= pictures or picture_of.min() < 0:
         raise ValueError(
             f"each of {pictures} pictures needs a caption, numbered from 0: {len(missing)} have none, "
-            f"and the largest number is {picture_of.max()}"
+            f"and the largest number is {picture_of.max()}, the smallest {picture_of.min()}"
         )
     similarity = text_features @ image_features.T  # (N, M)
     own = picture_of[:, None] == torch.arange(pictures, device=picture_of.device)  # (N, M)
@@ -81,9 +88,14 @@ def multi_caption_report(image_features: Tensor, text_features: Tensor, picture_
 def bootstrap_interval(hits: Tensor | NDArray[np.bool_], draws: int = 2000, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of a mean of hits and misses, from ``draws`` samples with replacement.
 
+    Raises:
+        ValueError: there are none.
+
     Source: Efron 1979, the percentile interval.
     """
     values = torch.as_tensor(hits).float()
+    if not len(values):
+        raise ValueError("an interval needs at least one hit or miss, and there are none")
     generator = torch.Generator().manual_seed(seed)
     samples = torch.randint(len(values), (draws, len(values)), generator=generator)
     low, high = values[samples].mean(dim=1).quantile(torch.tensor([0.025, 0.975])).tolist()

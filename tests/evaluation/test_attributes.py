@@ -148,6 +148,11 @@ def test_who_looks_at_other_pictures_answers_by_chance(good_reader, unseen, obje
     assert rates == pytest.approx(chance, abs=0.15)
 
 
+def test_a_model_that_has_diverged_answers_nothing(model, tokenizer, objects, unseen):
+    hits = attribute_hits(model, tokenizer, torch.full((40, 16), torch.nan), unseen[:40], objects, False)
+    assert {name for name, hit in hits.items() if hit.any()} == set(), "not the first candidate, which is often right"
+
+
 def test_a_question_that_fits_no_scene_has_no_answers(model, tokenizer, objects, unseen):
     singles = [scene for scene in unseen if scene.kind == "one"][:3]
     hits = attribute_hits(model, tokenizer, torch.ones(3, 16) / 4, singles, objects, False)

@@ -127,6 +127,8 @@ def test_captions_must_belong_to_pictures():
         multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.tensor([0, 1, 1, 1, 1]))
     with pytest.raises(ValueError, match="0 have none, and the largest number is 4"):
         multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.arange(5))
+    with pytest.raises(ValueError, match="the smallest -1"):
+        multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.arange(5) - 1)
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_more_data():
@@ -147,3 +149,12 @@ def test_the_interval_covers_the_truth_about_19_times_in_20():
 
 def test_the_interval_of_certainty_is_a_point():
     assert bootstrap_interval(torch.ones(30, dtype=torch.bool)) == (1, 1)
+
+
+def test_of_nothing_there_is_no_figure():
+    with pytest.raises(ValueError, match="there is no query to rank"):
+        retrieval_report(torch.zeros(0, 4), torch.zeros(0, 4))
+    with pytest.raises(ValueError, match="nothing to rank: 0 images and 0 captions"):
+        multi_caption_report(torch.zeros(0, 4), torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
+    with pytest.raises(ValueError, match="at least one hit or miss"):
+        bootstrap_interval(torch.zeros(0))
