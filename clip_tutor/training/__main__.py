@@ -7,6 +7,10 @@
 
 A recipe or a file says everything; each setting of `TrainConfig` has its option, too, and wins. With a run folder, a
 run that was stopped, or lost one of its processes, continues.
+
+    try the test set and the places to write ─▶ prepare ─▶ train ─▶ save ─▶ measure ─▶ save with the figures
+
+A mistake in the settings or in the data ends in one sentence and status 1, a mistake of the kit's in a traceback.
 """
 
 from __future__ import annotations
@@ -14,22 +18,32 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import types
+import tempfile
+import traceback
 import typing
-from dataclasses import fields, replace
+import warnings
+from dataclasses import astuple, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from clip_tutor import zoo
+from clip_tutor.data.pairs import PairSet, PairStream
 from clip_tutor.data.scenes import Scenes
-from clip_tutor.data.sources import each_pair
 from clip_tutor.evaluation.report import full_report, photo_report
-from clip_tutor.training.config import TrainConfig
+from clip_tutor.evaluation.usable import require_usable
+from clip_tutor.printable import printable
+from clip_tutor.training.checking import without_none
+from clip_tutor.training.config import CHECKPOINT, TrainConfig
 from clip_tutor.training.loop import train
-from clip_tutor.training.processes import LostProcessError, joined, own_device
+from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
+from clip_tutor.training.processes import failing_together, gathered, joined, own_device
 from clip_tutor.training.recipes import RECIPES, Kit, prepare
 from clip_tutor.training.settings import RunConfig, read_settings
 from clip_tutor.weights import save
+
+PACKAGE = Path(__file__).parents[1]
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -41,11 +55,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for field, kind in typing.get_type_hints(TrainConfig).items():
         # The kinds are float, or float | None, or Literal["a", "b"] | None: what can be given is what is not None.
-        given = next((k for k in typing.get_args(kind) if k is not types.NoneType), kind)
-        literal = kind if typing.get_origin(kind) is typing.Literal else given
+        given = without_none(kind)
         how: dict[str, typing.Any] = {"type": given}
-        if typing.get_origin(literal) is typing.Literal:
-            how = {"choices": typing.get_args(literal)}
+        if typing.get_origin(given) is typing.Literal:
+            how = {"choices": typing.get_args(given)}
         elif given is bool:
             how = {"action": argparse.BooleanOptionalAction}
         parser.add_argument("--" + field.replace("_", "-"), help="instead of the recipe's", **how)
@@ -61,44 +74,141 @@ def settings_of(options: argparse.Namespace) -> RunConfig:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, measure, save."""
+    """Train, save, measure.
+
+    Raises:
+        ValueError, KeyError, OSError: the settings, the data, the test set or a place to write cannot be used.
+    """
     options = parse(arguments)
     settings = settings_of(options)
-    device = own_device(options.device)
+    device = _usable_device(options.device)
     with joined(device, settings.patience) as here:
-        kit = prepare(settings, device)
+        with failing_together():
+            test = ready(settings)
+            kit = prepare(settings, device)
         history = train(*kit, settings.train, run=settings.run)
+        kit = kit._replace(model=gathered(kit.model))
         if here.rank > 0:
             return
+        if not history:
+            sys.exit("stopped before the first step: there is nothing to save")
         last = history[-1]
         print(f"trained {last['step']:.0f} steps in {last['seconds']:.0f} s, loss {last['loss']:.3f}")
-        report = measure(kit, settings)
+        notes = {
+            "command": " ".join(["python -m clip_tutor.training", *(arguments or sys.argv[1:])]),
+            "machine": f"{options.device}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+            "steps": last["step"],
+            "seconds": last["seconds"],
+        }
+        keep(kit, settings, notes)
+        try:
+            report = measure(kit, test)
+        except BaseException:  # Ctrl-C, too
+            print(f"the model was not measured to the end; {_whereabouts(settings)}", file=sys.stderr)
+            raise
         for name, value in report.items():
             print(f"{name:40} {value:.3f}")
         if settings.save:
-            notes = {
-                "command": " ".join(["python -m clip_tutor.training", *(arguments or sys.argv[1:])]),
-                "machine": f"{options.device}, {torch.get_num_threads()} threads, torch {torch.__version__}",
-                "steps": last["step"],
-                "seconds": last["seconds"],
-                "figures": report,
-            }
-            save(Path(settings.save), kit.model, kit.tokenizer, notes)
-            print(f"saved to {settings.save}")
+            save(settings.save, kit.model, kit.tokenizer, notes | {"figures": report})
         print(json.dumps({"steps": last["step"], "seconds": last["seconds"], "loss": last["loss"]} | report))
 
 
-def measure(kit: Kit, settings: RunConfig) -> dict[str, float]:
+def ready(settings: RunConfig) -> PairSet | PairStream | None:
+    """Try whatever a run needs in the end, before it begins, and return its test set; scenes have none.
+
+    Raises:
+        KeyError, ValueError, OSError: there is no such model, nothing to measure on, or no place to write.
+    """
+    zoo.config(settings.model)
+    if settings.run:
+        require_place_for_run(Path(settings.run))
+    if settings.save:
+        require_place_for_model(Path(settings.save))
+    if settings.train.warmup_steps >= settings.train.steps:
+        warnings.warn(
+            f"warmup_steps: {settings.train.warmup_steps} are as many as the run has, so that it ends before the "
+            "learning rate begins to fall: take fewer",
+            stacklevel=2,
+        )
+    if settings.test is None:
+        return None
+    if _places(settings.test) == _places(settings.data):
+        warnings.warn(
+            "test: these are the pairs that the model is trained on, so the figures will say what it has learned by "
+            "heart: give pairs that were held out",
+            stacklevel=2,
+        )
+    test = settings.test.pairs()
+    require_usable(test, f"test: {settings.test}")
+    return test
+
+
+def keep(kit: Kit, settings: RunConfig, notes: dict[str, Any]) -> None:
+    """Save the finished model, if it is to be saved; in a run without checkpoints, somewhere at least.
+
+    Raises:
+        OSError: it could not be written where it should be; the message says where it is now.
+    """
+    if not settings.save:
+        return
+    try:
+        save(settings.save, kit.model, kit.tokenizer, notes)
+    except OSError as error:
+        place = Path(settings.run) / CHECKPOINT if settings.run else Path(tempfile.mkdtemp()) / Path(settings.save).name
+        if not settings.run:
+            save(place, kit.model, kit.tokenizer, notes)
+        raise OSError(f"{error}. The model is in {place}: clip_tutor.weights.load opens it") from error
+    print(printable(f"saved to {settings.save}", sys.stdout))
+
+
+def measure(kit: Kit, test: PairSet | PairStream | None) -> dict[str, float]:
     """Return what the finished model can do, on pairs it has not seen."""
     if isinstance(kit.source, Scenes):
         return full_report(kit.model, kit.tokenizer, kit.source.objects)
-    if settings.test:
-        return photo_report(kit.model, kit.tokenizer, list(each_pair(settings.test.pairs())))
-    return {}
+    return photo_report(kit.model, kit.tokenizer, test) if test is not None else {}
+
+
+def from_shell(arguments: list[str] | None = None) -> None:
+    """Run `main`; what the kit raises on purpose ends in its sentence, what it does not in a traceback."""
+    try:
+        main(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if not raised_on_purpose(error):
+            raise
+        sys.exit(str(error.args[0] if isinstance(error, KeyError) else error))
+
+
+def raised_on_purpose(error: Exception) -> bool:
+    """Return whether an error has a sentence for people: it comes from the operating system, or of a ``raise`` here."""
+    innermost = traceback.extract_tb(error.__traceback__)[-1]
+    own = Path(innermost.filename).is_relative_to(PACKAGE) and (innermost.line or "").startswith("raise ")
+    return own or isinstance(error, OSError)
+
+
+def _usable_device(name: str) -> torch.device:
+    try:
+        device = own_device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device: {name} is not here ({str(error).splitlines()[0]}): take cpu") from error
+    return device
+
+
+def _places(data: Any) -> tuple[object, ...]:
+    """Return which pairs these settings mean, however their paths are written."""
+    return type(data), *(Path(value).resolve() if isinstance(value, str) else value for value in astuple(data))
+
+
+def _whereabouts(settings: RunConfig) -> str:
+    if settings.save:
+        return f"it is saved in {settings.save}"
+    return (
+        f"it is saved in {Path(settings.run) / CHECKPOINT}" if settings.run else "it is not saved: name a file to save"
+    )
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except LostProcessError as error:
-        sys.exit(str(error))
+    from_shell()

@@ -21,7 +21,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.config import Progress
-from clip_tutor.training.processes import world
+from clip_tutor.training.processes import whole, world
 from clip_tutor.weights import fit, metadata_of, read_tensors, write_tensors
 from clip_tutor.weights.own import OF_A_RUN
 
@@ -44,12 +44,12 @@ def save_run(path: Path, learner: Learner, tokenizer: Tokenizer, progress: Progr
         OSError: it could not be written whole; the file that was there before is untouched.
     """
     model, average = learner.model, learner.average
-    tensors = {name: _whole(tensor) for name, tensor in model.state_dict().items()}
+    tensors = {name: whole(tensor) for name, tensor in model.state_dict().items()}
     if average:
         tensors = {RAW + name: tensor for name, tensor in tensors.items()} | average.model.state_dict()
     for name, parameter in model.named_parameters():
         for key, value in learner.optimizer.state[parameter].items():
-            tensors[f"{OPTIMIZER}{name}.{key}"] = _whole(value)
+            tensors[f"{OPTIMIZER}{name}.{key}"] = whole(value)
     if world().rank > 0:
         return
     metadata = metadata_of(model, tokenizer, {})
@@ -103,11 +103,6 @@ def remove_drafts(path: Path) -> None:
     """Remove what a run that was killed while it saved has left beside its last good checkpoint."""
     for draft in path.parent.glob(f".{path.name}.*"):
         draft.unlink(missing_ok=True)
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """Return the tensor that may lie cut up among processes."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def _as(tensor: Tensor, like: Tensor | None) -> Tensor:

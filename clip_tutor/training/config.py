@@ -3,16 +3,43 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clip_tutor.training.checking import ABOVE_0, FROM_0, SHARE_BELOW_1, Allowed, at_least, require_values
+
 Record = dict[str, float]  # step, seconds, loss, logit_scale, learning_rate, pairs_per_second, and what `evaluate` adds
 Loss = Literal["softmax", "sigmoid"]
 Precision = Literal["auto", "float32", "bfloat16"]
 TowerName = Literal["image", "text"]
 LONGEST_GRADIENT = 1.0
+CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
+
+
+ALLOWED = {
+    "batch_size": Allowed(lambda pairs: pairs >= 2, "2 or more: each caption needs an image that is not its own"),
+    "learning_rate": ABOVE_0,
+    "steps": at_least(1),
+    "seconds": ABOVE_0,
+    "warmup_steps": FROM_0,
+    "weight_decay": FROM_0,
+    "seed": Allowed(lambda seed: 0 <= seed < 1 << 32, "from 0 to 4,294,967,295"),
+    "label_smoothing": SHARE_BELOW_1,
+    "layer_decay": Allowed(lambda share: 0 < share <= 1, "above 0 and at most 1, where all layers learn alike"),
+    "longest_gradient": Allowed(lambda length: length > 0, "above 0; infinity shortens none"),
+    "ema": SHARE_BELOW_1,
+    "micro_batch": at_least(1),
+    "chunk_size": at_least(1),
+    "workers": FROM_0,
+    "record_every": at_least(1),
+    "checkpoint_every": at_least(1),
+}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. The length is given in steps, in seconds, or in both: whichever comes first ends the run."""
+    """How to train. The length is given in steps, in seconds, or in both: whichever comes first ends the run.
+
+    Raises:
+        ValueError: a setting is of another kind than here, or of a value that no run could use.
+    """
 
     batch_size: int  # N pictures and N captions, each the others' wrong answer, over all processes together
     learning_rate: float  # at the peak
@@ -40,6 +67,14 @@ class TrainConfig:
     workers: int = 0  # processes that prepare batches ahead of time, for each process that trains
     record_every: int = 10  # steps
     checkpoint_every: int = 500  # steps
+
+    def __post_init__(self) -> None:
+        require_values(self, ALLOWED)
+        if self.micro_batch is not None and self.micro_batch > self.batch_size:
+            raise ValueError(
+                f"micro_batch: is {self.micro_batch}, and must be at most the batch_size of {self.batch_size}, of "
+                "which it is a part: leave it out if the whole batch fits into memory"
+            )
 
 
 @dataclass

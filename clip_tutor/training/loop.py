@@ -28,14 +28,14 @@ from clip_tutor.model import CLIP
 from clip_tutor.printable import listed, printable
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.checkpoints import remove_drafts, restore_run, save_run
-from clip_tutor.training.config import Progress, Record, TrainConfig
+from clip_tutor.training.config import CHECKPOINT, Progress, Record, TrainConfig
 from clip_tutor.training.groups import train_mode
 from clip_tutor.training.log import RunLog
+from clip_tutor.training.outputs import require_place_for_run
 from clip_tutor.training.processes import agree, everyones, noticing_lost_processes, world
 from clip_tutor.training.schedule import warmup_cosine
 from clip_tutor.training.step import Learner, Step
 
-CHECKPOINT = "checkpoint.safetensors"
 MOST_SKIPPED = 10  # steps in a row without one sound number: then it is the model that is broken, not the data
 NAMED = 20  # skipped samples, the most that a message names
 
@@ -64,8 +64,9 @@ def train(
         run: a folder for checkpoints and the log. A run that was killed continues there, with the numbers it would
             have had.
         evaluate: called every ``evaluate_every`` steps and at the end, in every process; what it returns joins the
-            record.
-        on_record: called with the history so far after each record, to draw a live curve.
+            record, as numbers. If it raises, a run with a folder is saved first.
+        on_record: called with the history so far after each record, to draw a live curve. If it raises after the last
+            step, a run with a folder is saved first.
 
     Raises:
         ValueError: ``run`` holds a checkpoint of another model or other settings, or a damaged one; or the settings
@@ -73,9 +74,13 @@ def train(
         BrokenModelError: ten batches in a row gave NaN or infinity.
         LostProcessError: another process of the run is gone.
         RuntimeError: a process that prepares batches died.
-        OSError: the last checkpoint could not be written.
+        OSError: nothing can be written into ``run``, or the last checkpoint could not be.
     """
     here, device = world(), device_of(model)
+    if evaluate_every < 1:
+        raise ValueError(f"evaluate_every: is {evaluate_every}, and must be 1 or more: a number of steps")
+    if run and here.rank == 0:
+        require_place_for_run(Path(run))
     learner, progress = Learner(model, config), Progress()
     checkpoint = Path(run) / CHECKPOINT if run else None
     if checkpoint and checkpoint.exists():
@@ -123,18 +128,21 @@ def train(
                     "skipped_steps": progress.skipped_steps,
                     "skipped_pictures": progress.skipped_pictures,
                 }
+                progress.history.append(record)
                 if evaluate and due:
-                    record |= evaluate(learner.average.model if learner.average else model.eval())
+                    with _saving_first(checkpoint, learner, tokenizer, progress):
+                        figures = evaluate(learner.average.model if learner.average else model.eval())
+                        record |= {name: float(figure) for name, figure in figures.items()}
                     train_mode(model)
                     pace.since_last(progress.step, batches.waited)  # evaluating is neither waiting nor training
-                progress.history.append(record)
                 log.add(progress.history)
                 bar.set_postfix_str(
                     f"loss {record['loss']:.2f}, temperature 1/{record['logit_scale']:.0f}, "
                     f"{record['pairs_per_second']:,.0f} pairs/s"
                 )
                 if on_record and here.rank == 0:
-                    on_record(progress.history)
+                    with _saving_first(checkpoint if stop else None, learner, tokenizer, progress):
+                        on_record(progress.history)
             if checkpoint and progress.step % config.checkpoint_every == 0 and not stop:
                 _save_or_warn(checkpoint, learner, tokenizer, progress)
         if checkpoint and progress.step > first_step:  # however the run ended, even by Ctrl-C while a curve was drawn
@@ -223,6 +231,22 @@ def _save_or_warn(checkpoint: Path, learner: Learner, tokenizer: Tokenizer, prog
     except OSError as error:
         said = f"the run goes on, but step {progress.step} is not saved: {error}"
         warnings.warn(printable(said, sys.stderr), stacklevel=3)
+
+
+@contextmanager
+def _saving_first(
+    checkpoint: Path | None, learner: Learner, tokenizer: Tokenizer, progress: Progress
+) -> Iterator[None]:
+    """Save what was learned before an error, or Ctrl-C, in what only looks at it ends the run.
+
+    Not what is cut up among processes: gathering it would need the others, and they may go on.
+    """
+    try:
+        yield
+    except BaseException:
+        if checkpoint and not (learner.config.shard and world().size > 1):
+            _save_or_warn(checkpoint, learner, tokenizer, progress)
+        raise
 
 
 def _finished(progress: Progress, config: TrainConfig) -> bool:

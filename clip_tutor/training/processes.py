@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.rendezvous import rendezvous
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from clip_tutor.model import CLIP
@@ -107,6 +108,25 @@ def noticing_lost_processes(step: int) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def failing_together() -> Iterator[None]:
+    """Let an error in one process end all of them at once, instead of leaving the others to wait for it.
+
+    Raises:
+        LostProcessError: another process failed; the message is its own. Whoever failed raises its own error.
+    """
+    fault: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        fault = error
+    faults = everyones([f"{type(fault).__name__}: {fault}"] if fault else [])
+    if fault:
+        raise fault
+    if faults:
+        raise LostProcessError(f"another process of this run cannot begin: {faults[0]}")
+
+
 def spread(model: CLIP, shard: bool) -> nn.Module:
     """Return what is to be called instead of ``model``, so that gradients are averaged over all processes.
 
@@ -130,6 +150,23 @@ def spread(model: CLIP, shard: bool) -> nn.Module:
             fully_shard(block, mesh=mesh)
         fully_shard(tower, mesh=mesh)
     return model  # the temperature is a single number: it stays whole, see `average_lone_gradients`
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """Return the tensor that may lie cut up among processes; to be called in all of them."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def gathered(model: CLIP) -> CLIP:
+    """Return the model for one process alone: a copy if `spread` has cut its weights up, else the model itself.
+
+    To be called in every process.
+    """
+    if not any(isinstance(tensor, DTensor) for tensor in model.state_dict().values()):
+        return model
+    alone = CLIP(model.config).to(model.log_logit_scale)  # its device and kind of number
+    alone.load_state_dict({name: whole(tensor) for name, tensor in model.state_dict().items()})
+    return alone.eval()
 
 
 def average_lone_gradients(model: CLIP) -> None:

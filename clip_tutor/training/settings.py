@@ -12,26 +12,29 @@ save: runs/tiny.safetensors      # the finished model
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
-from clip_tutor.data.sources import SOURCES, DataConfig, PhotoData
-from clip_tutor.training.config import TrainConfig
+from clip_tutor.data.sources import SOURCES, DataConfig, PhotoData, ScenesData
+from clip_tutor.training.checking import ABOVE_0, at_least, is_union, require_kind, require_values, without_none
+from clip_tutor.training.config import CHECKPOINT, TrainConfig
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run."""
+    """Everything that decides a run.
+
+    Raises:
+        ValueError: a setting cannot be used, or two do not go together.
+    """
 
     model: str
     data: DataConfig
@@ -43,36 +46,70 @@ class RunConfig:
     save: str | None = None
     patience: float = 120.0  # seconds that a process waits for the others before it gives them up
 
+    def __post_init__(self) -> None:
+        require_values(self, {"image_size": at_least(1), "patience": ABOVE_0})
+        if isinstance(self.test, ScenesData) or (self.test and isinstance(self.data, ScenesData)):
+            raise ValueError(
+                "test: scenes are measured on scenes of their own that were not trained on, and photographs on "
+                "photographs: leave test out, or let both data and test be photographs"
+            )
+        if self.save is not None and Path(self.save).suffix != ".safetensors":
+            raise ValueError(f"save: is {self.save!r}, and must be a file's name that ends in .safetensors")
+        if self.save and self.run and Path(self.save).resolve() == (Path(self.run) / CHECKPOINT).resolve():
+            raise ValueError(
+                f"save: {self.save} is the checkpoint from which the run continues: give the finished model another "
+                "name"
+            )
+
 
 def read_settings(path: str | Path) -> RunConfig:
     """Return the run that a YAML file describes.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a setting is missing, unknown or of the wrong kind; the message names it.
+        ValueError: it is not YAML in UTF-8, or a setting is missing, unknown, given twice or cannot be used; the
+            message names it.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}: give a YAML file, or the name of a recipe")
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = yaml.load(path.read_text(encoding="utf-8-sig"), _EachKeyOnce)  # a safe loader
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8 ({error}): save it again in that encoding") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
-    if not isinstance(given, dict):
-        raise ValueError(f"{path} should hold settings such as 'model: tiny', and it holds {type(given).__name__}")
+        tab = "; lines are moved in by spaces, not tabs" if "\\t" in str(error) else ""
+        raise ValueError(f"{path} is not YAML{tab}: {error}") from error
+    if not isinstance(given, Mapping):
+        what = "is empty" if given is None else f"holds {type(given).__name__}"
+        raise ValueError(f"{path} should hold settings such as 'model: tiny', and it {what}")
     given = dict(given)
-    for section in ("data", "test"):
-        if section in given:
-            given[section] = _data(given[section], f"{path}, {section}")
+    if "data" in given:
+        given["data"] = _data(given["data"], f"{path}, data")
+    if given.get("test") is not None:
+        given["test"] = _data(given["test"], f"{path}, test")
     if "train" in given:
         given["train"] = _build(TrainConfig, given["train"], f"{path}, train")
     return _build(RunConfig, given, str(path))
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """Of a key that is given twice, YAML's reader would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        first: dict[str, yaml.Node] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, key) is not key:
+                lines = [where.start_mark.line + 1 for where in (first[key.value], key)]
+                raise yaml.YAMLError(f"{key.value!r} is given twice, in line {lines[0]} and in line {lines[1]}")
+        return super().construct_mapping(node, deep)
+
+
 def _data(given: Any, where: str) -> Any:
-    if not isinstance(given, Mapping) or given.get("source") not in SOURCES:
+    source = given.get("source") if isinstance(given, Mapping) else None
+    if not isinstance(source, str) or source not in SOURCES:
         raise ValueError(f"{where}: say where pairs come from, source: {', '.join(SOURCES)}; it says {given!r}")
-    return _build(SOURCES[given["source"]], {key: given[key] for key in given if key != "source"}, where)
+    return _build(SOURCES[source], {key: given[key] for key in given if key != "source"}, where)
 
 
 def _build(kind: type[T], given: Any, where: str) -> T:
@@ -88,27 +125,21 @@ def _build(kind: type[T], given: Any, where: str) -> T:
     for name, field in known.items():
         if field.default is MISSING and name not in given:
             raise ValueError(f"{where}: {name!r} is missing")
-    return kind(**{key: _as_type(hints[key], value, f"{where}: {key}") for key, value in given.items()})
+    values = {key: _as_type(hints[key], value, f"{where}: {key}") for key, value in given.items()}
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _as_type(kind: Any, value: Any, where: str) -> Any:
     """Return the value as a field of this type takes it; YAML reads 1e-3 as text, and 5 as a whole number."""
-    choices = typing.get_args(kind)
-    if dataclasses.is_dataclass(value):
-        return value
-    if typing.get_origin(kind) is Literal:
-        if value in choices:
-            return value
-        raise ValueError(f"{where}: is {value!r}, and may be {', '.join(map(repr, choices))}")
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        if value is None and types.NoneType in choices:
-            return None
-        return _as_type(next(choice for choice in choices if choice is not types.NoneType), value, where)
-    if kind is float and isinstance(value, int | float | str) and not isinstance(value, bool):
+    if value is not None and is_union(kind):
+        return _as_type(without_none(kind), value, where)
+    if kind is float and isinstance(value, int | str) and not isinstance(value, bool):
         try:
             return float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
-    if type(value) is kind:
-        return value
-    raise ValueError(f"{where}: is {value!r}, and must be {'a number' if kind is float else kind.__name__}")
+    require_kind(kind, value, where)
+    return value

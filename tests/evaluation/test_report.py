@@ -74,7 +74,7 @@ def test_what_cannot_be_measured_is_left_out_and_named(model, tokenizer, tmp_pat
 def test_a_warning_does_not_name_thousands(model, tokenizer, monkeypatch):
     monkeypatch.setattr(report, "NAMED", 2)
     with pytest.warns(UserWarning, match=r"broken.jpg: .*\n.*broken.jpg: .*\n  and 3 more$"):
-        photo_report(model, tokenizer, [*PAIRS, *[BROKEN] * 5])
+        assert photo_report(model, tokenizer, [*PAIRS, *[BROKEN] * 5])["test_pictures"] == 6
 
 
 def test_nothing_to_measure_on(model, tokenizer):

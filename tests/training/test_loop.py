@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -112,6 +113,49 @@ def test_seconds_need_no_warm_up(make_model, scenes, tokenizer):
     history = train(make_model(), tokenizer, scenes, replace(CONFIG, seconds=100, warmup_steps=0, record_every=1))
     assert history[0]["learning_rate"] == pytest.approx(CONFIG.learning_rate)
     assert history[-1]["step"] == 6, "steps or seconds, whichever comes first"
+
+
+# ---- what watches a run ---------------------------------------------------------------------------------------------
+
+
+def raise_at(step):
+    def watch(history):
+        if history[-1]["step"] == step:
+            raise ZeroDivisionError
+
+    return watch
+
+
+def test_an_evaluation_that_fails_costs_no_step(make_model, scenes, tokenizer, tmp_path):
+    model = make_model()
+    with pytest.raises(ZeroDivisionError):
+        train(model, tokenizer, scenes, CONFIG, run=tmp_path, evaluate=lambda model: 1 / 0, evaluate_every=5)
+    saved = load(tmp_path / CHECKPOINT).model.state_dict()
+    assert all(torch.equal(tensor, saved[name]) for name, tensor in model.state_dict().items())
+    history = train(make_model(), tokenizer, scenes, CONFIG, run=tmp_path)
+    assert [record["step"] for record in history] == [2, 4, 5, 6]
+
+
+def test_a_curve_that_fails_in_the_end_costs_no_finished_run(make_model, scenes, tokenizer, tmp_path):
+    model = make_model()
+    with pytest.raises(ZeroDivisionError):
+        train(model, tokenizer, scenes, CONFIG, run=tmp_path, on_record=raise_at(6))
+    assert torch.equal(load(tmp_path / CHECKPOINT).model.text_tower.projection, model.text_tower.projection)
+
+
+def test_figures_of_any_kind_are_kept_as_numbers(make_model, scenes, tokenizer, tmp_path):
+    figures = {"accuracy": torch.tensor(0.5), "recall": np.float32(0.25)}
+    history = train(make_model(), tokenizer, scenes, CONFIG, run=tmp_path, evaluate=lambda model: figures)
+    assert train(make_model(), tokenizer, scenes, CONFIG, run=tmp_path) == history, "read again from the checkpoint"
+    assert (history[-1]["accuracy"], history[-1]["recall"]) == (0.5, 0.25)
+
+
+def test_a_run_that_could_not_be_kept_is_not_begun(make_model, scenes, tokenizer, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"run: .* cannot be written"):
+        train(make_model(), tokenizer, scenes, CONFIG, run=tmp_path / "file", on_record=lambda h: pytest.fail("begun"))
+    with pytest.raises(ValueError, match="evaluate_every: is 0, and must be 1 or more"):
+        train(make_model(), tokenizer, scenes, CONFIG, evaluate=lambda model: {}, evaluate_every=0)
 
 
 # ---- Ctrl-C ---------------------------------------------------------------------------------------------------------

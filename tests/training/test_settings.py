@@ -58,11 +58,35 @@ def test_a_file_becomes_settings(tmp_path):
         (WHOLE.replace("objects: everyday", "objects: few"), "data: objects: is 'few', and may be 'everyday', 'all'"),
         ("model: [", "is not YAML"),
         ("tiny", "should hold settings such as 'model: tiny', and it holds str"),
+        ("- tiny", "and it holds list"),
+        ("# nothing yet", "and it is empty"),
+        (WHOLE.replace("  steps", "\tsteps"), "is not YAML; lines are moved in by spaces, not tabs: "),
+        (WHOLE + "model: small\n", "'model' is given twice, in line 2 and in line 11"),
+        (WHOLE.replace("{source: scenes,", "{source: scenes, source: scenes,"), "'source' is given twice, in line 3"),
+        (WHOLE.replace("  ema: 0.9", "  steps: 4"), "'steps' is given twice, in line 7 and in line 9"),
+        (WHOLE.replace("batch_size: 32", "batch_size: 0"), "a.yaml, train: batch_size: is 0, and must be 2 or more"),
+        (WHOLE.replace("1e-3", ".nan"), "a.yaml, train: learning_rate: is nan, and must be a number above 0"),
+        (WHOLE.replace("steps: 3", "steps: 1e6"), "train: steps: is '1e6', and must be int .a whole number, such as"),
+        (WHOLE + "save: model.pt\n", "a.yaml: save: is 'model.pt', and must be a file's name that ends in .safetens"),
+        (WHOLE.replace("source: scenes", "source: [scenes]"), "data: say where pairs come from, source: "),
+        (WHOLE + "test: photos\n", "test: say where pairs come from"),
     ],
 )
 def test_a_mistake_is_named(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         read_settings(written(tmp_path / "a.yaml", text))
+
+
+def test_text_of_another_encoding_is_named(tmp_path):
+    (tmp_path / "a.yaml").write_bytes(WHOLE.replace("reads", "röads").encode("latin-1"))
+    with pytest.raises(ValueError, match=r"a\.yaml is not text in UTF-8 .*save it again in that encoding"):
+        read_settings(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").write_text(WHOLE, encoding="utf-8-sig")
+    assert read_settings(tmp_path / "b.yaml").model == "tiny", "a mark before the first letter is no part of the text"
+
+
+def test_a_section_that_is_left_empty_is_left_out(tmp_path):
+    assert read_settings(written(tmp_path / "a.yaml", WHOLE + "test:\nsave: null\n")).test is None
 
 
 def test_what_is_neither_recipe_nor_file(tmp_path):
