@@ -3,7 +3,8 @@
 load("emoji")                                       the model that comes with the kit
 load("runs/mine.safetensors")                       one that you trained and saved
 load("ViT-B/32", weights="openai")                  a published one, from the Hub or from its cache
-load("ViT-B/32", weights="model.safetensors")       the same from a file that you have
+load("ViT-B/32", weights="model.safetensors")       the same from a file that you have:
+                                                    .pt, .bin, .ckpt, shards, in whatever a trainer wrapped them
 """
 
 from clip_tutor.weights.files import read_tensors, write_tensors

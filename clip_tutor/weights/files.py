@@ -1,27 +1,37 @@
 """Files of tensors: ``safetensors``, written whole or not at all.
 
-It holds numbers only. A pickle can run any program when it is opened; where an old checkpoint exists in no other form,
-`read_pickled_tensors` opens it with a reader that knows tensors and nothing else.
+It holds numbers only, where a pickle can run any program when it is opened. `clip_tutor.weights.containers` reads the
+other forms that published weights come in.
 """
 
+import json
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from clip_tutor.weights.kinds import kind_of
+
+LARGEST_METADATA = 95_000_000  # bytes as JSON: the format allows a header of 100 MB, which lists the tensors as well
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file atomically: whoever reads ``path`` finds the old file or the new one, never half.
 
     Raises:
+        ValueError: the metadata, a tokenizer for example, is larger than the format allows.
         OSError: it could not be written, most often for want of space; what was at ``path`` is still there.
     """
     path = Path(path)
+    size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > LARGEST_METADATA:
+        raise ValueError(
+            f"{path}: the metadata ({', '.join(metadata)}) comes to {size / 1e6:,.0f} MB, and a safetensors file holds "
+            f"{LARGEST_METADATA / 1e6:.0f} MB of it: keep less there, such as a tokenizer of a smaller vocabulary"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -46,15 +56,17 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no weights file at {path}")
-    with path.open("rb") as file:
-        start = file.read(9)
-    # A safetensors file may begin with byte 80 as well (its header's length), but then JSON follows: "{" at byte 8.
-    if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):
+        folder = ", which is a folder: give the path of a file in it" if path.is_dir() else ""
+        raise FileNotFoundError(f"there is no weights file at {path}{folder}")
+    kind = kind_of(path)
+    if kind.name == "pickle":
         raise ValueError(
             f"{path} is a pickle (a .pt or .bin file): opening one can run any program, so it is refused. "
-            "Ask its author for a .safetensors file"
+            "Ask its author for a .safetensors file; a checkpoint of a model that has a name here is read with care by "
+            "load(name, weights=path)"
         )
+    if kind.name != "safetensors":
+        raise ValueError(f"{path} is cut off or not a safetensors file ({kind.what}): {kind.remedy}")
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
@@ -62,26 +74,3 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(
             f"{path} is cut off or not a safetensors file ({error}): download it again, or take an older checkpoint"
         ) from error
-
-
-def read_pickled_tensors(path: str | Path) -> dict[str, Tensor]:
-    """Return the tensors of an old checkpoint, a ``.bin`` or ``.pt`` file; nothing else in it is ever run.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it holds something else than tensors by name.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no weights file at {path}")
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(
-            f"{path} is damaged, or holds more than tensors, which could run any program and is refused "
-            f"({str(error).splitlines()[0]}): take the .safetensors file of the same weights"
-        ) from error
-    tensors = tensors.get("state_dict", tensors) if isinstance(tensors, dict) else {}
-    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise ValueError(f"{path} does not hold tensors by name: give a checkpoint of OpenCLIP's or transformers'")
-    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}

@@ -6,7 +6,7 @@ weights ─ Hub, cache or path ─▶ tensors┘
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from torch import Tensor
 from clip_tutor import zoo
 from clip_tutor.assets import asset
 from clip_tutor.model import CLIP, CLIPConfig
-from clip_tutor.weights.files import read_pickled_tensors, read_tensors
+from clip_tutor.weights.adopting import adopt, refuse_other_sizes
+from clip_tutor.weights.containers import file_in, read_checkpoint
 from clip_tutor.weights.hub import commit_of, fetch
 from clip_tutor.weights.names import table_for
 from clip_tutor.weights.own import Loaded, fit, open_own
-from clip_tutor.weights.published import FILES, PUBLISHED, Checkpoint
-from clip_tutor.weights.renaming import rename, their_names
+from clip_tutor.weights.published import PUBLISHED, Checkpoint
+from clip_tutor.weights.renaming import listed, rename, their_names
+from clip_tutor.weights.unwrapping import unwrap
 from clip_tutor.weights.vocabularies import tokenizer_for
 
 SHIPPED = {"emoji": "checkpoints/emoji.safetensors"}
@@ -41,7 +43,8 @@ def load(
         name: a model of `clip_tutor.zoo`, say "ViT-B/32"; or, without ``weights``, the path of a file that `save`
             wrote, or "emoji" for the model that comes with the kit.
         weights: the tag of published weights, say "openai" (`checkpoints(name)` lists them), or the path of a file or
-            folder in the layout of OpenCLIP or of transformers.
+            folder in the layout of OpenCLIP or of transformers: safetensors, what torch.save wrote (nothing in it is
+            run), or an index of shards; ``notes`` say what in it was taken and what was not.
         vocabulary: the path of the tokenizer's file, where it should not come from the Hub.
         revision: another commit of the Hub's repository than the one this kit was tried with.
         dtype: of the weights; published ones are often stored in half precision, which a CPU cannot compute with well.
@@ -49,8 +52,8 @@ def load(
     Raises:
         KeyError: there is no model or no tag of this name.
         FileNotFoundError: a file is neither here nor to be had; the message says how to get it.
-        ValueError: the file is a pickle or damaged, holds another architecture (each key that does not fit is named),
-            or was trained with another activation.
+        ValueError: the file is damaged or of another kind, holds more than tensors, or another architecture (each key
+            that does not fit is named), or was trained with another activation.
     """
     if weights is None:
         if name in PUBLISHED:
@@ -63,15 +66,21 @@ def load(
     path, checkpoint = _find(str(name), weights, revision)
     if checkpoint and checkpoint.preprocessing:
         config = replace(config, preprocessing=checkpoint.preprocessing)
-    tensors = read_pickled_tensors(path) if path.suffix in (".bin", ".pt", ".pth") else read_tensors(path)[0]
+    found = unwrap(read_checkpoint(path), path)
     _refuse_another_activation(config, path)
-    model = assemble(config, tensors, path, dtype)
+    model = assemble(config, found.tensors, path, dtype, found.in_file)
     notes = {"file": str(path), "commit": commit_of(path)} | ({"repo": checkpoint.repo} if checkpoint else {})
+    notes |= {"prefix": found.prefix} if found.prefix else {}
+    notes |= {"ignored": listed(found.ignored)} if found.ignored else {}
     return Loaded(model, tokenizer_for(config.text, vocabulary), notes)
 
 
 def assemble(
-    config: CLIPConfig, tensors: Mapping[str, Tensor], source: str | Path, dtype: torch.dtype = torch.float32
+    config: CLIPConfig,
+    tensors: Mapping[str, Tensor],
+    source: str | Path,
+    dtype: torch.dtype = torch.float32,
+    in_file: Callable[[str], str] = str,
 ) -> CLIP:
     """Return a model of this config with the tensors of a published checkpoint, in evaluation mode.
 
@@ -80,16 +89,22 @@ def assemble(
     Args:
         tensors: by their own names, in the layout of OpenCLIP or of transformers.
         source: where they come from, for the error.
+        in_file: what that place calls a tensor, where `unwrap` took a prefix away, for the error.
 
     Raises:
         ValueError: they are in neither layout, or belong to another architecture.
     """
     table = table_for(config, tensors, source)
-    renamed = rename(tensors, table, source)
+    refuse_other_sizes(config, tensors, source)
+    renamed = rename(tensors, table, source, in_file)
     with torch.device("meta"):
         model = CLIP(config)
-    floats = {key: tensor.to(dtype) if tensor.is_floating_point() else tensor for key, tensor in renamed.items()}
-    fit(model, floats, source, their_name=lambda name: their_names(name, table), assign=True)
+
+    def their_name(name: str) -> str:
+        return their_names(name, table, in_file)
+
+    ready = adopt(renamed, model.state_dict(), dtype, source, their_name)
+    fit(model, ready, source, their_name, assign=True)
     return model.eval().requires_grad_(True)
 
 
@@ -100,9 +115,8 @@ def _find(name: str, weights: str | Path, revision: str | None) -> tuple[Path, C
         checkpoint = published[weights]
         return fetch(checkpoint.repo, checkpoint.file, revision or checkpoint.revision), checkpoint
     path = Path(weights)
-    for file in (path, *(path / name for name in FILES)):
-        if file.is_file():
-            return file, None
+    if path.exists():
+        return file_in(path), None
     elsewhere = [other for other, tags in PUBLISHED.items() if str(weights) in tags and zoo_twin(name, other)]
     hint = f" These weights belong to {elsewhere[0]!r}, whose activation is another." if elsewhere else ""
     raise (ValueError if elsewhere else FileNotFoundError if path.suffix or len(path.parts) > 1 else KeyError)(
@@ -146,12 +160,23 @@ def _declared_activation(folder: Path) -> str:
     """Return the activation that open_clip_config.json or transformers' config.json declares, "" if none does."""
     names = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
     if (file := folder / "open_clip_config.json").is_file():
-        model: dict[str, Any] = json.loads(file.read_text("utf-8")).get("model_cfg", {})
+        model: dict[str, Any] = _fields_of(file).get("model_cfg") or {}
         # OpenCLIP does not say which form of GELU SigLIP's towers want.
         return "" if "init_logit_bias" in model else "quick_gelu" if model.get("quick_gelu") else "gelu"
     if (file := folder / "config.json").is_file():
-        fields = json.loads(file.read_text("utf-8"))
+        fields = _fields_of(file)
         usual = {"clip": "quick_gelu", "siglip": "gelu_pytorch_tanh", "siglip2": "gelu_pytorch_tanh", "align": "gelu"}
-        declared = fields.get("text_config", {}).get("hidden_act", usual.get(fields.get("model_type", ""), ""))
+        declared = (fields.get("text_config") or {}).get("hidden_act", usual.get(fields.get("model_type", ""), ""))
         return names.get(declared, declared)
     return ""
+
+
+def _fields_of(file: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{file}, which says what the weights beside it were trained with, is not JSON ({error}): "
+            "download it again, or move the weights to a folder without it"
+        ) from error
+    return fields if isinstance(fields, dict) else {}

@@ -137,7 +137,8 @@ def _config_and_tokenizer_in(metadata: Mapping[str, str], path: Path) -> tuple[C
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{path} holds tensors, but does not say which clip_tutor model they belong to ({error!r}): "
-            "load a file written by clip_tutor.weights.save"
+            "load a file written by clip_tutor.weights.save, or name the model of a published one: "
+            'load("ViT-B/32", weights=path)'
         ) from error
 
 

@@ -65,8 +65,17 @@ def read_table(table: str) -> list[Rule]:
     return rules
 
 
-def rename(tensors: Mapping[str, Tensor], table: str, source: object = "this checkpoint") -> dict[str, Tensor]:
+def rename(
+    tensors: Mapping[str, Tensor],
+    table: str,
+    source: object = "this checkpoint",
+    in_file: Callable[[str], str] = str,
+) -> dict[str, Tensor]:
     """Return the tensors of another project under our names.
+
+    Args:
+        source: where they come from, for the error.
+        in_file: what that place calls a tensor, where a prefix was taken away, for the error.
 
     Raises:
         ValueError: some fit no line of the table, or only a part of those to be joined is there; each is named.
@@ -86,16 +95,16 @@ def rename(tensors: Mapping[str, Tensor], table: str, source: object = "this che
             joined = tensors[name] if len(parts) == 1 else torch.cat([tensors[part] for part in parts])
             renamed[ours] = CHANGES[rule.change](joined)
     if unknown or missing:
-        faults = [f"unexpected: {listed(unknown)}"] if unknown else []
-        faults += [f"missing: {listed(sorted(missing))}"] if missing else []
+        faults = [f"unexpected: {listed(map(in_file, unknown))}"] if unknown else []
+        faults += [f"missing: {listed(map(in_file, sorted(missing)))}"] if missing else []
         raise ValueError(f"{source} does not fit this model ({'; '.join(faults)}): load the model it was made for")
     return renamed
 
 
-def their_names(our_name: str, table: str) -> str:
-    """Return what a tensor of ours is called there, for an error that their users can read."""
+def their_names(our_name: str, table: str, in_file: Callable[[str], str] = str) -> str:
+    """Return what a tensor of ours is called there, for an error that their users can read; see `rename`."""
     found = next((names for rule in read_table(table) if (names := rule.theirs_for(our_name))), (our_name,))
-    return " + ".join(found)
+    return " + ".join(map(in_file, found))
 
 
 def _pattern(template: str) -> str:

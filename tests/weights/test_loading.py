@@ -110,6 +110,12 @@ def test_transformers_config_tells_the_activation_too(cache: Path):
         load("Tiny/16", weights=cache)
 
 
+def test_a_config_beside_the_weights_that_is_broken_is_named(cache: Path):
+    (cache / "open_clip_config.json").write_text("<html>")
+    with pytest.raises(ValueError, match=r"open_clip_config\.json, which says .*, is not JSON .*: download it again"):
+        load("Tiny/16", weights=cache)
+
+
 def test_real_names_are_refused_under_another_activation():
     with pytest.raises(ValueError, match=r"These weights belong to 'ViT-B/32'"):
         load("ViT-B-32", weights="openai")

@@ -89,6 +89,25 @@ def test_a_missing_file_is_missing(tmp_path):
         load(tmp_path)
 
 
+def test_metadata_that_the_format_cannot_hold_is_refused_before_anything_is_lost(saved, make_model, monkeypatch):
+    before = saved.read_bytes()
+    monkeypatch.setattr(files, "LARGEST_METADATA", 1_000)
+    with pytest.raises(ValueError, match=r"the metadata \(notes\) comes to 0 MB, and .*keep less there"):
+        write_tensors(saved, {"a": torch.ones(2)}, {"notes": "x" * 1_000})
+    assert saved.read_bytes() == before
+
+
+def test_what_another_project_made_wants_the_name_of_its_model(tmp_path):
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {}}')
+    save_file({"visual.proj": torch.ones(2)}, tmp_path / "open_clip.safetensors")
+    torch.save({"visual.proj": torch.ones(2)}, tmp_path / "open_clip.pt")
+    for path in tmp_path.iterdir():
+        with pytest.raises(ValueError, match=r'name.* load\((name|"ViT-B/32"), weights=path\)'):
+            load(path)
+    with pytest.raises(FileNotFoundError, match="which is a folder: give the path of a file in it"):
+        load(tmp_path)
+
+
 class Burglar:
     """Opening a pickle of this makes a file."""
 

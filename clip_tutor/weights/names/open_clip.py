@@ -1,8 +1,12 @@
 """OpenCLIP's names, which are OpenAI's wherever OpenAI had one."""
 
+# OpenAI's own files tell three sizes as well; the text tower's mask is saved by some versions.
 SCALE = """
-logit_scale                                         log_logit_scale
-logit_bias                                          logit_bias
+logit_scale                                         log_logit_scale   squeeze
+logit_bias                                          logit_bias        squeeze
+input_resolution                                    -
+context_length                                      -
+vocab_size                                          -
 """
 
 VIT = """
@@ -71,6 +75,7 @@ visual.trunk.attn_pool.mlp.fc2.*                    image_tower.head.mlp.contrac
 """
 
 _TEXT_BLOCKS = """
+attn_mask                                           -
 token_embedding.weight                              text_tower.token_embedding.weight
 positional_embedding                                text_tower.positions
 transformer.resblocks.{}.ln_1.*                     text_tower.blocks.{}.ln_1.*
