@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clip_tutor.model import CLIP
@@ -30,15 +31,24 @@ def _looking_only(model: CLIP) -> Iterator[None]:
 
 
 def embed_pictures(model: CLIP, pixels: Tensor) -> Tensor:
-    """Return (B, E) unit vectors, on the CPU, of (B, 3, H, W) pixels: uint8, or float from 0 to 1."""
+    """Return (B, E) unit vectors, float32 on the CPU, of (B, 3, H, W) pixels: uint8, or float from 0 to 1.
+
+    The model may be in half precision (``load(name, dtype=torch.bfloat16)``): pixels are brought to its type here.
+    """
     normalize = model.config.preprocessing.normalize
+    first = next(model.image_tower.parameters())
     with _looking_only(model):
-        pieces = (normalize(part.to(device_of(model))) for part in pixels.split(BATCH))
-        return torch.cat([model.encode_image(piece, normalize=True) for piece in pieces]).float().cpu()
+        pieces = (normalize(part.to(first.device)).to(first.dtype) for part in pixels.split(BATCH))  # (B, 3, H, W)
+        return torch.cat([_unit(model.encode_image(piece)) for piece in pieces])
 
 
-def embed_captions(model: CLIP, tokenizer: Tokenizer, captions: Sequence[str], truncate: bool = False) -> Tensor:
-    """Return (B, E) unit vectors, on the CPU, of captions.
+def _unit(features: Tensor) -> Tensor:
+    """Return (B, E) features as unit vectors in float32 on the CPU; in half precision, lengths would be 0.1 % off."""
+    return F.normalize(features.float(), dim=-1).cpu()
+
+
+def embed_captions(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[str], truncate: bool = False) -> Tensor:
+    """Return (B, E) unit vectors, float32 on the CPU, of captions; a single one is a batch of one.
 
     Captions are sorted by length first, so that short ones do not wait for padding: a tower cuts each batch to its
     longest caption, where its way of reading allows it.
@@ -46,6 +56,7 @@ def embed_captions(model: CLIP, tokenizer: Tokenizer, captions: Sequence[str], t
     Raises:
         TypeError, ValueError: a caption is not text, is empty, or is too long (see the tokenizer).
     """
+    captions = [captions] if isinstance(captions, str) else list(captions)
     rows = tokenizer(captions, truncate=truncate)
     if (empty := tokenizer("")[0]) in rows:
         raise ValueError(
@@ -57,7 +68,7 @@ def embed_captions(model: CLIP, tokenizer: Tokenizer, captions: Sequence[str], t
     for start in range(0, len(order), BATCH):
         ids = torch.tensor([rows[n] for n in order[start : start + BATCH]], device=device_of(model))  # (B, T)
         with _looking_only(model):
-            parts.append(model.encode_text(ids, normalize=True).float().cpu())
+            parts.append(_unit(model.encode_text(ids)))
     return torch.cat(parts)[torch.tensor(order).argsort()]
 
 

@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from clip_tutor.embedding import embed_captions, embed_pictures
 from clip_tutor.images import open_picture
+from clip_tutor.images.decoding import Source
 from clip_tutor.model import CLIP
+from clip_tutor.printable import listed
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.weights import read_tensors, write_tensors
 
-Picture = str | Path | Image.Image
+FILES_AT_ONCE = 64  # that are decoded, embedded and added together: what an interruption can lose
 
 
 class Hit(NamedTuple):
@@ -41,38 +47,72 @@ class ImageIndex:
     def __init__(self, model: CLIP, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.names: list[str] = []
-        self.features = torch.empty(0, model.config.embed_dim)  # (N, E), unit length
+        self._rows = torch.empty(0, model.config.embed_dim)  # more than there are names: room to grow
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def features(self) -> Tensor:
+        """The pictures' vectors: (N, E) float32, unit length."""
+        return self._rows[: len(self.names)]
+
+    @features.setter
+    def features(self, rows: Tensor) -> None:
+        """Take other vectors: one for each name."""
+        self._rows = rows
+
     def add_pixels(self, pixels: Tensor, names: Sequence[str]) -> None:
-        """Add (B, 3, H, W) pixels of the model's size, uint8 or float from 0 to 1, under these names."""
-        if len(pixels) != len(names):
-            raise ValueError(f"{len(pixels)} pictures and {len(names)} names: give each picture one name")
-        self.features = torch.cat([self.features, embed_pictures(self.model, pixels)])
-        self.names.extend(names)
+        """Add (B, 3, H, W) pixels of the model's size, uint8 or float from 0 to 1, under these names.
 
-    def add_files(self, paths: Sequence[str | Path]) -> dict[str, str]:
-        """Add picture files under their paths, and return why each file that could not be read was left out.
-
-        What is readable is added all the same, and what the index already holds is never touched.
-        """
-        pixels, names, problems = [], [], {}
-        for path in paths:
-            try:
-                pixels.append(self._pixels(path))
-                names.append(str(path))
-            except (OSError, ValueError) as error:
-                problems[str(path)] = str(error)
-        if pixels:
-            self.add_pixels(torch.stack(pixels), names)
-        return problems
-
-    def search(self, words: str | None = None, picture: Picture | None = None, k: int = 10) -> list[Hit]:
-        """Return the ``k`` pictures nearest to some words, to a picture, or to both (the mean of the two).
+        Names need not differ: an index of captioned pictures may hold a caption twice.
 
         Raises:
+            TypeError: the names are one string, or not strings.
+            ValueError: there are more or fewer names than pictures, or a picture's vector holds NaN. Nothing is added.
+        """
+        if isinstance(names, str) or not all(isinstance(name, str | os.PathLike) for name in names):
+            raise TypeError(f"names are a list of strings, one for each picture, not {names!r:.60}")
+        if len(pixels) != len(names):
+            raise ValueError(f"{len(pixels)} pictures and {len(names)} names: give each picture one name")
+        features = embed_pictures(self.model, pixels)  # (B, E)
+        broken = [str(name) for name, whole in zip(names, _whole(features), strict=True) if not whole]
+        if broken:
+            raise ValueError(f"{_NOT_NUMBERS}: {listed(broken)}")
+        self._append(features, [str(name) for name in names])
+
+    def add_files(self, paths: str | Path | Iterable[str | Path]) -> dict[str, str]:
+        """Add picture files under their paths, and return why each file that is not added was left out.
+
+        Files are read, embedded and added 64 at a time. If that is interrupted, those before are in the index, and the
+        same call again goes on behind them: a file that the index holds when the call begins is left out.
+
+        Args:
+            paths: files, one or several; a list that names a file twice gets it twice.
+
+        Returns:
+            For each file that is not added, by its path: why it cannot be read, or that it is there already.
+        """
+        held = {os.path.abspath(name) for name in self.names}
+        problems: dict[str, str] = {}
+        waiting = iter([paths] if isinstance(paths, str | os.PathLike) else paths)
+        while batch := list(islice(waiting, FILES_AT_ONCE)):
+            opened = dict(self._open_files(batch, held, problems))  # {place in the batch: (3, H, W) pixels}
+            if not opened:
+                continue
+            features = embed_pictures(self.model, torch.stack(list(opened.values())))  # (B, E)
+            names, whole = [str(batch[place]) for place in opened], _whole(features)
+            problems |= {name: _NOT_NUMBERS for name, good in zip(names, whole, strict=True) if not good}
+            self._append(features[torch.tensor(whole)], [n for n, good in zip(names, whole, strict=True) if good])
+        return problems
+
+    def search(self, words: str | None = None, picture: Source | None = None, k: int = 10) -> list[Hit]:
+        """Return the ``k`` pictures nearest to some words, to a picture, or to both (the mean of the two).
+
+        All of them are returned where there are fewer. A picture whose vector is not of numbers comes last.
+
+        Raises:
+            TypeError: the words are not a string, or the picture is neither a path nor a picture.
             ValueError: neither words nor a picture were given, or they cannot be read; ``k`` is less than 1.
         """
         if k < 1:
@@ -85,35 +125,106 @@ class ImageIndex:
         if not parts:
             raise ValueError("search for words, for a picture, or for both: search('a red apple')")
         query = F.normalize(torch.cat(parts).mean(dim=0), dim=0)  # (E,)
-        scores, rows = (self.features @ query).topk(min(k, len(self)))
+        if not query.isfinite().all():
+            raise ValueError(f"{_NOT_NUMBERS}: this query")
+        scores = (self.features @ query).nan_to_num(-math.inf, -math.inf, -math.inf)  # (N,)
+        scores, rows = scores.topk(min(k, len(self)))
         return [Hit(self.names[row], score, row) for score, row in zip(scores.tolist(), rows.tolist(), strict=True)]
 
     def save(self, path: str | Path) -> None:
         """Write the index, atomically; it remembers which model it belongs to."""
-        metadata = {"names": json.dumps(self.names), "model": fingerprint(self.model)}
-        write_tensors(path, {"features": self.features}, metadata)
+        tensors = {"features": self.features, **_packed(self.names)}
+        write_tensors(path, tensors, {"model": fingerprint(self.model)})
 
     @classmethod
     def open(cls, path: str | Path, model: CLIP, tokenizer: Tokenizer) -> ImageIndex:
-        """Read an index that ``save`` wrote.
+        """Read an index that ``save`` wrote, now or before names were kept as tensors.
+
+        A vector that is not of numbers keeps its row, and is named in a warning.
 
         Raises:
             FileNotFoundError, ValueError: there is none, it is damaged, or another model made it.
         """
         tensors, metadata = read_tensors(path)
-        if "features" not in tensors or "names" not in metadata:
+        if "features" not in tensors or not ("names" in metadata or {"names", "name_ends"} <= tensors.keys()):
             raise ValueError(f"{path} is not a picture index: give a file written by ImageIndex.save")
         if metadata.get("model") != fingerprint(model):
             raise ValueError(
                 f"{path} was made by another model: its vectors mean nothing to this one; embed the pictures again"
             )
         index = cls(model, tokenizer)
-        index.features, index.names = tensors["features"], json.loads(metadata["names"])
+        index.features, names = tensors["features"].float(), _unpacked(tensors, metadata)
+        if names is None or index._rows.shape != (len(names), model.config.embed_dim):
+            raise ValueError(f"{path} is damaged: its names do not fit its vectors; embed the pictures again")
+        index.names = names
+        if broken := [name for name, whole in zip(names, _whole(index.features), strict=True) if not whole]:
+            warnings.warn(f"{path} holds vectors that are not numbers, found last: {listed(broken)}", stacklevel=2)
         return index
 
-    def _pixels(self, picture: Picture) -> Tensor:
+    def _pixels(self, picture: Source) -> Tensor:
         size = self.model.config.vision.image_size
         return self.model.config.preprocessing.pixels(open_picture(picture, convert=True), size)
+
+    def _open_files(
+        self, paths: list[str | Path], held: set[str], problems: dict[str, str]
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield (place, (3, H, W) pixels) of each file that can be read and is new; write down what is wrong else."""
+        for place, path in enumerate(paths):
+            try:
+                if not isinstance(path, str | os.PathLike):
+                    raise TypeError(f"a file is given by its path, and this is {type(path).__name__}")
+                if os.path.abspath(path) in held:
+                    problems[str(path)] = "the index holds it already"
+                    continue
+                yield place, self._pixels(path)
+            except (OSError, TypeError, ValueError) as error:
+                problems[str(path)] = str(error)
+
+    def _append(self, features: Tensor, names: list[str]) -> None:
+        """Add (B, E) rows. They count from the moment their names are there: an interruption leaves no half of them."""
+        start, end = len(self), len(self) + len(names)
+        if end > len(self._rows):
+            room = torch.empty(max(end, 2 * start), features.shape[1])  # copying for each batch would take hours
+            room[:start] = self.features
+            self._rows = room
+        self._rows[start:end] = features
+        self.names.extend(names)
+
+
+_NOT_NUMBERS = "the model gives a vector that is not of numbers (NaN), as damaged weights do"
+
+
+def _whole(features: Tensor) -> list[bool]:
+    """Return of each of (B, E) rows whether all of it is finite."""
+    whole: list[bool] = features.isfinite().all(dim=1).tolist()
+    return whole
+
+
+def _packed(names: Sequence[str]) -> dict[str, Tensor]:
+    """Return names as tensors: all of them behind each other in UTF-8, and where each ends.
+
+    In the file's head, where they once stood, 100 MB are the limit. A name may hold bytes that are not text, which
+    Python reads as lone surrogates: they are kept.
+    """
+    encoded = [name.encode("utf-8", "surrogatepass") for name in names]
+    ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+    joined = np.frombuffer(b"".join(encoded), np.uint8).copy()
+    return {"names": torch.from_numpy(joined), "name_ends": torch.from_numpy(ends)}
+
+
+def _unpacked(tensors: dict[str, Tensor], metadata: dict[str, str]) -> list[str] | None:
+    """Return the names that `_packed` packed, or the older JSON holds; None if they make no sense."""
+    try:
+        if "names" in metadata:
+            names: list[str] = json.loads(metadata["names"])
+            return names
+        joined, ends = tensors["names"].numpy().tobytes(), tensors["name_ends"].tolist()
+        if ends != sorted(ends) or max(ends, default=0) != len(joined):
+            return None
+        pieces = zip([0, *ends], ends, strict=False)
+        return [joined[start:end].decode("utf-8", "surrogatepass") for start, end in pieces]
+    except ValueError:
+        return None
 
 
 def fingerprint(model: CLIP) -> str:

@@ -41,7 +41,7 @@ MAY_IMPORT = {
         "weights",
     },
     "evaluation": {"printable", "tokenizers", "model", "data", "embedding"},
-    "search": {"tokenizers", "images", "model", "embedding", "weights"},
+    "search": {"printable", "tokenizers", "images", "model", "embedding", "weights"},
 }
 MAY_IMPORT["lab"] = set(MAY_IMPORT)
 MAY_IMPORT["lessons"] = set(MAY_IMPORT)

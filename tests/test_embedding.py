@@ -27,6 +27,23 @@ def test_pictures_are_normalized_and_embedded(model, scenes, monkeypatch):
     torch.testing.assert_close(embed_pictures(model, pixels / 255), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_gives_unit_vectors_in_float32(make_model, tokenizer, scenes, dtype):
+    model, half = make_model(), make_model().to(dtype)
+    pixels = scenes.batch(range(4)).pixels
+    for given in (pixels, pixels / 255, (pixels / 255).to(dtype), pixels.double() / 255):
+        features = embed_pictures(half, given)
+        torch.testing.assert_close(features, embed_pictures(model, pixels), atol=0.03, rtol=0)
+        torch.testing.assert_close(features.norm(dim=1), torch.ones(4))
+    torch.testing.assert_close(embed_captions(half, tokenizer, CAPTIONS).norm(dim=1), torch.ones(4))
+
+
+def test_a_single_caption_is_a_batch_of_one(model, tokenizer):
+    assert torch.equal(embed_captions(model, tokenizer, "a cat"), embed_captions(model, tokenizer, ["a cat"]))
+    with pytest.raises(ValueError, match="this caption is empty: ''"):
+        embed_captions(model, tokenizer, "")
+
+
 def test_nothing_gives_nothing(model, tokenizer):
     assert embed_captions(model, tokenizer, []).shape == (0, 16)
     assert embed_pictures(model, torch.zeros(0, 3, 32, 32)).shape == (0, 16)

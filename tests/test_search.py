@@ -1,5 +1,8 @@
 """The picture index: add, search, save, open, and nothing is lost to a bad file."""
 
+import json
+import struct
+
 import pytest
 import torch
 from PIL import Image
@@ -140,6 +143,49 @@ def test_an_index_comes_back_as_it_was(index, model, tokenizer, tmp_path):
     assert again.names == index.names
     assert torch.equal(again.features, index.features)
     assert [hit.row for hit in again.search("a cat", k=5)] == [hit.row for hit in index.search("a cat", k=5)]
+
+
+def test_many_long_names_and_names_that_are_not_text_are_kept(model, tokenizer, tmp_path):
+    """The head of a safetensors file holds at most 100 MB: 700,000 paths of 150 letters did not fit."""
+    names = ["bytes \udcff", "half a pair \ud83d", "日本語/é.jpg", "", *(f"{n:0500d}" for n in range(400))]
+    index = ImageIndex(model, tokenizer)
+    index.features, index.names = torch.zeros(len(names), 16), names
+    index.save(tmp_path / "index")
+    assert ImageIndex.open(tmp_path / "index", model, tokenizer).names == names
+    (head,) = struct.unpack("<Q", (tmp_path / "index").read_bytes()[:8])
+    assert head < 1000
+
+
+def test_an_index_of_the_older_form_still_opens(index, model, tokenizer, tmp_path):
+    """Its names stood as JSON in the head."""
+    metadata = {"names": json.dumps(index.names), "model": fingerprint(model)}
+    write_tensors(tmp_path / "index", {"features": index.features}, metadata)
+    again = ImageIndex.open(tmp_path / "index", model, tokenizer)
+    assert again.names == index.names and torch.equal(again.features, index.features)
+
+
+@pytest.mark.parametrize("ends", [[1, 2], [3, 2, 1], [5, 9], [-1, 3], []], ids=str)
+def test_names_that_do_not_fit_the_vectors_are_refused(model, tokenizer, tmp_path, ends):
+    tensors = {"features": torch.zeros(3, 16), "names": torch.tensor([97, 98, 99], dtype=torch.uint8)}
+    tensors["name_ends"] = torch.tensor(ends, dtype=torch.int64)
+    write_tensors(tmp_path / "index", tensors, {"model": fingerprint(model)})
+    with pytest.raises(ValueError, match="is damaged: its names do not fit its vectors"):
+        ImageIndex.open(tmp_path / "index", model, tokenizer)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_model_in_half_precision_indexes_and_searches(make_model, tokenizer, batch, index, dtype, tmp_path):
+    half = make_model().to(dtype)
+    ours = ImageIndex(half, tokenizer)
+    ours.add_pixels(batch.pixels, batch.captions)
+    assert ours.features.dtype == torch.float32
+    torch.testing.assert_close(ours.features, index.features, atol=0.03, rtol=0)
+    as_picture(batch.pixels[5]).save(tmp_path / "5.png")
+    assert ours.add_files([tmp_path / "5.png"]) == {}
+    assert ours.search(picture=as_picture(batch.pixels[5]), k=1)[0].score == pytest.approx(1, abs=1e-3)
+    assert len(ours.search("a cat")) == 10
+    ours.save(tmp_path / "index")
+    assert torch.equal(ImageIndex.open(tmp_path / "index", half, tokenizer).features, ours.features)
 
 
 def test_the_index_of_another_model_is_refused(index, make_model, tokenizer, tmp_path):
