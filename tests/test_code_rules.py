@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "clip_tutor"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in [*MODULES, *TESTS]}
 
 # Which rooms each room may enter. Data walks one way: nothing here names a room that stands further down.
 MAY_IMPORT = {
@@ -73,13 +74,13 @@ def room_of(path: Path) -> str:
 
 def imports_of(path: Path) -> Iterator[str]:
     """Every module that a file imports, anywhere in it, in full: "clip_tutor.model", "torch.nn"."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are written in full here"
-            if node.module == "clip_tutor":
-                yield from (f"clip_tutor.{alias.name}" for alias in node.names if not alias.name.startswith("__"))
+            if node.module in ("clip_tutor", "clip_tutor.lessons"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names if not alias.name.startswith("__"))
             else:
                 yield str(node.module)
 
@@ -93,37 +94,38 @@ def public_definitions(tree: ast.Module) -> Iterator[ast.ClassDef | ast.Function
                 yield from (m for m in node.body if isinstance(m, ast.FunctionDef) and not m.name.startswith("_"))
 
 
-every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)
-every_test_file = pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_rooms_import_only_what_stands_before_them():
+    found = []
+    for path in MODULES:
+        if path == PACKAGE / "__init__.py":
+            continue
+        room = room_of(path)
+        allowed = PROGRAMS.get(path.relative_to(PACKAGE).as_posix(), MAY_IMPORT[room]) | {room}
+        entered = {name.split(".")[1] for name in imports_of(path) if name.startswith("clip_tutor.")}
+        found += [f"{name_of(path)}: {room} may not import {other}" for other in sorted(entered - allowed)]
+    assert found == []
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if path.parent != PACKAGE or path.name != "__init__.py"], ids=name_of
-)
-def test_rooms_import_only_what_stands_before_them(path):
-    room = room_of(path)
-    allowed = PROGRAMS.get(path.relative_to(PACKAGE).as_posix(), MAY_IMPORT[room]) | {room}
-    entered = {name.split(".")[1] for name in imports_of(path) if name.startswith("clip_tutor.")}
-    assert entered <= allowed, f"{room} may not import {', '.join(entered - allowed)}"
-
-
-@every_module
-def test_rooms_take_only_what_they_need_from_outside(path):
-    room = room_of(path)
-    outside = {name.split(".")[0] for name in imports_of(path)} - {"clip_tutor"} - sys.stdlib_module_names
-    assert outside.isdisjoint(ONLY_IN_TESTS), "published implementations are for the tests"
-    if room not in KNOW_JUPYTER:
-        assert outside.isdisjoint(ONLY_THERE), "lab and lessons are the only rooms that know Jupyter"
-    assert outside <= OUTSIDE.get(room, outside)
+def test_rooms_take_only_what_they_need_from_outside():
+    found = []
+    for path in MODULES:
+        room = room_of(path)
+        outside = {name.split(".")[0] for name in imports_of(path)} - {"clip_tutor"} - sys.stdlib_module_names
+        barred = {name: "published implementations are for the tests" for name in outside & ONLY_IN_TESTS}
+        if room not in KNOW_JUPYTER:
+            barred |= {name: "lab and lessons are the only rooms that know Jupyter" for name in outside & ONLY_THERE}
+        barred |= {name: f"{room} does without it" for name in outside - OUTSIDE.get(room, outside)}
+        found += [f"{name_of(path)} imports {name}: {why}" for name, why in barred.items()]
+    assert found == []
 
 
 def test_a_lesson_enters_no_other_lesson():
     found = []
-    for path in MODULES:
-        lesson = path.relative_to(PACKAGE / "lessons").parts[0] if room_of(path) == "lessons" else ""
+    for path in (PACKAGE / "lessons").rglob("*.py"):
+        lesson = path.relative_to(PACKAGE / "lessons").parts[0]
         for name in imports_of(path):
             other = name.removeprefix("clip_tutor.lessons.").split(".")[0]
-            if lesson.startswith("nb") and name.startswith("clip_tutor.lessons.") and other != lesson:
+            if name.startswith("clip_tutor.lessons.") and other != lesson:
                 found.append(f"{name_of(path)} imports {name}: what two lessons need belongs in lab")
     assert found == []
 
@@ -162,28 +164,29 @@ def test_importing_pulls_in_nothing_it_does_not_need(module, heavy):
     assert (run.stdout.strip(), run.stderr) == ("", "")
 
 
-@every_module
-def test_a_module_can_be_read_in_one_sitting(path):
-    assert len(path.read_text("utf-8").splitlines()) <= 400
+def test_a_module_can_be_read_in_one_sitting():
+    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
 
 
-@every_module
-def test_everything_public_says_what_it_does(path):
-    tree = ast.parse(path.read_text("utf-8"))
-    assert ast.get_docstring(tree), "the module has no docstring"
-    silent = [node.name for node in public_definitions(tree) if not ast.get_docstring(node)]
-    assert not silent, f"no docstring: {', '.join(silent)}"
+def test_everything_public_says_what_it_does():
+    found = [f"{name_of(path)}: the module" for path in MODULES if not ast.get_docstring(TREES[path])]
+    for path in MODULES:
+        silent = [node.name for node in public_definitions(TREES[path]) if not ast.get_docstring(node)]
+        found += [f"{name_of(path)}: {name}" for name in silent]
+    assert found == [], "no docstring"
 
 
-@every_module
-def test_everything_public_has_type_hints(path):
-    for node in public_definitions(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.FunctionDef):
-            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
-            assert node.returns is not None and not bare, (
-                f"{node.name} has no type for {', '.join(bare) or 'its result'}"
-            )
+def test_everything_public_has_type_hints():
+    found = []
+    for path in MODULES:
+        for node in public_definitions(TREES[path]):
+            if isinstance(node, ast.FunctionDef):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+                bare += [] if node.returns else ["its result"]
+                found += [f"{name_of(path)}: {node.name} has no type for {name}" for name in bare]
+    assert found == []
 
 
 def test_a_test_that_a_comment_names_exists():
@@ -193,21 +196,19 @@ def test_a_test_that_a_comment_names_exists():
     assert named <= written, f"there is no such test: {', '.join(named - written)}"
 
 
-@every_test_file
-def test_every_test_can_fail(path):
+def test_every_test_can_fail():
     """A test without an assertion passes whatever happens."""
     checks = re.compile(r"\bassert\b|\braises\(|\bassert_\w+\(|\bfail\(|\bexpect\w*\(")
-    source = path.read_text("utf-8")
-    tree = ast.parse(source)
-    helpers = {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-        and not node.name.startswith("test_")
-        and checks.search(ast.get_source_segment(source, node) or "")
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            body = ast.get_source_segment(source, node) or ""
-            called = set(re.findall(r"(\w+)\(", body))
-            assert checks.search(body) or called & helpers, f"{node.name} asserts nothing"
+    found = []
+    for path in TESTS:
+        source = path.read_text("utf-8")
+        lines = source.splitlines()
+        functions = [node for node in ast.walk(TREES[path]) if isinstance(node, ast.FunctionDef)]
+        bodies = {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in functions}
+        helpers = {name for name, body in bodies.items() if not name.startswith("test_") and checks.search(body)}
+        found += [
+            f"{name_of(path)}: {name} asserts nothing"
+            for name, body in bodies.items()
+            if name.startswith("test_") and not checks.search(body) and not set(re.findall(r"(\w+)\(", body)) & helpers
+        ]
+    assert found == []

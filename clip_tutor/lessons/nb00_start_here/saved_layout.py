@@ -40,7 +40,8 @@ def open_layout(model: CLIP, captions: Sequence[str]) -> Tensor:
     if metadata != _made_of(model, captions):
         raise ValueError(
             "the saved layout was made of another model's vectors, or of other pairs, and says nothing about these: "
-            "compute one with lab.layouts.umap_layout (python -m clip_tutor.lab.saved_layout replaces the saved one)"
+            "compute one with lab.layouts.umap_layout (to replace the saved one: "
+            "python -m clip_tutor.lessons.nb00_start_here.saved_layout)"
         )
     return tensors["places"]
 

@@ -164,7 +164,8 @@ def on_the_map(everything: Batch) -> list[str]:
 
 
 def test_the_saved_layout_belongs_to_the_shipped_model(on_the_map: list[str]):
-    places = open_layout(load("emoji").model, on_the_map)  # else: run python -m clip_tutor.lab.saved_layout
+    # If it does not: python -m clip_tutor.lessons.nb00_start_here.saved_layout
+    places = open_layout(load("emoji").model, on_the_map)
     assert places.shape == (2 * PAIRS, 2)
     assert places.isfinite().all()
 
