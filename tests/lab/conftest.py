@@ -1,16 +1,32 @@
-"""Each test leaves the screen empty and the style as it was: widgets and settings outlive the test that made them."""
+"""What tests of plots and widgets share: the look of the course, a clean screen, and what a figure says."""
 
 from collections.abc import Iterator
 
 import ipywidgets
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
+
+from clip_tutor.lab import style
 
 matplotlib.use("Agg")
 
 
 @pytest.fixture(autouse=True)
 def clean_up() -> Iterator[None]:
+    """Leave the screen empty and the settings as they were: both outlive the test that made them."""
     with matplotlib.rc_context():
         yield
     ipywidgets.Widget.close_all()
+
+
+@pytest.fixture
+def course_style(clean_up: None) -> None:
+    """Give the figures of one test the look of the course."""
+    style.use_style()
+
+
+def texts(figure: Figure) -> list[str]:
+    """Return what is written inside the axes of a figure; a text that matplotlib cannot lay out fails here."""
+    figure.draw_without_rendering()
+    return [text.get_text() for axes in figure.axes for text in axes.texts]

@@ -7,12 +7,12 @@ import types
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 
 from clip_tutor.lab import gallery, layouts, plots, style
 from clip_tutor.lab.plots.layouts import pca_layout, umap_layout
 from clip_tutor.lab.widgets.gallery import as_picture
+from tests.lab.conftest import texts
 
 PICTURES = [np.full((8, 8, 3), shade, np.uint8) for shade in range(0, 250, 20)]
 CAPTIONS = [f"a picture of {n} cats, $5 & a long way to the end of the line" for n in range(len(PICTURES))]
@@ -23,14 +23,7 @@ HISTORY = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _style() -> None:
-    style.use_style()
-
-
-def texts(figure: Figure) -> list[str]:
-    figure.draw_without_rendering()  # a caption that matplotlib cannot lay out fails here
-    return [text.get_text() for axes in figure.axes for text in axes.texts]
+pytestmark = pytest.mark.usefixtures("course_style")
 
 
 @pytest.mark.parametrize(("rows", "columns", "values"), [(8, 8, 64), (3, 5, 15), (2, 11, 0), (1, 1, 1)])

@@ -7,21 +7,14 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from clip_tutor.lab import style
 from clip_tutor.lab import training_plots as plots
 from clip_tutor.losses import contrastive_loss
+from tests.lab.conftest import texts
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 
 
-@pytest.fixture(autouse=True)
-def _style() -> None:
-    style.use_style()
-
-
-def texts(figure: Figure) -> list[str]:
-    figure.draw_without_rendering()
-    return [text.get_text() for axes in figure.axes for text in axes.texts]
+pytestmark = pytest.mark.usefixtures("course_style")
 
 
 def labeled(figure: Figure) -> bool:

@@ -1,13 +1,12 @@
-"""Each test begins with the look of the course, and leaves screen and settings as they were."""
+"""Each test of a lesson has the look of the course, and leaves screen and settings as they were."""
 
 import pytest
 
-from clip_tutor.lab import style
-from tests.lab.conftest import clean_up
+from tests.lab.conftest import clean_up, course_style
 
-__all__ = ["clean_up"]
+__all__ = ["clean_up", "course_style"]
 
 
 @pytest.fixture(autouse=True)
-def _style(clean_up: None) -> None:
-    style.use_style()
+def _style(course_style: None) -> None:
+    pass

@@ -5,13 +5,13 @@ from collections import Counter
 from html import unescape
 
 import pytest
-from matplotlib.figure import Figure
 
 from clip_tutor.lab import style
 from clip_tutor.lessons.nb02_tokenizer import plots, stills, symbol_chips
 from clip_tutor.lessons.nb02_tokenizer.page import PAGE
 from clip_tutor.tokenizers import BPETokenizer, bpe
 from clip_tutor.tokenizers.cleaning import clean
+from tests.lab.conftest import texts
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 
@@ -23,11 +23,6 @@ ODD = ("", "   ", "zzqx 🦄 <b>&", "a photo of a cat " * 40, "\ud83d", "<|endof
 @pytest.fixture(scope="module")
 def page_tokenizer() -> BPETokenizer:
     return BPETokenizer(MERGES)
-
-
-def texts(figure: Figure) -> list[str]:
-    figure.draw_without_rendering()
-    return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
 def titles(html: str) -> list[str]:

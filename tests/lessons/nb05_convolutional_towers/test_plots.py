@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 
 from clip_tutor.data.emoji import find_emoji
 from clip_tutor.lessons.nb05_convolutional_towers import exercises, plots, shifting, stills, tower_plots
@@ -11,13 +10,9 @@ from clip_tutor.lessons.nb05_convolutional_towers.portraits import portrait, por
 from clip_tutor.towers import ResNet, ResNetConfig
 from clip_tutor.towers.convolution import ConvNorm
 from clip_tutor.towers.pooling import AttentionPool
+from tests.lab.conftest import texts
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
-
-
-def texts(figure: Figure) -> list[str]:
-    figure.draw_without_rendering()
-    return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
 def small_network(blur: bool) -> ResNet:

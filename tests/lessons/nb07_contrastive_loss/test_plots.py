@@ -5,7 +5,6 @@ import math
 import ipywidgets
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
@@ -15,6 +14,7 @@ from clip_tutor.lessons.nb07_contrastive_loss.meter import loss_meter, verdict
 from clip_tutor.lessons.nb07_contrastive_loss.painter import PaintTable, as_cells, as_table
 from clip_tutor.lessons.nb07_contrastive_loss.sphere import settle, sphere_board
 from clip_tutor.losses import contrastive_loss
+from tests.lab.conftest import texts
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 
@@ -24,11 +24,6 @@ def similarity() -> torch.Tensor:
     random = torch.Generator().manual_seed(0)
     vectors = torch.nn.functional.normalize(torch.randn(2, 6, 4, generator=random), dim=-1)
     return vectors[0] @ vectors[1].T
-
-
-def texts(figure: Figure) -> list[str]:
-    figure.draw_without_rendering()
-    return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
 # ---------------------------------------------------------------------------------------------------------- batches

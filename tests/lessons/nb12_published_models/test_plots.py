@@ -1,21 +1,16 @@
 """Notebook 12's figures: each model stands where its numbers say, under its own name."""
 
 import pytest
-from matplotlib.figure import Figure
 
 from clip_tutor.lessons.nb12_published_models import plots, stills
 from clip_tutor.lessons.nb12_published_models.plots import Measured
+from tests.lab.conftest import texts
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 
 SMALL = Measured("ViT-S/1", 100_000_000, 20e9, 60.0, tokens=50, mib=240.0)
 LARGE = Measured("RN9", 400_000_000, 200e9, 75.0, tokens=10, mib=900.0)
 UNKNOWN = Measured("ViT-X/1", 200_000_000, 50e9)
-
-
-def texts(figure: Figure) -> list[str]:
-    figure.draw_without_rendering()
-    return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
 def test_cost_map_puts_each_model_where_its_numbers_say():
