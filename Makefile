@@ -1,6 +1,8 @@
 # Two commands do everything:  make lab   and   make test.   `make help` lists the rest.
 # Needs make, git and Python 3.10 or newer. Another Python:  make lab PYTHON=python3.12
 # More for JupyterLab:  make lab ARGS="--ip=0.0.0.0 --port=9000"
+# Less for pytest:      make test ARGS=tests/losses/test_softmax.py       make test ARGS="-k sigmoid"
+# In one process:       make unit ARGS="tests/losses -n 0 --pdb"          make notebooks ARGS=notebooks/03_pixels.ipynb
 
 PYTHON ?= python3
 ARGS   :=
@@ -10,13 +12,28 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 EXTRAS := lab,test
 
-# The threads each numerical library may start in the tests: on a big machine, tiny tensors are slower with more.
-THREADS = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2}
 STAGES := lint types unit notebooks
+
+# Test files run two at a time, and so do notebooks, each with one thread: tiny tensors are slower with more.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# What trains for a number of seconds learns less beside another: these have both cores to themselves.
+ALONE := notebooks/08_training.ipynb
+
+# What is tested: the files that ARGS names, else all. The rest of ARGS are options, with which a run of pytest may be
+# left without a test (its exit status 5): no failure.
+TESTS     := $(filter tests tests/%,$(ARGS))
+NOTEBOOKS := $(filter notebooks/%,$(ARGS))
+ifeq ($(TESTS)$(NOTEBOOKS),)
+  TESTS     := tests
+  NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+endif
+OPTIONS := $(filter-out tests tests/% notebooks/%,$(ARGS))
+pytest   = OMP_NUM_THREADS=$(1) $(BIN)/python -m pytest $(2) $(OPTIONS)$(if $(ARGS), || [ $$? = 5 ])
+nbmake   = $(call pytest,$(1),--nbmake --nbmake-timeout=1200 $(2))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test ready checked lint types unit notebooks format clean distclean
+.PHONY: help lab test quick ready checked lint types unit fast notebooks format clean distclean
 
 help:
 	@echo "make lab        set up .venv on first use, then open JupyterLab at the first notebook"
@@ -25,6 +42,7 @@ help:
 	@echo "  make types      mypy: the library's type hints"
 	@echo "  make unit       pytest: the tests in tests/"
 	@echo "  make notebooks  pytest --nbmake: every notebook, top to bottom"
+	@echo "make quick      lint, types, and the tests that are not slow: an answer in two minutes"
 	@echo "make format     lay out the code with ruff, strip the outputs from the notebooks"
 	@echo "make clean      remove caches and build leftovers; make distclean removes .venv as well"
 
@@ -43,8 +61,11 @@ lab: ready
 test: ready
 	@failed=; \
 	for stage in $(STAGES); do $(MAKE) -s --no-print-directory $$stage || failed="$$failed $$stage"; done; \
-	if [ -n "$$failed" ]; then echo "==> make test FAILED in:$$failed" >&2; exit 1; fi; \
-	echo "==> make test: all stages passed ($(STAGES))"
+	if [ -n "$$failed" ]; then echo "==> FAILED:$$failed" >&2; exit 1; fi; \
+	echo "==> all passed: $(STAGES)"
+
+quick:
+	@$(MAKE) -s --no-print-directory test STAGES="lint types fast"
 
 lint: ready
 	@echo "==> ruff check"
@@ -58,11 +79,18 @@ types: ready
 
 unit: ready
 	@echo "==> pytest"
-	@$(THREADS) $(BIN)/python -m pytest $(ARGS)
+	@$(if $(TESTS),$(call pytest,1,$(SIDE_BY_SIDE) $(TESTS)))
+
+fast: ready
+	@echo "==> pytest, without the slow tests"
+	@$(if $(TESTS),$(call pytest,1,$(SIDE_BY_SIDE) -m "not slow and not browser" $(TESTS)))
 
 notebooks: ready
 	@echo "==> pytest --nbmake notebooks/"
-	@$(THREADS) $(BIN)/python -m pytest --nbmake --nbmake-timeout=1200 notebooks/ $(ARGS)
+	@failed=; \
+	$(if $(filter-out $(ALONE),$(NOTEBOOKS)),$(call nbmake,1,$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
+	$(if $(filter $(ALONE),$(NOTEBOOKS)),$(call nbmake,2,$(filter $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
+	[ -z "$$failed" ]
 
 format: ready
 	@$(BIN)/python -m ruff check --fix .

@@ -48,3 +48,9 @@ def make_model(tokenizer: BPETokenizer) -> Callable[..., CLIP]:
 def model(make_model: Callable[..., CLIP]) -> CLIP:
     """A fresh tiny model, in evaluation mode."""
     return make_model().eval()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold slow tests: files that run side by side then end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
