@@ -22,7 +22,7 @@ import regex
 from clip_tutor.tokenizers.cleaning import clean
 from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields, read_lines
 from clip_tutor.tokenizers.merging import merge_by_rank
-from clip_tutor.tokenizers.rows import as_list, check_context_length, check_id, with_marks
+from clip_tutor.tokenizers.rows import as_list, check_context_length, check_id, several, with_marks
 
 END_OF_WORD = "</w>"
 START_OF_TEXT = "<|startoftext|>"
@@ -99,8 +99,11 @@ def learn_merges(captions: Iterable[str], count: int) -> list[Pair]:
     the alphabet, so that the same captions always give the same merges.
 
     Source: Sennrich et al. 2016, algorithm 1, with the counts kept up to date instead of counted anew.
+
+    Raises:
+        TypeError: ``captions`` is one text, or a caption is not a string.
     """
-    words = Counter(word for caption in captions for word in split_words(clean(caption)))
+    words = Counter(word for caption in several(captions) for word in split_words(clean(caption)))
     spelling = {word: as_symbols(word) for word in words}
     counts: Counter[Pair] = Counter()
     found_in: defaultdict[Pair, set[str]] = defaultdict(set)

@@ -16,6 +16,7 @@ from typing import Any
 
 import regex
 
+from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.files import read_vocabulary
 from clip_tutor.tokenizers.normalization import Normalization
 from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
@@ -58,6 +59,8 @@ def _pieces(fields: dict[str, Any]) -> list[Piece]:
             return Kind.UNKNOWN
         if text in added and added[text].get("special"):
             return Kind.CONTROL
+        if replace_surrogates(text) != text:
+            raise ValueError(f"the piece {text!r} holds half a character (a lone surrogate)")
         return Kind.BYTE if _BYTE.fullmatch(text) else Kind.NORMAL
 
     return [Piece(text, score, kind_of(text)) for text, score in entries]

@@ -6,14 +6,32 @@ ids  320 1929  ──▶  49406 320 1929 49407  0 0 0 …        (CLIP: a mark o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _COUNT = {1: "one mark", 2: "two marks"}
 
 
 def as_list(captions: str | Iterable[str]) -> list[str]:
-    """Return captions as a list: one caption is a list of one, not of its letters."""
-    return [captions] if isinstance(captions, str) else list(captions)
+    """Return captions as a list: one caption is a list of one, not of its letters.
+
+    Raises:
+        TypeError: they are a dictionary, which Python would take for a list of its keys.
+    """
+    return [captions] if isinstance(captions, str) else list(several(captions))
+
+
+def several(captions: Iterable[str]) -> Iterable[str]:
+    """Return captions as they are, once it is sure that they are several.
+
+    Raises:
+        TypeError: they are one text, which Python would take for a list of its letters, or a dictionary.
+    """
+    if isinstance(captions, str | bytes | Mapping):
+        raise TypeError(
+            f"captions must be a list of texts, and this is one {type(captions).__name__}: {captions!r:.60}. "
+            "Put a single caption in a list, read a file's lines first, and take a dictionary's values()."
+        )
+    return captions
 
 
 def with_marks(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clip_tutor.tokenizers.cleaning import check_text
+from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.merging import merge_by_rank
 from clip_tutor.tokenizers.normalization import Normalizer, longest_first
 from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
@@ -63,7 +63,7 @@ class SentencePieceBPETokenizer(PieceTokenizer):
         Raises:
             TypeError: ``text`` is not a string.
         """
-        check_text(text)
+        text = replace_surrogates(text)
         if self._literals is None:
             return self._table.ids(self._segments(text))
         ids: list[int] = []

@@ -21,7 +21,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from clip_tutor.tokenizers.cleaning import canonicalize, check_text
+from clip_tutor.tokenizers.cleaning import canonicalize
 from clip_tutor.tokenizers.normalization import SPACE, Normalization, Normalizer
 from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
 from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
@@ -119,7 +119,6 @@ class UnigramTokenizer(PieceTokenizer):
         Raises:
             TypeError: ``text`` is not a string.
         """
-        check_text(text)
         normalized = self._normalize(canonicalize(text))
         ids: list[int] = []
         for part in self._parts(normalized):

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 
 from clip_tutor.tokenizers.cleaning import canonicalize
 from clip_tutor.tokenizers.normalization import SPACE
+from clip_tutor.tokenizers.rows import several
 
 LONGEST_PIECE = 16
 # Pieces to begin with for each one that is wanted, and the share that stays in each round.
@@ -98,9 +99,10 @@ def learn_pieces(captions: Iterable[str], count: int) -> Scores:
     """Return at most ``count`` pieces with their log-probabilities, the most probable first.
 
     Raises:
+        TypeError: ``captions`` is one text, or a caption is not a string.
         ValueError: the captions have more different letters than ``count``, or none at all.
     """
-    words = Counter(SPACE + word for caption in captions for word in canonicalize(caption).split())
+    words = Counter(SPACE + word for caption in several(captions) for word in canonicalize(caption).split())
     if not words:
         raise ValueError("these captions have no words: there is nothing to learn from")
     scores = seed_pieces(words, ABUNDANCE * count)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import regex
 
-from clip_tutor.tokenizers.cleaning import check_text
+from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields, read_lines
 from clip_tutor.tokenizers.rows import as_list, check_context_length, check_id, with_marks
 
@@ -128,7 +128,7 @@ class WordPieceTokenizer:
         Raises:
             TypeError: ``text`` is not a string.
         """
-        check_text(text)
+        text = replace_surrogates(text)
         ids: list[int] = []
         for part in self._split_marks.split(text) if "[" in text else [text]:
             if part in self._marks:

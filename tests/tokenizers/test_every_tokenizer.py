@@ -13,6 +13,7 @@ from clip_tutor.tokenizers import (
     UnigramTokenizer,
     WordPieceTokenizer,
 )
+from clip_tutor.tokenizers.cleaning import is_blank
 
 NAMES = {
     "bpe": BPETokenizer,
@@ -124,3 +125,64 @@ def test_a_row_needs_room_for_a_word(every):
             NAMES[name].from_json(json.dumps(fields))
         again = NAMES[name].from_json(json.dumps(fields | {"context_length": needed}))
         assert len(again("a dog", truncate=True)[0]) == needed
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [
+        ("a dog \ud83d", "a dog \ufffd"),
+        ("\udce9t\udce9 runs", "\ufffdt\ufffd runs"),  # as Python decodes a file name in Latin-1
+        ("\udc36\ud83d", "\ufffd\ufffd"),
+        ("a \ud83d\udc36", "a 🐶"),
+        ("\ud83d[CLS]<eos> \ud83d\ud83d\udc36", "\ufffd[CLS]<eos> \ufffd🐶"),
+    ],
+)
+def test_half_a_character_is_a_replacement_character(one, text, read_as):
+    assert one.encode(text) == one.encode(read_as)
+    assert one([text], truncate=True) == one([read_as], truncate=True)
+
+
+@pytest.mark.parametrize(
+    "train", [lambda said: BPETokenizer.train(said, 530, 16), lambda said: UnigramTokenizer.train(said, 40, 16)]
+)
+def test_half_a_character_does_not_disturb_training(train, tmp_path):
+    trained = train(["a dog \ud83d runs", "two \ud83ddogs", "a \ud83d\udc36"] * 9)
+    (tmp_path / "tokenizer.json").write_text(trained.to_json(), encoding="utf-8")
+    again = tokenizers.from_json((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    assert again.encode("a dog \ud83d 🐶") == trained.encode("a dog \ufffd 🐶")
+
+
+@pytest.mark.parametrize("captions", ["a dog runs", {"1.jpg": "a dog runs"}, b"a dog"])
+def test_training_on_one_text_is_not_training_on_its_letters(captions):
+    for train in (BPETokenizer.train, UnigramTokenizer.train):
+        with pytest.raises(TypeError, match=f"must be a list of texts, and this is one {type(captions).__name__}: "):
+            train(captions, 600)
+
+
+def test_a_dictionary_is_no_list_of_captions(one):
+    with pytest.raises(TypeError, match=r"a list of texts, and this is one dict: .*values\(\)"):
+        one({"1.jpg": "a dog"})
+
+
+BLANK = ["", " \t\n", "&nbsp;", "&amp;nbsp; &nbsp", "\u200b\u200d\ufeff", "\x00\x07", "\u3000\xa0", "\ufffd", "\ud83d"]
+BLANK += ["...", "?!", "-_-", "\x1b[31m\x1b[0m", "\u0301", "\ufe0f", "Â\xa0", "\ue000", "▁"]
+
+
+@pytest.mark.parametrize("text", BLANK)
+def test_what_is_blank_has_no_ids_in_some_tokenizer(every, text):
+    assert is_blank(text)
+    assert not all(each.encode(text) for each in every.values())
+
+
+def test_what_is_not_blank_has_ids_in_every_tokenizer(every, captions):
+    characters = [chr(code) for code in (*range(0x800), *range(0x800, 0xD800, 31), *range(0xD800, 0x1F700, 97))]
+    said = ["12", "&amp;", "&bogus;", "a&nbsp;", "\x1b[31mred", "🐶", "“”", "…", "ñ", "狗", "e\u0301", "&lt;x&gt;"]
+    worded = [text for text in (*characters, *captions[::20], *said) if not is_blank(text)]
+    assert len(worded) > len(captions) // 20 and set(said) <= set(worded)
+    silent = {(name, text) for name, each in every.items() for text in worded if not each.encode(text)}
+    assert silent == set()
+
+
+@pytest.mark.parametrize("text", ["&amp;nbsp;&#8203;", "&ZeroWidthSpace;", "&#xD83D;", "â€‹"])
+def test_what_is_blank_once_its_entities_are_undone_is_blank(text):
+    assert is_blank(text)
