@@ -13,47 +13,67 @@ found. Nothing is decoded here: reading the captions of a million pictures takes
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Iterator
+import warnings
 from pathlib import Path
 
-import pyarrow.parquet as parquet
-
-from clip_tutor.data.pairs import Pair, captions_in, clean_captions, pick_caption_columns, pick_column
+from clip_tutor.data.caption_tables import caption_rows
+from clip_tutor.data.image_paths import ImageFinder
+from clip_tutor.data.pairs import Pair, clean_captions
 
 CAPTION_FILES = tuple(f"{name}.{kind}" for name in ("captions", "metadata") for kind in ("csv", "jsonl", "parquet"))
 CAPTION_FILES += ("captions.txt", "results.csv")  # as Flickr8k and Flickr30k are passed around
 PICTURE_FOLDERS = (".", "images", "Images", "flickr30k_images", "flickr30k_images/flickr30k_images")
-FILE_COLUMNS = ("file_name", "filename", "image", "path", "filepath", "image_path", "image_name", "picture")
-_SEPARATORS = ",\t;|"
-_LOOK_AT = 100  # pictures that are looked for before a folder is believed to lie elsewhere
+_LOOK_AT = 100  # images that are looked for before a folder is believed to lie elsewhere
 
 
 def read_folder(folder: str | Path, captions: str | Path | None = None) -> list[Pair]:
-    """Return a folder's pairs, pictures as paths, in the order in which the caption file names them first.
+    """Return a folder's pairs, images as paths, in the order in which the caption file names them first.
+
+    Rows without an image's name or a caption, and images that are not there, are counted in a warning that names the
+    first of them. How names are understood that were written on another system: see `clip_tutor.data.image_paths`.
 
     Args:
-        folder: where the pictures lie, or a folder above them called ``images``.
-        captions: the caption file (.csv, .txt, .jsonl or .parquet), if it is called otherwise or lies elsewhere. CSV
-            columns are parted by commas, tabs, semicolons or bars, whichever the heading has most of.
+        folder: where the images lie, or a folder above them called ``images``.
+        captions: the caption file (.csv, .tsv, .txt, .jsonl, .json or .parquet), if it is called otherwise or lies
+            elsewhere. CSV columns are separated by commas, tabs, semicolons or bars, whichever the heading has most of.
 
     Raises:
-        FileNotFoundError: there is no caption file, or none of the first hundred pictures that it names.
-        ValueError: a column is missing, a line cannot be read, or no picture has a caption.
+        FileNotFoundError: there is no caption file, or none of the first hundred images that it names.
+        ValueError: a column is missing or there twice, a row cannot be read, or no image has a caption.
     """
     folder = Path(folder)
     file = Path(captions) if captions else _caption_file(folder)
     said: dict[str, list[str]] = {}
-    for line, name, texts in _rows(file):
+    first_row: dict[str, int] = {}
+    left_out: list[str] = []
+    for row, name, texts in caption_rows(file, left_out):
         try:
             said.setdefault(name, []).extend(clean_captions(texts))
-        except TypeError as error:
-            raise ValueError(f"row {line} of {file}: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"row {row} of {file}: {error}") from error
+        first_row.setdefault(name, row)
     if not any(said.values()):
-        raise ValueError(f"{file} holds no caption: write one row a caption, below a heading of column names")
-    root = folder / _picture_folder(folder, list(said)[:_LOOK_AT])
-    return [Pair(name, root / name, tuple(texts)) for name, texts in said.items()]
+        none = f"{file} holds no caption: write one row a caption, below a heading of column names"
+        raise ValueError(left_out[0] if left_out else none)
+    if left_out:
+        warnings.warn(f"left out {len(left_out)} of {file}'s rows. {'; '.join(left_out[:3])}", stacklevel=2)
+    images = _find_images(folder, list(said)[:_LOOK_AT])
+    pairs: dict[Path, Pair] = {}
+    missing: list[str] = []
+    for name, texts in said.items():
+        image = images.find(name)
+        if image is None:
+            missing.append(name)
+            image = images.root / name
+        before = pairs.get(image, Pair(name, image, ()))  # the same image under another spelling of its name
+        pairs[image] = before._replace(captions=(*before.captions, *texts))
+    if missing:
+        warnings.warn(
+            f"{len(missing)} of the {len(said)} images that {file} names are not in {images.root}. The first is "
+            f"{missing[0]!r} in row {first_row[missing[0]]}: {images.hint(missing[0])}. Training will leave them out",
+            stacklevel=2,
+        )
+    return list(pairs.values())
 
 
 def _caption_file(folder: Path) -> Path:
@@ -68,80 +88,13 @@ def _caption_file(folder: Path) -> Path:
     return found[0]
 
 
-def _picture_folder(folder: Path, names: list[str]) -> str:
-    """Return below which folder the pictures lie."""
-    for below in PICTURE_FOLDERS:
-        if any((folder / below / name).is_file() for name in names):
-            return below
+def _find_images(folder: Path, names: list[str]) -> ImageFinder:
+    """Return what finds the images: in the first of the usual folders that has one of them."""
+    finders = [ImageFinder(folder / below) for below in PICTURE_FOLDERS]
+    for finder in finders:
+        if any(finder.find(name) for name in names):
+            return finder
     raise FileNotFoundError(
-        f"the caption file names {names[0]!r}, but there is no {folder / names[0]}, nor any other of the first "
-        f"{len(names)} pictures, there or in its folder images: names are relative to the folder of pictures"
+        f"the caption file names {names[0]!r}, but {finders[0].hint(names[0])}. None of the first {len(names)} images "
+        f"is found in {folder} or in its folder images: names are relative to the folder of images"
     )
-
-
-def _rows(file: Path) -> Iterator[tuple[int, str, object]]:
-    """Yield (row number, picture's name, caption or captions)."""
-    readers = {".csv": _csv_rows, ".txt": _csv_rows, ".tsv": _csv_rows, ".jsonl": _json_rows, ".parquet": _parquet_rows}
-    if file.suffix.lower() not in readers:
-        raise ValueError(f"{file} ends in {file.suffix!r}: captions are read from {', '.join(readers)} files")
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no caption file {file}")
-    yield from readers[file.suffix.lower()](file)
-
-
-def _columns(names: Iterable[str], file: Path) -> tuple[str, list[str]]:
-    names = list(names)
-    return pick_column(names, FILE_COLUMNS, "the pictures' file names", str(file)), pick_caption_columns(
-        names, str(file)
-    )
-
-
-def _csv_rows(file: Path) -> Iterator[tuple[int, str, object]]:
-    with open(file, newline="", encoding="utf-8-sig") as lines:  # spreadsheets write a mark before the first letter
-        heading = lines.readline()
-        lines.seek(0)
-        separator = max(_SEPARATORS, key=heading.count)
-        rows = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
-        image, captions = _columns([name for name in rows.fieldnames or () if name], file)
-        for row in rows:
-            if row[image] is None or any(row[column] is None for column in captions):
-                raise ValueError(
-                    f"row {rows.line_num} of {file} has too few columns: {row}. A caption that holds the separator "
-                    f"{separator!r} must stand in quotes"
-                )
-            if None in row:  # what stood beyond the last column
-                raise ValueError(
-                    f"row {rows.line_num} of {file} has more columns than the heading: put a caption that holds the "
-                    f"separator {separator!r} in quotes: {row[captions[-1]]!r}"
-                )
-            yield rows.line_num, row[image].strip(), captions_in(row, captions)
-
-
-def _json_rows(file: Path) -> Iterator[tuple[int, str, object]]:
-    with open(file, encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"line {number} of {file} is not JSON ({error}): {line[:60]!r}") from error
-            if not isinstance(row, dict):
-                raise ValueError(f'line {number} of {file} is not {{"file_name": …, "captions": …}}: {line[:60]!r}')
-            image, captions = _columns(row, file)
-            yield number, str(row[image]), captions_in(row, captions)
-
-
-def _parquet_rows(file: Path) -> Iterator[tuple[int, str, object]]:
-    table = parquet.ParquetFile(file)
-    image, captions = _columns(table.schema_arrow.names, file)
-    number = 0
-    for batch in table.iter_batches(columns=[image, *captions]):
-        for row in batch.to_pylist():
-            number, name = number + 1, row[image]
-            if not isinstance(name, str):
-                raise ValueError(
-                    f"column {image!r} of {file} holds {type(name).__name__}, not file names: a Parquet file with "
-                    "the pictures inside is read by clip_tutor.data.hub.parquet_pairs"
-                )
-            yield number, name, captions_in(row, captions)

@@ -15,6 +15,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clip_tutor.data.caption_tables import open_parquet
 from clip_tutor.data.pairs import Pair, captions_in, clean_captions, pick_caption_columns, pick_column
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def parquet_pairs(files: str | Path | Sequence[str | Path]) -> DatasetPairs:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no column is called as pictures or captions usually are.
+        ValueError: no column is called as pictures or captions usually are, or a file is not a Parquet file.
     """
     from datasets import Dataset
 
@@ -111,6 +112,7 @@ def parquet_pairs(files: str | Path | Sequence[str | Path]) -> DatasetPairs:
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"there is no Parquet file {path}")
+        open_parquet(path)
     return DatasetPairs(Dataset.from_parquet([str(path) for path in paths]))
 
 
@@ -130,18 +132,14 @@ class _Columns:
         if isinstance(picture, dict):  # {"bytes": …, "path": …}, of which one may be missing
             name = name or picture.get("path")
             picture = picture["bytes"] if picture.get("bytes") is not None else picture.get("path")
-        return Pair(
-            str(name or f"row {index}"), picture or b"", clean_captions(_texts(captions_in(row, self.captions)))
-        )
-
-
-def _texts(captions: object) -> object:
-    """Return captions as texts: some sets keep each in a record of its own, as {"raw": …}."""
-    if isinstance(captions, Mapping) and "raw" in captions:
-        return captions["raw"]
-    if isinstance(captions, list):
-        return [_texts(caption) for caption in captions]
-    return captions
+        try:
+            captions = clean_captions(captions_in(row, self.captions))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"row {index} of this data set, column {', '.join(self.captions)}: {error}. Say which column holds "
+                "captions, or map it to texts first"
+            ) from error
+        return Pair(str(name or f"row {index}"), picture or b"", captions)
 
 
 def _undecoded(dataset: Any, image: str) -> Any:

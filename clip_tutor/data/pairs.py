@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from clip_tutor.images.opening import Source
+from clip_tutor.tokenizers.cleaning import is_blank, replace_surrogates
 
 
 class Pair(NamedTuple):
@@ -53,21 +54,39 @@ class PairStream(Protocol):
 
 
 def clean_captions(captions: object) -> tuple[str, ...]:
-    """Return a caption or a list of captions without empty ones and without space around them.
+    """Return a caption or a list of captions without blank ones and without space around them.
+
+    Blank is what cleaning turns into nothing (see `is_blank`), and None, and NaN, which pandas has for what is missing.
+    Half characters become U+FFFD. Some sets keep each caption in a record of its own, as {"raw": …}.
 
     Raises:
         TypeError: they are neither text nor a list of texts.
+        ValueError: a caption is bytes, and not UTF-8.
     """
-    many = [captions] if isinstance(captions, str) or captions is None else captions
-    if not isinstance(many, list | tuple):
-        raise TypeError(f"captions are a text or a list of texts, not {type(captions).__name__}: {captions!r:.60}")
+    many = captions if isinstance(captions, list | tuple) else [captions]
     kept = []
     for caption in many:
-        if caption is not None and not isinstance(caption, str):
-            raise TypeError(f"a caption is a text, not {type(caption).__name__}: {caption!r:.60}")
-        if caption and (text := caption.strip()):
-            kept.append(text)
+        text = caption if isinstance(caption, str) else _text_of(caption)
+        if text is None:
+            what = "a caption is a text" if many is captions else "captions are a text or a list of texts"
+            raise TypeError(f"{what}, not {type(caption).__name__}: {caption!r:.60}")
+        if not is_blank(text):
+            kept.append(replace_surrogates(text.strip()))
     return tuple(kept)
+
+
+def _text_of(caption: object) -> str | None:
+    """Return what a caption says that is not a string: nothing if it is missing; None if it is no caption."""
+    if isinstance(caption, Mapping) and "raw" in caption:
+        caption = caption["raw"]
+    if isinstance(caption, bytes):
+        try:
+            return caption.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"a caption is bytes that are not UTF-8: {caption!r:.60}") from error
+    if caption is None or caption != caption:
+        return ""
+    return caption if isinstance(caption, str) else None
 
 
 CAPTION_COLUMNS = ("captions", "caption", "texts", "text", "txt", "sentences", "sentence", "comment", "title")
@@ -82,27 +101,40 @@ def pick_column(columns: Iterable[str], known: tuple[str, ...], what: str, where
         what: what the column holds, and ``where`` the table lies: for the message.
 
     Raises:
-        ValueError: none of the known names is among them.
+        ValueError: none of the known names is among them, or the likeliest twice.
     """
-    own = {column.strip().lower(): column for column in columns}
+    found = _likeliest(columns, known, what, where)
+    if len(found) > 1:
+        raise ValueError(f"{where} has {len(found)} columns for {what}, {found}: call the others something else")
+    return found[0]
+
+
+def _likeliest(columns: Iterable[str], known: tuple[str, ...], what: str, where: str) -> list[str]:
+    """Return all columns with the first of the ``known`` names that there is."""
+    own = list(columns)
     for name in known:
-        if name in own:
-            return own[name]
+        if found := [column for column in own if column.strip().lower() == name]:
+            return found
     raise ValueError(
-        f"{where} has no column for {what} among {', '.join(own.values()) or 'none at all'}. "
+        f"{where} has no column for {what} among {', '.join(own) or 'none at all'}. "
         f"Call one of them {known[0]!r} (or {', '.join(known[1:4])} …)"
     )
 
 
 def pick_caption_columns(columns: Iterable[str], where: str) -> list[str]:
-    """Return which columns hold captions: several where they are numbered (``caption_0`` …), else the likeliest one.
+    """Return which columns hold captions: the likeliest name's, and what has the same name and a number.
+
+    ``caption_0``, ``caption_1`` … are several captions, and so are ``caption`` and ``caption.1``, as pandas calls two
+    columns of one name.
 
     Raises:
         ValueError: there is none.
     """
-    columns = list(columns)
-    numbered = [column for column in columns if re.fullmatch(r"(caption|sentence|text)_?\d+", column.strip().lower())]
-    return numbered or [pick_column(columns, CAPTION_COLUMNS, "captions", where)]
+    names = {column: column.strip().lower() for column in columns}
+    numbered = [match[1] for name in names.values() if (match := re.fullmatch(r"(caption|sentence|text)_?\d+", name))]
+    stems = numbered or [_likeliest(names, CAPTION_COLUMNS, "captions", where)[0].strip().lower()]
+    same = re.compile(rf"({'|'.join(stems)})([_. ]?\d+)?")
+    return [column for column, name in names.items() if same.fullmatch(name)]
 
 
 def captions_in(row: Mapping[str, Any], columns: list[str]) -> Any:

@@ -1,18 +1,22 @@
-"""COCO Captions and Flickr30k, read by torchvision from the files that their authors publish.
+"""COCO Captions and Flickr30k, read from the files that their authors publish.
 
     CocoCaptions   train2017/*.jpg   annotations/captions_train2017.json       needs pycocotools
     Flickr30k      flickr30k-images/*.jpg   results_20130124.token
 
 torchvision decodes a picture as soon as it is asked for the pair. Here it only says which file belongs to which
-captions; the file is opened when a batch is made, where a damaged one can be left out.
+captions; the file is opened when a batch is made, where a damaged one can be left out. Flickr's list of captions is
+read line by line, so that a message can name the line: torchvision takes it whole or not at all.
 """
 
 from __future__ import annotations
 
+import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clip_tutor.data.pairs import Pair, clean_captions
+from clip_tutor.data.text_files import in_utf8, open_text
 
 if TYPE_CHECKING:
     from torchvision.datasets import CocoCaptions, Flickr30k
@@ -28,13 +32,14 @@ def coco_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]:
     Raises:
         ModuleNotFoundError: pycocotools is not installed.
         FileNotFoundError: the folder or the file is missing.
-        ValueError: the file holds no captions, but perhaps boxes.
+        ValueError: the file is not JSON, or holds no captions, but perhaps boxes.
     """
     from torchvision.datasets import CocoCaptions
 
     _check(pictures, annotations, "annotations/captions_train2017.json")
     try:
-        return pairs_of_coco(CocoCaptions(pictures, str(annotations)))
+        with in_utf8(annotations) as file:
+            return pairs_of_coco(CocoCaptions(pictures, str(file)))
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("pycocotools"):
             raise ModuleNotFoundError(
@@ -43,6 +48,8 @@ def coco_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]:
                 name=error.name,
             ) from error
         raise
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{annotations} is not JSON ({error}): was it cut off? Download it again") from error
 
 
 def pairs_of_coco(dataset: CocoCaptions) -> list[Pair]:
@@ -72,18 +79,31 @@ def flickr30k_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]
 
     Raises:
         FileNotFoundError: the folder or the file is missing.
-        ValueError: a line has another form.
+        ValueError: no line has this form, or the file is not text.
     """
-    from torchvision.datasets import Flickr30k
-
     _check(pictures, annotations, "results_20130124.token")
-    try:
-        return pairs_of_flickr30k(Flickr30k(str(pictures), str(annotations)))
-    except ValueError as error:
+    said: dict[str, list[str]] = {}
+    wrong: list[str] = []
+    with open_text(annotations) as lines:
+        for number, line in enumerate(lines, start=1):
+            name, tab, caption = line.strip().partition("\t")
+            image, mark, _ = name.rpartition("#")
+            if tab and mark:
+                said.setdefault(image, []).append(caption)
+            elif name:
+                wrong.append(f"line {number} is {line.strip()!r:.60}")
+    if not said:
         raise ValueError(
-            f"{annotations} is not a list of lines like 1000092795.jpg#0, a tab, and a caption ({error}): a CSV file "
-            "is read by clip_tutor.data.folder.read_folder"
-        ) from error
+            f"{annotations} is not a list of lines like 1000092795.jpg#0, a tab, and a caption "
+            f"({'; '.join(wrong[:1]) or 'it is empty'}): a CSV file is read by clip_tutor.data.folder.read_folder"
+        )
+    if wrong:
+        warnings.warn(
+            f"left out {len(wrong)} lines of {annotations} that are not like 1000092795.jpg#0, a tab, and a caption: "
+            f"{'; '.join(wrong[:3])}",
+            stacklevel=2,
+        )
+    return [Pair(name, Path(pictures, name), clean_captions(said[name])) for name in sorted(said)]
 
 
 def pairs_of_flickr30k(dataset: Flickr30k) -> list[Pair]:

@@ -153,3 +153,23 @@ def test_missing_columns_and_files_are_named(tmp_path):
         DatasetPairs(Dataset.from_dict({"captions": ["a"], "filename": ["b"]}))
     with pytest.raises(FileNotFoundError, match=r"there is no Parquet file .*train.parquet"):
         parquet_pairs(tmp_path / "train.parquet")
+
+
+def test_a_parquet_file_that_was_cut_off_is_named(tmp_path):
+    (path,) = write(tmp_path, 1)
+    Path(path).write_bytes(Path(path).read_bytes()[:-20])
+    with pytest.raises(ValueError, match=rf"{path} is not a Parquet file, or was cut off"):
+        parquet_pairs(path)
+
+
+def test_what_is_no_caption_is_named_with_its_row_and_column():
+    dataset = Dataset.from_dict({"image": [b"", b""], "caption": [3, 4]})
+    with pytest.raises(ValueError, match=r"row 1 of this data set, column caption: captions are a text .* not int: 4"):
+        DatasetPairs(dataset)[1]
+
+
+def test_two_columns_of_one_name_lose_nothing():
+    two = Dataset.from_dict({"image": [b""], " Caption": ["a"], "caption": ["b"]})
+    assert DatasetPairs(two)[0].captions == ("a", "b")
+    with pytest.raises(ValueError, match=r"this data set has 2 columns for pictures, \['image', 'Image '\]"):
+        DatasetPairs(Dataset.from_dict({"image": [b""], "Image ": [b""], "caption": ["b"]}))

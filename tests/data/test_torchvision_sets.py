@@ -96,3 +96,33 @@ def test_missing_files_are_named_with_their_usual_names(tmp_path, read):
         read(tmp_path / "nowhere", tmp_path / "captions")
     with pytest.raises(FileNotFoundError, match=r"the captions usually come as (annotations/captions|results_)"):
         read(tmp_path, tmp_path / "captions")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marks_before_the_first_letter_do_not_count(coco, flickr30k, encoding):
+    for read, (pictures, file) in ((coco_pairs, coco), (flickr30k_pairs, flickr30k)):
+        before = read(pictures, file)
+        file.write_bytes(file.read_text("utf-8").encode(encoding))
+        assert read(pictures, file) == before
+
+
+@pytest.mark.parametrize("which", ["coco", "flickr30k"])
+def test_text_that_is_not_utf8_is_named(which, request):
+    pictures, file = request.getfixturevalue(which)
+    text = file.read_text("utf-8").replace(captions_of(25)[0], "un café")
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=rf"line \d+ of {file} is not UTF-8 text: byte \d+ is 0xe9.*un café"):
+        (coco_pairs if which == "coco" else flickr30k_pairs)(pictures, file)
+
+
+def test_a_coco_file_that_was_cut_off_is_named(coco):
+    coco[1].write_text(coco[1].read_text()[:-9])
+    with pytest.raises(ValueError, match=r"captions_train2017.json is not JSON .*cut off"):
+        coco_pairs(*coco)
+
+
+def test_a_line_that_is_not_as_the_others_loses_nothing_but_itself(flickr30k):
+    before = flickr30k_pairs(*flickr30k)
+    flickr30k[1].write_text("\n9.jpg#7 a dog\n" + flickr30k[1].read_text() + "\n")
+    with pytest.warns(UserWarning, match=r"left out 1 lines of .*results_20130124.token.*line 2 is '9.jpg#7 a dog'"):
+        assert flickr30k_pairs(*flickr30k) == before
