@@ -28,6 +28,19 @@ _PROBLEMS = {
     errno.ELOOP: "is a symbolic link that leads back to itself: give the file it was meant to lead to",
     errno.ENAMETOOLONG: "is a longer name than the file system allows: give the path of a file",
 }
+# How files begin that are often taken for images that Pillow reads, and what they are.
+_OTHERS = (
+    (
+        re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
+        "an HEIC photograph, as telephones write it: save it as JPEG",
+    ),
+    (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "), "a JPEG XL file: save it as JPEG or PNG"),
+    (re.compile(rb"%PDF"), "a PDF file: save its pages as PNG"),
+    (re.compile(rb"\s*(<\?xml[^>]*>\s*)?<svg", re.IGNORECASE), "a drawing (SVG): save it as PNG"),
+    (re.compile(rb"\s*<(!doctype )?html", re.IGNORECASE), "a web page, not the image on it: download the image itself"),
+    (re.compile(rb"version https://git-lfs"), "a Git LFS pointer to the image: run git lfs pull"),
+    (re.compile(rb"\Z"), "empty: copy or download it again"),
+)
 # What Pillow names, but decodes only with another program or not at all.
 _UNDECODABLE = ("EPS", "MPEG")
 
@@ -68,22 +81,19 @@ def identify(source: Source) -> Image.Image:
     """
     if isinstance(source, Image.Image):
         return source
-    file: str | os.PathLike[str] | io.BytesIO
-    if isinstance(source, bytes | bytearray | memoryview):
-        file, size = io.BytesIO(source), len(source)
-    elif isinstance(source, str | os.PathLike):
-        file, size = source, _size_of(source)
-    else:
+    if isinstance(source, str | os.PathLike):
+        _check_path(source)
+    elif not isinstance(source, bytes | bytearray | memoryview):
         raise TypeError(
             "an image is a path, the bytes of a file, or one that Pillow has opened, and this is "
             f"{type(source).__name__}: PIL.Image.fromarray makes an image of an array"
         )
     try:
-        return Image.open(file)
+        return Image.open(source if isinstance(source, str | os.PathLike) else io.BytesIO(source))
     except UnidentifiedImageError as error:
-        empty = "" if size else "; this one is empty, copy or download it again"
+        kind = next((f"; this one is {kind}" for start, kind in _OTHERS if start.match(_head(source))), "")
         raise ValueError(
-            f"{name_of(source)} is not a picture that can be read: give a PNG, JPEG, WebP or GIF file{empty}"
+            f"{name_of(source)} is not a picture that can be read: give a PNG, JPEG, WebP or GIF file{kind}"
         ) from error
     except Exception as error:
         raise _explained(error, name_of(source)) from error
@@ -99,29 +109,38 @@ def name_of(source: Source) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[:80]} … {name[-80:]}"
 
 
-def _size_of(path: str | os.PathLike[str]) -> int:
-    """Return how many bytes a file has. A folder, a pipe or a device has none that could be an image.
+def _head(source: str | Path | bytes) -> bytes:
+    """Return the first bytes of a file."""
+    if not isinstance(source, str | os.PathLike):
+        return bytes(source[:200])
+    with open(source, "rb") as file:
+        return file.read(200)
 
-    A pipe would keep whoever opens it waiting until another program writes to it.
+
+def _check_path(path: str | Path) -> None:
+    """Raise if there is no file, before it is opened: a pipe would keep its reader waiting until somebody writes.
+
+    Raises:
+        FileNotFoundError: there is nothing at this path.
+        ValueError: there is something else than a file.
     """
-    name = name_of(path)  # type: ignore[arg-type]
+    name = name_of(path)
     try:
-        found = os.stat(path)
+        kind = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise _explained(error, name) from error
     except ValueError as error:
         raise ValueError(f"{name} is not a path ({error}): no file can be called like this") from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(kind):
         raise ValueError(f"{name} is a folder: give the image files in it, one by one")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(kind):
         raise ValueError(f"{name} is a pipe or a device, not a file: write what comes out of it to a file first")
-    return found.st_size
 
 
-def _explained(error: Exception, name: str) -> Exception:
+def _explained(error: Exception, name: str) -> ValueError:
     """Return the error that says what is the matter, and what to do."""
-    if isinstance(error, FileNotFoundError):
-        return error
     if isinstance(error, OSError) and error.errno is not None:  # the file system's; decoders give no number
         trouble = _PROBLEMS.get(error.errno, f"cannot be read ({error.strerror}): are the disk and the network well?")
         return ValueError(f"{name} {trouble}")

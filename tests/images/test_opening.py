@@ -141,6 +141,26 @@ def test_what_is_not_a_picture_is_refused(tmp_path, content):
         open_picture(content)
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "an HEIC photograph"),
+        (b"\xff\x0a" + bytes(20), "a JPEG XL file"),
+        (b"%PDF-1.7\n", "a PDF file"),
+        (b'<?xml version="1.0"?>\n<svg width="3">', "a drawing"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page, not the image on it"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        (b"", "empty: copy or download it again"),
+    ],
+    ids=lambda kind: kind if isinstance(kind, str) else "",
+)
+def test_what_is_often_taken_for_an_image_is_called_by_its_name(tmp_path, content, kind):
+    (tmp_path / "photo.jpg").write_bytes(content)
+    for source in (tmp_path / "photo.jpg", content):
+        with pytest.raises(ValueError, match=f"give a PNG, JPEG, WebP or GIF file; this one is {kind}"):
+            open_picture(source)
+
+
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"cat\.png"):
         open_picture(tmp_path / "cat.png")
