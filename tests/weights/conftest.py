@@ -1,6 +1,5 @@
 """The published implementations with random weights: what a checkpoint of theirs would hold, without a download."""
 
-from collections.abc import Iterator
 
 import open_clip
 import pytest
@@ -10,15 +9,6 @@ from torch import Tensor, nn
 from clip_tutor import zoo
 from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.weights.loading import assemble
-
-
-@pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
-    """The big models here need both cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def shake(module: nn.Module, seed: int = 0) -> nn.Module:
