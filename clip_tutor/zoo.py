@@ -42,9 +42,9 @@ KIT = {
     ),
     # The same idea with room for the whole emoji vocabulary: the model that comes with the kit.
     "emoji": CLIPConfig(
-        embed_dim=192,
-        vision=ViTConfig(64, 16, width=128, layers=2, heads=4, activation="gelu", stem_channels=_STEM),
-        text=TextConfig(4000, _CONTEXT, width=96, layers=2, heads=3, activation="gelu"),
+        embed_dim=128,
+        vision=ViTConfig(64, 16, width=160, layers=2, heads=5, activation="gelu", stem_channels=(48, 96, 192)),
+        text=TextConfig(3072, _CONTEXT, width=144, layers=2, heads=3, activation="gelu"),
     ),
     # For a GPU: scenes of twice the side, patches as small as the tiny model's cells.
     "small": CLIPConfig(

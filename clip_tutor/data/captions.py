@@ -90,6 +90,7 @@ def describe(
     background: str,
     throws: Sequence[float],
     wordbook: Wordbook | None = None,
+    mirrored: float = 0.5,
 ) -> str:
     """Return a caption for a scene with this truth.
 
@@ -102,12 +103,13 @@ def describe(
         throws: six numbers in [0, 1) that choose the words.
         wordbook: where synonyms come from. Without one the caption is plain: short names, nothing left out, so
             that exactly one picture fits.
+        mirrored: the share of relations told with "right of" or "below"; the others are told from the other side.
     """
     first, second, third, fourth, fifth, sixth = throws
     noun = wordbook.noun(objects[0], first) if wordbook else objects[0].noun
     if relation:
         other = wordbook.noun(objects[1], second) if wordbook else objects[1].noun
-        if third < 0.5:  # tell the same fact from the other side
+        if third < (mirrored if relation in ("left of", "above") else 1 - mirrored):  # the same, from the other side
             noun, other, relation = other, noun, OPPOSITE[relation]
         thing = f"{singular(noun)} {choose(RELATION_WORDS[relation], fourth)} {singular(other)}"
     elif count > 1:

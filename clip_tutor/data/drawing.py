@@ -35,6 +35,7 @@ class SpriteBox:
 
     def __init__(self, objects: Sequence[Emoji]) -> None:
         self.objects = objects
+        self._drawings: dict[int, Image.Image] = {}  # decoded once: a third of the time of a drawing's first sprite
         self._sprites: dict[tuple[int, int], Sprite] = {}
         # One array a size for all objects: thousands of small ones would be scattered among the tensors of a training
         # step and keep the memory between them from being used again (11 GB instead of 1 on the whole vocabulary).
@@ -43,14 +44,19 @@ class SpriteBox:
     def sprite(self, row: int, side: int) -> Sprite:
         """Return object ``row`` scaled to ``side`` × ``side`` pixels."""
         if (row, side) not in self._sprites:
-            # "RGBa" is Pillow's premultiplied mode; scaling in it keeps transparent neighbors from bleeding in.
-            scaled = self.objects[row].picture().convert("RGBa").resize((side, side), Image.Resampling.LANCZOS)
+            scaled = self._drawing(row).resize((side, side), Image.Resampling.LANCZOS)
             color, opacity = np.split(np.asarray(scaled), [3], axis=2)
             # LANCZOS overshoots at edges: color beyond the opacity would wrap around to black on a bright background.
             colors, see_through = self._sheet(side)
             colors[row], see_through[row] = np.minimum(color, opacity), 256 - opacity.astype(np.uint16)
             self._sprites[row, side] = colors[row], see_through[row]
         return self._sprites[row, side]
+
+    def _drawing(self, row: int) -> Image.Image:
+        # "RGBa" is Pillow's premultiplied mode; scaling in it keeps transparent neighbors from bleeding in.
+        if row not in self._drawings:
+            self._drawings[row] = self.objects[row].picture().convert("RGBa")
+        return self._drawings[row]
 
     def _sheet(self, side: int) -> Sprite:
         if side not in self._sheets:

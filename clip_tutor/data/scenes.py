@@ -28,6 +28,7 @@ from clip_tutor.data.captions import Wordbook, describe
 from clip_tutor.data.dice import pick, throws
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
 from clip_tutor.data.emoji import Emoji
+from clip_tutor.data.hard_batches import Part, Wordings, hard_facts
 from clip_tutor.tokenizers import Tokenizer
 
 Split = Literal["train", "test", "compositional"]
@@ -70,6 +71,18 @@ class Scene:
         return tuple(o.character for o in objects), self.count, self.size, relation, self.background
 
 
+class Facts(NamedTuple):
+    """What B scenes show, as columns of numbers."""
+
+    kind: Column  # (B,) into KINDS
+    first: Column  # (B,) into the vocabulary
+    second: Column  # (B,) shown only in a pair
+    number: Column  # (B,) how many drawings
+    size: Column  # (B,) into SIZES
+    relation: Column  # (B,) into RELATIONS
+    background: Column  # (B,) into BACKGROUNDS
+
+
 class Plan(NamedTuple):
     """B scenes as columns of numbers, before anything is drawn or worded."""
 
@@ -102,19 +115,29 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         size: H = W of a picture, in pixels.
         seed: another seed, other scenes.
         length: how many scenes ``len`` reports; any index can be asked for.
+        hard: what makes half of the training batches hard; see `clip_tutor.data.hard_batches`.
+        wordings: when training captions begin to say "right of" and "below"; not given, they always do.
 
     Raises:
         ValueError: fewer than 48 objects, or an unknown split.
     """
 
     def __init__(
-        self, objects: Sequence[Emoji], split: Split = "train", size: int = 64, seed: int = 0, length: int = 100_000
+        self,
+        objects: Sequence[Emoji],
+        split: Split = "train",
+        size: int = 64,
+        seed: int = 0,
+        length: int = 100_000,
+        hard: tuple[Part, ...] = (),
+        wordings: Wordings | None = None,
     ) -> None:
         if len(objects) < FEWEST_OBJECTS:
             raise ValueError(f"{len(objects)} objects are too few for scenes: take at least {FEWEST_OBJECTS}")
         if split not in get_args(Split):
             raise ValueError(f"there is no split {split!r}: take one of {', '.join(get_args(Split))}")
         self.objects, self.split, self.size, self.seed, self.length = tuple(objects), split, size, seed, length
+        self.hard, self.wordings = hard, wordings
         self._sprites = SpriteBox(self.objects)
         self._wordbook = Wordbook(self.objects) if split == "train" else None
         rank = np.arange(len(objects))[:, None]
@@ -134,8 +157,15 @@ class Scenes(Dataset[tuple[Tensor, str]]):
 
     def batch(self, indices: Sequence[int] | range) -> Batch:
         """Return the scenes with these indices, drawn and described."""
-        plan = self.plan(indices)
-        scenes = self._describe(plan, indices)
+        return self.show(self.plan(indices), indices)
+
+    def show(self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5) -> Batch:
+        """Return planned scenes, drawn and described.
+
+        Args:
+            mirrored: the share of relations told with "right of" and "below".
+        """
+        scenes = self._describe(plan, indices, mirrored)
         pixels = self._sprites.draw(self.size, plan.color, plan.objects, plan.kind == 2, plan.number, plan.places)
         return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), [scene.caption for scene in scenes], scenes)
 
@@ -163,16 +193,30 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         """Return where everything goes in these scenes; all choices are made here, for the whole batch at once."""
         split_key = get_args(Split).index(self.split) << 40
         u = throws(self.seed, np.asarray(indices, np.int64) + split_key, DICE).T  # (DICE, B)
+        return self._arrange(self._facts(u), u)
+
+    def training_plan(self, k: int, batch_size: int) -> Plan:
+        """Return the plan of training batch ``k``, made hard where the recipe says so."""
+        u = throws(self.seed, np.arange(k * batch_size, (k + 1) * batch_size), DICE).T  # (DICE, B)
+        return self._arrange(hard_facts(self, self._facts(u), k, self.hard), u)
+
+    def _facts(self, u: Throws) -> Facts:
+        """Choose what each scene shows, from its throws (DICE, B)."""
         kind = np.searchsorted(np.cumsum(KIND_SHARES)[:-1], u[0], side="right")
         choose = self._withheld if self.split == "compositional" else self._permitted
         first, second, background, relation = choose(u[1:5], kind == 2)
         size = np.where(kind == 0, (u[5] * 3).astype(np.int64), 1)
         count = np.where(kind == 0, 1, np.where(kind == 1, 2 + (u[6] * 3).astype(np.int64), 2))
+        return Facts(kind, first, second, count, size, relation, background)
+
+    def _arrange(self, facts: Facts, u: Throws) -> Plan:
+        """Choose where everything goes, from each scene's throws (DICE, B)."""
+        kind, first, second, number, size, relation, background = facts
         color = np.array(list(BACKGROUNDS.values()))[background] + (u[7:10].T - 0.5) * 36
         return Plan(
             kind,
             np.stack([first, second], axis=1),
-            count,
+            number,
             size,
             relation,
             background,
@@ -181,14 +225,22 @@ class Scenes(Dataset[tuple[Tensor, str]]):
             u[18:24].T,
         )
 
+    def permitted_colors(self, facts: Facts) -> Mask:
+        """Return (B, 12): on which backgrounds the objects of each scene may be shown in training."""
+        is_pair = (facts.kind == KINDS.index("pair"))[:, None]
+        return ~self.withheld_colors[facts.first] & ~(is_pair & self.withheld_colors[facts.second])
+
+    def permitted_sides(self, first: Column, second: Column) -> Mask:
+        """Return (B, 4): on which sides of ``second`` the object ``first`` may be shown in training."""
+        return ~self.withheld_sides[first] & ~self.withheld_sides[second][:, OPPOSITE]
+
     def _permitted(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that no withheld pair occurs."""
         n = len(self.objects)
         first = (u[0] * n).astype(np.int64)
         second = (first + 1 + (u[1] * (n - 1)).astype(np.int64)) % n
         colors = ~self.withheld_colors[first] & ~(is_pair[:, None] & self.withheld_colors[second])
-        sides = ~self.withheld_sides[first] & ~self.withheld_sides[second][:, OPPOSITE]
-        return first, second, pick(colors, u[2]), pick(sides, u[3])
+        return first, second, pick(colors, u[2]), pick(self.permitted_sides(first, second), u[3])
 
     def _withheld(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that every pair of them is a withheld one."""
@@ -222,7 +274,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         corner = np.select([kind[:, None, None] == 0, kind[:, None, None] == 1], [anywhere, in_quarter], beside)
         return np.concatenate([corner, np.broadcast_to(side[:, None], (B, 4, 1))], axis=2).astype(np.int64)
 
-    def _describe(self, plan: Plan, indices: Sequence[int] | range) -> list[Scene]:
+    def _describe(self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5) -> list[Scene]:
         names = list(BACKGROUNDS)
         scenes = []
         columns = zip(indices, *(column.tolist() for column in plan[:6]), plan.wording.tolist(), strict=True)
@@ -236,7 +288,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
                 RELATIONS[relation] if is_pair else None,
                 names[background],
             )
-            caption = describe(*truth[1:], wording, self._wordbook)
+            caption = describe(*truth[1:], wording, self._wordbook, mirrored)
             scenes.append(Scene(int(index), *truth, caption))
         return scenes
 
@@ -244,8 +296,8 @@ class Scenes(Dataset[tuple[Tensor, str]]):
 class SceneStream(IterableDataset[TrainBatch]):
     """An endless stream of training batches.
 
-    Batch k holds scenes k·B … (k+1)·B − 1, in whatever number of worker processes they are drawn. Give it to a
-    ``DataLoader`` with ``batch_size=None``.
+    Batch k holds scenes k·B … (k+1)·B − 1, or hard ones in their place, in whatever number of worker processes they are
+    drawn. Give it to a ``DataLoader`` with ``batch_size=None``.
 
     Args:
         scenes: where the scenes come from.
@@ -266,8 +318,12 @@ class SceneStream(IterableDataset[TrainBatch]):
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
         k, rows = self.start + first, self.batch_size // self.world
         while True:
-            here = k * self.batch_size + self.rank * rows
-            batch = self.scenes.batch(range(here, here + rows))
+            plan = self.scenes.training_plan(k, self.batch_size)
+            own = slice(self.rank * rows, (self.rank + 1) * rows)
+            indices = range(k * self.batch_size, (k + 1) * self.batch_size)
+            wordings = self.scenes.wordings
+            mirrored = wordings.mirrored(k * self.batch_size) if wordings else 0.5
+            batch = self.scenes.show(Plan(*(column[own] for column in plan)), indices[own], mirrored)
             names = [f"{self.scenes.split} scene {scene.index}" for scene in batch.scenes]
             yield TrainBatch(batch.pixels, as_ids(self.tokenizer, batch.captions), names, [])
             k += step

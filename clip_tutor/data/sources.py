@@ -13,6 +13,7 @@ from typing import Literal
 from clip_tutor.data.batches import BatchSource, Photos
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
 from clip_tutor.data.folder import read_folder
+from clip_tutor.data.hard_batches import Part, Wordings
 from clip_tutor.data.hub import DatasetPairs, DatasetStream, parquet_pairs
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
 from clip_tutor.data.scenes import Scenes
@@ -29,10 +30,13 @@ class ScenesData:
     """Emoji scenes, drawn while training."""
 
     objects: Literal["everyday", "all"] = "everyday"  # 104 objects, or all 1,870
+    hard: tuple[Part, ...] = ()  # what makes half of the batches hard: see `clip_tutor.data.hard_batches`
+    wordings: Wordings | None = None  # pairs seen before "right of" and "below" come into the captions, and until when
 
     def scenes(self, image_size: int, seed: int) -> Scenes:
         """Return the training scenes."""
-        return Scenes(load_emoji() if self.objects == "all" else find_emoji(FIRST_WORDS), "train", image_size, seed)
+        objects = load_emoji() if self.objects == "all" else find_emoji(FIRST_WORDS)
+        return Scenes(objects, "train", image_size, seed, hard=self.hard, wordings=self.wordings)
 
 
 @dataclass(frozen=True)

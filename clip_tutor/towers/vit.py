@@ -84,9 +84,12 @@ class ConvStem(nn.Sequential):
         super().__init__(
             *self._layer(3, first, stride=2),  # (B, first, H/2, W/2)
             nn.MaxPool2d(2),  # H/4
+            nn.ReLU(),  # after the pool: the same numbers from a quarter of the work
             *self._layer(first, second, stride=1),
             nn.MaxPool2d(2),  # H/8
+            nn.ReLU(),
             *self._layer(second, third, stride=2),  # H/16
+            nn.ReLU(),
             nn.Conv2d(third, config.width, kernel_size=1),
             nn.Flatten(2),
         )
@@ -95,7 +98,7 @@ class ConvStem(nn.Sequential):
     def _layer(before: int, after: int, stride: int) -> list[nn.Module]:
         # BatchNorm subtracts the mean, so a bias here could change nothing.
         convolution = nn.Conv2d(before, after, kernel_size=3, stride=stride, padding=1, bias=False)
-        return [convolution, nn.BatchNorm2d(after), nn.ReLU()]
+        return [convolution, nn.BatchNorm2d(after)]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, N, D) from (B, 3, H, W)."""

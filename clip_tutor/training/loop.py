@@ -27,6 +27,7 @@ from clip_tutor.embedding import device_of
 from clip_tutor.model import CLIP
 from clip_tutor.printable import listed, printable
 from clip_tutor.tokenizers import Tokenizer
+from clip_tutor.training.allocator import keep_freed_memory
 from clip_tutor.training.checkpoints import remove_drafts, restore_run, save_run
 from clip_tutor.training.config import CHECKPOINT, Progress, Record, TrainConfig
 from clip_tutor.training.groups import train_mode
@@ -81,6 +82,8 @@ def train(
         raise ValueError(f"evaluate_every: is {evaluate_every}, and must be 1 or more: a number of steps")
     if run and here.rank == 0:
         require_place_for_run(Path(run))
+    if device.type == "cpu":
+        keep_freed_memory()
     learner, progress = Learner(model, config), Progress()
     checkpoint = Path(run) / CHECKPOINT if run else None
     if checkpoint and checkpoint.exists():

@@ -10,6 +10,7 @@ import torch
 
 from clip_tutor import zoo
 from clip_tutor.data.batches import BatchSource
+from clip_tutor.data.hard_batches import Wordings
 from clip_tutor.data.sources import ScenesData, open_source, some_captions
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
@@ -32,7 +33,7 @@ RECIPES = {
     ),
     "emoji": RunConfig(
         "emoji",
-        ScenesData("all"),
+        ScenesData("all", ("two_backgrounds", "neighbors", "twins"), Wordings(300_000, 900_000)),
         TrainConfig(batch_size=256, learning_rate=1.5e-3, seconds=3600, warmup_steps=200, workers=1),
     ),
     "first_light_gpu": RunConfig(
