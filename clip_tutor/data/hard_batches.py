@@ -63,8 +63,8 @@ def hard_facts(scenes: Scenes, facts: Facts, k: int, parts: tuple[Part, ...]) ->
     facts = facts._make(column[:couples] for column in facts)
     if "neighbors" in parts:
         starts = (batch[3:] * n).astype(np.int64)
-        first, second = (starts[_whole(u[i], STRETCHES)] + _whole(u[i + 1], STRETCH) for i in (0, 2))
-        facts = facts._replace(first=first % n, second=(second + (second == first)) % n)
+        first, second = ((starts[_whole(u[i], STRETCHES)] + _whole(u[i + 1], STRETCH)) % n for i in (0, 2))
+        facts = facts._replace(first=first, second=(second + (second == first)) % n)
         facts = facts._replace(relation=pick(scenes.permitted_sides(facts.first, facts.second), u[4]))
     if "twins" in parts:
         facts = _that_can_be_mirrored(scenes, facts, u[4])

@@ -117,6 +117,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         length: how many scenes ``len`` reports; any index can be asked for.
         hard: what makes half of the training batches hard; see `clip_tutor.data.hard_batches`.
         wordings: when training captions begin to say "right of" and "below"; not given, they always do.
+        kinds: which kinds of scene there are; their shares among each other stay.
 
     Raises:
         ValueError: fewer than 48 objects, or an unknown split.
@@ -131,6 +132,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         length: int = 100_000,
         hard: tuple[Part, ...] = (),
         wordings: Wordings | None = None,
+        kinds: tuple[Kind, ...] = KINDS,
     ) -> None:
         if len(objects) < FEWEST_OBJECTS:
             raise ValueError(f"{len(objects)} objects are too few for scenes: take at least {FEWEST_OBJECTS}")
@@ -138,6 +140,8 @@ class Scenes(Dataset[tuple[Tensor, str]]):
             raise ValueError(f"there is no split {split!r}: take one of {', '.join(get_args(Split))}")
         self.objects, self.split, self.size, self.seed, self.length = tuple(objects), split, size, seed, length
         self.hard, self.wordings = hard, wordings
+        self._kind_shares = np.where(np.isin(KINDS, kinds), KIND_SHARES, 0)
+        self._kind_shares /= self._kind_shares.sum()
         self._sprites = SpriteBox(self.objects)
         self._wordbook = Wordbook(self.objects) if split == "train" else None
         rank = np.arange(len(objects))[:, None]
@@ -202,7 +206,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
 
     def _facts(self, u: Throws) -> Facts:
         """Choose what each scene shows, from its throws (DICE, B)."""
-        kind = np.searchsorted(np.cumsum(KIND_SHARES)[:-1], u[0], side="right")
+        kind = np.searchsorted(np.cumsum(self._kind_shares)[:-1], u[0], side="right")
         choose = self._withheld if self.split == "compositional" else self._permitted
         first, second, background, relation = choose(u[1:5], kind == 2)
         size = np.where(kind == 0, (u[5] * 3).astype(np.int64), 1)

@@ -1,8 +1,8 @@
 """Fifty searches as a person would type them, and which scenes answer each: precision of the first page.
 
 The searches were written down before the model that is measured with them was trained. Whether a scene answers is
-decided by its facts and by the data set's own nouns, not by its caption: "puppy" is answered by whatever Unicode's names
-and keywords call a puppy.
+decided by its facts and by the data set's own nouns, not by its caption: "puppy" is answered by whatever Unicode's
+names and keywords call a puppy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Let the C library keep the memory that a step frees, for the next step to use.
 
-A step on a CPU makes and frees hundreds of tensors of tens of megabytes. Linux' C library hands blocks of that size back
-to the kernel at once, and gets each new one page by page, filled with zeros: a third of a step's time.
-``benchmarks/step.py`` measures it.
+A step on a CPU makes and frees hundreds of tensors, some of tens of megabytes. Linux' C library hands blocks of that
+size back to the kernel at once and gets each new one page by page, filled with zeros: a third of a step's time, as
+``benchmarks/throughput.py`` measures.
 """
 
 import ctypes

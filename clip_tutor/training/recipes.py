@@ -29,7 +29,7 @@ class Kit(NamedTuple):
 
 RECIPES = {
     "first_light": RunConfig(
-        "tiny", ScenesData("everyday"), TrainConfig(batch_size=192, learning_rate=1.5e-3, seconds=170, workers=1)
+        "tiny", ScenesData("everyday"), TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=780, workers=1)
     ),
     "emoji": RunConfig(
         "emoji",
