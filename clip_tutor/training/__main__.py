@@ -45,6 +45,8 @@ from clip_tutor.weights import save
 
 PACKAGE = Path(__file__).parents[1]
 
+ASKED = 10_000  # unseen scenes that a finished model is asked about
+
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options; those of `TrainConfig` come from its fields, so that the two cannot drift apart."""
@@ -164,7 +166,7 @@ def keep(kit: Kit, settings: RunConfig, notes: dict[str, Any]) -> None:
 def measure(kit: Kit, test: PairSet | PairStream | None) -> dict[str, float]:
     """Return what the finished model can do, on pairs it has not seen."""
     if isinstance(kit.source, Scenes):
-        return full_report(kit.model, kit.tokenizer, kit.source.objects)
+        return full_report(kit.model, kit.tokenizer, kit.source.objects, asked=ASKED)
     return photo_report(kit.model, kit.tokenizer, test) if test is not None else {}
 
 

@@ -34,7 +34,7 @@ RECIPES = {
     "emoji": RunConfig(
         "emoji",
         ScenesData("all", ("two_backgrounds", "neighbors", "twins"), Wordings(300_000, 900_000)),
-        TrainConfig(batch_size=256, learning_rate=1.5e-3, seconds=3600, warmup_steps=200, workers=1),
+        TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
     ),
     "first_light_gpu": RunConfig(
         "small",
