@@ -6,9 +6,9 @@
 Every recipe trains the tiny model on the same number of scenes of two things. In half of the batches the twins are
 mirror images; the wordings "right of" and "below" come in between 30 and 70 % of the run. Relation accuracy is measured
 on unseen scenes with all eight wordings, four candidates each. `text_cosine` is the mean cosine between the vectors of
-"a left of b" and "a right of b": 1 means that the text tower ignores the word. `image_probe` is the accuracy of a linear
-classifier that reads the four relations of one pair of objects off the image vectors. Tables come first; the last line
-is one JSON object.
+"a left of b" and "a right of b": 1 means that the text tower ignores the word. `image_probe` is the accuracy of a
+linear classifier that reads the four relations of one pair of objects off the image vectors. Tables come first; the
+last line is one JSON object.
 """
 
 import argparse
