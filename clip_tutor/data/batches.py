@@ -32,6 +32,7 @@ from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 
 SHUFFLE_BUFFER = 1000  # pairs of a stream that wait, encoded, in each worker
 PATIENCE = 8  # pictures that may be unusable in a small batch; in a large one, half of it
+MOST_EMPTY = 10  # epochs in a row in which a worker may find nothing in its share of a stream, its shards being damaged
 _EPOCH = 1 << 40  # more pairs than any set has: keeps the throws of two epochs apart
 
 
@@ -167,13 +168,15 @@ class PhotoStream(IterableDataset[TrainBatch]):
             yield k, [chain([pair], substitutes) for pair in own]
 
     def _endless(self, stream: PairStream, lane: int, workers: int) -> Iterator[Pair]:
+        empty_epochs = 0
         for epoch in count():
             generator = np.random.default_rng([self.photos.seed, epoch, self.rank, lane])
             empty = True
             for pair in shuffled(stream.pairs(self.rank, self.world, lane, workers, epoch), generator):
                 empty = False
                 yield pair
-            if empty:
+            empty_epochs = empty_epochs + 1 if empty else 0
+            if empty_epochs == MOST_EMPTY:
                 raise ValueError(
                     f"worker {lane} of {workers} on rank {self.rank} of {self.world} got no pair at all: the stream is "
                     "empty, or has fewer pairs than there are workers: use fewer"

@@ -7,28 +7,34 @@
     test/0.tar┬ s0000000.webp ┐                     CLIP-benchmark: several captions, one a line;
               └ s0000000.txt  ┘─ one pair           nshards.txt beside the archives says how many there are
 
-Python's own ``tarfile`` reads them. The reader of `datasets` takes the kinds of files from the first five pairs: it
-refuses shards that mix .jpg and .png there, loses a .webp that comes later, and ends the run at
-a shard that is cut off.
+    address or path ─ web_files ─▶ bytes ─ tar_files ─▶ files ─ samples ─▶ pairs
+
+The reader of `datasets` takes the kinds of files from the first five pairs: it refuses shards that mix .jpg and .png
+there, loses a .webp that comes later, and ends the run at a shard that is cut off. Here, what cannot be read of a
+shard is a warning that names it, and the next shard follows.
 """
 
 from __future__ import annotations
 
-import json
+import io
 import re
-import tarfile
-import urllib.request
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from clip_tutor.data.batches import shuffled_order
-from clip_tutor.data.pairs import Pair, clean_captions
+from clip_tutor.data.pairs import Pair
+from clip_tutor.data.samples import KINDS, NO_CAPTION, NO_IMAGE, Remarks, pairs_of, samples
+from clip_tutor.data.tar_files import TarReader
+from clip_tutor.data.web_files import WebFile
+from clip_tutor.printable import listed, printable
 
-PICTURES = ("jpg", "jpeg", "png", "webp")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 class ShardPairs:
@@ -44,23 +50,43 @@ class ShardPairs:
 
     Raises:
         FileNotFoundError: a file is missing, or a folder holds no shard.
+        ValueError: an address is neither http nor https, or nshards.txt holds no number.
+        OSError: a server does not give nshards.txt.
     """
 
     def __init__(self, shards: str | Path | Sequence[str | Path], seed: int = 0) -> None:
         given = [shards] if isinstance(shards, str | Path) else list(shards)
         self.shards = [shard for place in given for shard in find_shards(str(place))]
+        if not self.shards:
+            raise FileNotFoundError(f"{shards!r} names no shard")
         self._seed = seed
 
     def pairs(self, rank: int, world: int, worker: int, workers: int, epoch: int) -> Iterator[Pair]:
-        """Yield one epoch's share of one worker: see `PairStream`."""
+        """Yield one epoch's share of one worker: see `PairStream`.
+
+        Raises:
+            OSError: not one of all shards gives a pair.
+        """
         order = [self.shards[n] for n in shuffled_order(len(self.shards), self._seed, epoch)]
         mine, readers = rank * workers + worker, world * workers
         if len(order) >= readers:
-            for shard in order[mine::readers]:
-                yield from read_shard(shard)
+            yield from self._read(order[mine::readers])
         else:
-            everything = (pair for shard in order for pair in read_shard(shard))
-            yield from islice(everything, mine, None, readers)
+            yield from islice(self._read(order), mine, None, readers)
+
+    def _read(self, shards: list[str]) -> Iterator[Pair]:
+        faults: list[str] = []
+        given = 0
+        for shard in shards:
+            count, fault = yield from read_shard(shard)
+            faults.append(fault)
+            given += count
+        if not given and not any(_has_pairs(shard) for shard in self.shards if shard not in shards):
+            raise OSError(f"no shard gives a pair; the first of {len(self.shards)} are: {listed(faults, 3)}")
+
+
+def _has_pairs(shard: str) -> bool:
+    return any(True for _ in read_shard(shard))
 
 
 def find_shards(place: str) -> list[str]:
@@ -68,14 +94,26 @@ def find_shards(place: str) -> list[str]:
 
     Raises:
         FileNotFoundError: there are none.
+        ValueError: an address is neither http nor https, or nshards.txt holds no number.
+        OSError: a server does not give nshards.txt.
     """
     if part := _RANGE.search(place):
         first, last = part.groups()
-        numbers = (f"{n:0{len(first)}}" for n in range(int(first), int(last) + 1))
+        numbers = [f"{n:0{len(first)}}" for n in range(int(first), int(last) + 1)]
+        if not numbers:
+            raise FileNotFoundError(f"{part.group()} of {place} stands for no shard: write the smaller number first")
         return [shard for number in numbers for shard in find_shards(place.replace(part.group(), number))]
-    if Path(place).is_dir() or ("://" in place and not place.endswith((".tar", ".tar.gz"))):
+    scheme = place.partition(":")[0] if place.startswith("pipe:") else urlsplit(place).scheme if "://" in place else ""
+    if scheme == "file":
+        return find_shards(url2pathname(urlsplit(place).path))
+    if scheme not in ("", "http", "https"):
+        raise ValueError(
+            f"shards are read from files and from http and https addresses, not from {scheme} ({place}): give the "
+            "address from which a browser downloads them, or download them first"
+        )
+    if Path(place).is_dir() or (scheme and not urlsplit(place).path.lower().endswith(_ARCHIVES)):
         return _shards_of_folder(place.rstrip("/"))
-    if "://" not in place and not Path(place).is_file():
+    if not scheme and not Path(place).is_file():
         raise FileNotFoundError(f"there is no shard {place}")
     return [place]
 
@@ -83,61 +121,73 @@ def find_shards(place: str) -> list[str]:
 def _shards_of_folder(folder: str) -> list[str]:
     counted = f"{folder}/nshards.txt"
     if "://" in folder or Path(counted).is_file():
-        with _open(counted) as file:
-            return [f"{folder}/{n}.tar" for n in range(int(file.read()))]
-    found = sorted(map(str, Path(folder).glob("*.tar")))
-    if not found:
+        try:
+            with _open(counted) as file:
+                number = file.read(100).decode("utf-8", "replace").strip()
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{folder} is taken for a folder of shards, but has no nshards.txt ({error}): give that folder, or "
+                f"addresses that end in .tar, such as {folder}/{{00000..00099}}.tar"
+            ) from error
+        if not number.isdecimal():
+            raise ValueError(f"{counted} should hold the number of shards and nothing else, but begins with {number!r}")
+        return [f"{folder}/{n}.tar" for n in range(int(number))]
+    found = [file for file in Path(folder).iterdir() if file.name.lower().endswith(_ARCHIVES)]
+    shards = sorted(str(file) for file in found if not file.name.startswith("."))
+    if not shards:
         raise FileNotFoundError(
             f"{folder} holds neither .tar files nor nshards.txt: give the folder of one split, such as {folder}/train"
         )
-    return found
+    return shards
 
 
-def read_shard(shard: str) -> Iterator[Pair]:
-    """Yield the pairs of one archive; one that is cut off gives those that came before, and a warning."""
-    name, count = shard.rsplit("/", 1)[-1], 0
+def read_shard(shard: str) -> Generator[Pair, None, tuple[int, str]]:
+    """Yield the pairs of one archive, and warn of what cannot be read; one that is cut off gives what came before.
+
+    Returns:
+        How many pairs there were, and what is wrong with the archive, as a sentence; empty where nothing is.
+    """
+    name, count, fault, remarks = _name(shard), 0, "", Remarks()
     try:
-        with _open(shard) as file, tarfile.open(fileobj=file, mode="r|*") as archive:
-            for key, files in _samples(archive):
-                yield _pair(f"{name}/{key}", files)
-                count += 1
-    except (tarfile.ReadError, EOFError) as error:
-        warnings.warn(
-            f"{shard} is damaged or cut off after {count} pairs ({error}): the rest of it is left out. Download it "
-            "again",
-            stacklevel=2,
-        )
+        with _open(shard) as file:
+            archive = TarReader(file, KINDS)
+            for key, files in samples(archive):
+                # The last sample of an archive that is cut off lacks what the cut took: that has its own warning.
+                for pair in pairs_of(f"{name}/{key}", files, Remarks() if archive.cut else remarks):
+                    if not archive.cut or (pair.picture and pair.captions):
+                        count += 1
+                        yield pair
+        fault = _fault(shard, archive, count)
+    except OSError as error:
+        fault = f"{shard} cannot be read ({error}): it is left out"
+    for said in filter(None, (fault, _summary(shard, remarks))):
+        warnings.warn(printable(said, sys.stderr), stacklevel=2)
+    return count, fault
 
 
-def _open(place: str) -> IO[bytes]:
-    return urllib.request.urlopen(place) if "://" in place else open(place, "rb")
+def _fault(shard: str, archive: TarReader, count: int) -> str:
+    read = f"{count} pairs in {archive.count} files"
+    if archive.failure:
+        return f"{shard} cannot be read beyond {read} ({archive.fault}): the rest of it is left out"
+    if archive.cut:
+        return f"{shard} is damaged or cut off after {read} ({archive.fault}): download it again"
+    if archive.fault:
+        return f"{shard} is damaged ({archive.fault}): {read} were read. Download it again"
+    return "" if count else f"{shard} holds no image with a caption among its {archive.count} files"
 
 
-def _samples(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield (key, {extension: content}): neighboring files whose names agree up to the first dot."""
-    current, files = "", dict[str, bytes]()
-    for member in archive:
-        folder, _, base = member.name.rpartition("/")
-        stem, dot, extension = base.partition(".")
-        if not member.isfile() or not stem or not dot:
-            continue
-        key = f"{folder}/{stem}" if folder else stem
-        if files and key != current:
-            yield current, files
-            files = {}
-        content = archive.extractfile(member)
-        current, files[extension.lower()] = key, content.read() if content else b""
-    if files:
-        yield current, files
+def _summary(shard: str, remarks: Remarks) -> str:
+    """Return one sentence on everything that samples of a shard lack."""
+    said = "; ".join(f"{what} ({len(keys)}: {listed(keys)})" for what, keys in remarks.items())
+    no_image = {key for what, keys in remarks.items() if what.startswith(NO_IMAGE) for key in keys}
+    if no_image & set(remarks.get(NO_CAPTION, ())):
+        said += ". Files of one pair must stand next to each other: tar --sort=name puts them so"
+    return said and f"{shard} has samples {said}"
 
 
-def _pair(name: str, files: dict[str, bytes]) -> Pair:
-    """Return a pair; what it lacks is empty, so that whoever decodes it can say so."""
-    picture = next((files[kind] for kind in PICTURES if kind in files), b"")
-    try:
-        about = json.loads(files.get("json", b"{}"))
-        captions = clean_captions(about.get("caption")) if isinstance(about, dict) else ()
-    except (ValueError, TypeError):
-        captions = ()
-    # A caption from the web may go over several lines; its .json says that it is one. Where there is none, lines count.
-    return Pair(name, picture, captions or clean_captions(files.get("txt", b"").decode("utf-8", "replace").split("\n")))
+def _name(place: str) -> str:
+    return Path(urlsplit(place).path if "://" in place else place).name
+
+
+def _open(place: str) -> io.BufferedReader:
+    return io.BufferedReader(WebFile(place), 1 << 16) if "://" in place else open(place, "rb")
