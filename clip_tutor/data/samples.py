@@ -10,7 +10,6 @@ name. A second file of the same name begins a new sample, so that archives that 
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -108,9 +107,8 @@ def _clean(captions: object) -> tuple[str, ...]:
 
 
 def _text(content: bytes, faults: list[str]) -> str:
-    marked_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Windows' Notepad once saved it
     try:
-        return content.decode("utf-16" if marked_utf16 else "utf-8-sig")
+        return content.decode(json.detect_encoding(content))  # UTF-16, too: its first bytes tell it
     except UnicodeDecodeError:
         faults.append("with a .txt that is not UTF-8, so that � stands for some letters")
         return content.decode("utf-8", "replace")
