@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import traceback
@@ -36,7 +37,7 @@ from clip_tutor.evaluation.usable import require_usable
 from clip_tutor.printable import printable
 from clip_tutor.training.checking import without_none
 from clip_tutor.training.config import CHECKPOINT, TrainConfig
-from clip_tutor.training.loop import train
+from clip_tutor.training.loop import LastCheckpointError, train
 from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
 from clip_tutor.training.processes import failing_together, gathered, joined, own_device
 from clip_tutor.training.recipes import RECIPES, Kit, prepare
@@ -88,21 +89,29 @@ def main(arguments: list[str] | None = None) -> None:
         with failing_together():
             test = ready(settings)
             kit = prepare(settings, device)
-        history = train(*kit, settings.train, run=settings.run)
+        unsaved: LastCheckpointError | None = None
+        try:
+            history = train(*kit, settings.train, run=settings.run)
+        except LastCheckpointError as error:  # the model may still be saved, on another disk perhaps
+            unsaved, history, settings = error, error.history, replace(settings, run=None)
         kit = kit._replace(model=gathered(kit.model))
         if here.rank > 0:
             return
         if not history:
             sys.exit("stopped before the first step: there is nothing to save")
         last = history[-1]
-        print(f"trained {last['step']:.0f} steps in {last['seconds']:.0f} s, loss {last['loss']:.3f}")
         notes = {
             "command": " ".join(["python -m clip_tutor.training", *(arguments or sys.argv[1:])]),
             "machine": f"{options.device}, {torch.get_num_threads()} threads, torch {torch.__version__}",
             "steps": last["step"],
             "seconds": last["seconds"],
         }
-        keep(kit, settings, notes)
+        keep(kit, settings, notes)  # before a word is printed: nobody may be there any more to read it
+        print(f"trained {last['step']:.0f} steps in {last['seconds']:.0f} s, loss {last['loss']:.3f}")
+        if settings.save:
+            print(printable(f"saved to {settings.save}", sys.stdout))
+        if unsaved:
+            raise unsaved
         try:
             report = measure(kit, test)
         except BaseException:  # Ctrl-C, too
@@ -146,7 +155,7 @@ def ready(settings: RunConfig) -> PairSet | PairStream | None:
 
 
 def keep(kit: Kit, settings: RunConfig, notes: dict[str, Any]) -> None:
-    """Save the finished model, if it is to be saved; in a run without checkpoints, somewhere at least.
+    """Save the finished model, if it is to be saved; if that fails in a run without checkpoints, somewhere else.
 
     Raises:
         OSError: it could not be written where it should be; the message says where it is now.
@@ -156,11 +165,13 @@ def keep(kit: Kit, settings: RunConfig, notes: dict[str, Any]) -> None:
     try:
         save(settings.save, kit.model, kit.tokenizer, notes)
     except OSError as error:
-        place = Path(settings.run) / CHECKPOINT if settings.run else Path(tempfile.mkdtemp()) / Path(settings.save).name
-        if not settings.run:
-            save(place, kit.model, kit.tokenizer, notes)
-        raise OSError(f"{error}. The model is in {place}: clip_tutor.weights.load opens it") from error
-    print(printable(f"saved to {settings.save}", sys.stdout))
+        try:
+            elsewhere = _checkpoint(settings) or Path(tempfile.mkdtemp(), Path(settings.save).name)
+            if not settings.run:
+                save(elsewhere, kit.model, kit.tokenizer, notes)
+        except OSError:
+            raise OSError(f"{error}. Nor is there room for temporary files: the model is lost") from error
+        raise OSError(f"{error}. The model is in {elsewhere}: clip_tutor.weights.load opens it") from error
 
 
 def measure(kit: Kit, test: PairSet | PairStream | None) -> dict[str, float]:
@@ -178,16 +189,21 @@ def from_shell(arguments: list[str] | None = None) -> None:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        if not raised_on_purpose(error):
+        if (sentence := sentence_of(error)) is None:
             raise
-        sys.exit(str(error.args[0] if isinstance(error, KeyError) else error))
+        sys.exit(sentence)
 
 
-def raised_on_purpose(error: Exception) -> bool:
-    """Return whether an error has a sentence for people: it comes from the operating system, or of a ``raise`` here."""
-    innermost = traceback.extract_tb(error.__traceback__)[-1]
-    own = Path(innermost.filename).is_relative_to(PACKAGE) and (innermost.line or "").startswith("raise ")
-    return own or isinstance(error, OSError)
+def sentence_of(error: Exception) -> str | None:
+    """Return what an error says to people, if the kit raised it on purpose or the operating system did; else None."""
+    text = str(error.args[0] if isinstance(error, KeyError) else error)
+    frames = [(frame.filename, frame.line or "") for frame in traceback.extract_tb(error.__traceback__)]
+    if " in DataLoader worker process " in text.split("\n")[0]:  # then its own traceback comes as text
+        frames = re.findall(r'File "(.*)", line \d+, in .*\n +(.*)', text)
+        text = text.rpartition(f"\n{type(error).__name__}: ")[2].strip()
+    file, line = frames[-1]
+    on_purpose = Path(file).is_relative_to(PACKAGE) and line.startswith("raise ")
+    return text if on_purpose or isinstance(error, OSError) else None
 
 
 def _usable_device(name: str) -> torch.device:
@@ -205,11 +221,12 @@ def _places(data: Any) -> tuple[object, ...]:
 
 
 def _whereabouts(settings: RunConfig) -> str:
-    if settings.save:
-        return f"it is saved in {settings.save}"
-    return (
-        f"it is saved in {Path(settings.run) / CHECKPOINT}" if settings.run else "it is not saved: name a file to save"
-    )
+    place = settings.save or _checkpoint(settings)
+    return f"it is saved in {place}" if place else "it is not saved: name a file to save"
+
+
+def _checkpoint(settings: RunConfig) -> Path | None:
+    return Path(settings.run) / CHECKPOINT if settings.run else None
 
 
 if __name__ == "__main__":

@@ -45,6 +45,14 @@ class BrokenModelError(ArithmeticError):
     """No batch gives finite numbers any more."""
 
 
+class LastCheckpointError(OSError):
+    """A run has come to its end, the model holds what it learned, and the last checkpoint could not be written."""
+
+    def __init__(self, message: str, history: list[Record]) -> None:
+        super().__init__(message)
+        self.history = history
+
+
 def train(
     model: CLIP,
     tokenizer: Tokenizer,
@@ -75,7 +83,8 @@ def train(
         BrokenModelError: ten batches in a row gave NaN or infinity.
         LostProcessError: another process of the run is gone.
         RuntimeError: a process that prepares batches died.
-        OSError: nothing can be written into ``run``, or the last checkpoint could not be.
+        OSError: nothing can be written into ``run``.
+        LastCheckpointError: the last checkpoint could not be written; the model is trained all the same.
     """
     here, device = world(), device_of(model)
     if evaluate_every < 1:
@@ -85,6 +94,7 @@ def train(
     if device.type == "cpu":
         keep_freed_memory()
     learner, progress = Learner(model, config), Progress()
+    unsaved: LastCheckpointError | None = None
     checkpoint = Path(run) / CHECKPOINT if run else None
     if checkpoint and checkpoint.exists():
         progress = restore_run(checkpoint, learner, tokenizer)
@@ -149,11 +159,16 @@ def train(
             if checkpoint and progress.step % config.checkpoint_every == 0 and not stop:
                 _save_or_warn(checkpoint, learner, tokenizer, progress)
         if checkpoint and progress.step > first_step:  # however the run ended, even by Ctrl-C while a curve was drawn
-            save_run(checkpoint, learner, tokenizer, progress)
+            try:
+                save_run(checkpoint, learner, tokenizer, progress)
+            except OSError as error:
+                unsaved = LastCheckpointError(str(error), progress.history)
     log.close()
     if learner.average:
         model.load_state_dict(learner.average.model.state_dict())
     model.eval()
+    if unsaved:
+        raise unsaved
     return progress.history
 
 

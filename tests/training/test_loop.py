@@ -13,7 +13,7 @@ import torch
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import embed_captions, embed_pictures
 from clip_tutor.evaluation.retrieval import retrieval_report
-from clip_tutor.training import TrainConfig, train
+from clip_tutor.training import TrainConfig, loop, train
 from clip_tutor.training.loop import CHECKPOINT
 from clip_tutor.weights import load
 
@@ -148,6 +148,20 @@ def test_figures_of_any_kind_are_kept_as_numbers(make_model, scenes, tokenizer, 
     history = train(make_model(), tokenizer, scenes, CONFIG, run=tmp_path, evaluate=lambda model: figures)
     assert train(make_model(), tokenizer, scenes, CONFIG, run=tmp_path) == history, "read again from the checkpoint"
     assert (history[-1]["accuracy"], history[-1]["recall"]) == (0.5, 0.25)
+
+
+def test_a_last_checkpoint_that_fails_leaves_the_model_finished(make_model, scenes, tokenizer, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError("no space left")
+
+    config, model, expected = replace(CONFIG, ema=0.5), make_model(), make_model()
+    history = train(expected, tokenizer, scenes, config)
+    monkeypatch.setattr(loop, "save_run", full)
+    with pytest.raises(loop.LastCheckpointError, match="no space left") as raised:
+        train(model, tokenizer, scenes, config, run=tmp_path)
+    assert [record["loss"] for record in raised.value.history] == [record["loss"] for record in history]
+    assert torch.equal(model.text_tower.projection, expected.text_tower.projection), "the average, as at any end"
+    assert not model.training
 
 
 def test_a_run_that_could_not_be_kept_is_not_begun(make_model, scenes, tokenizer, tmp_path):

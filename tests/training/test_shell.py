@@ -14,6 +14,7 @@ from clip_tutor.data.folder import read_folder
 from clip_tutor.training import __main__ as shell
 from clip_tutor.training import processes
 from clip_tutor.training.config import CHECKPOINT
+from clip_tutor.training.loop import LastCheckpointError
 from clip_tutor.training.processes import LostProcessError, failing_together
 from clip_tutor.training.recipes import Kit
 from clip_tutor.weights import load
@@ -144,7 +145,9 @@ def test_measuring_that_fails_costs_the_figures_and_not_the_model(monkeypatch, p
     assert f"was not measured to the end; it is saved in {place}/done.safetensors" in capsys.readouterr().err
 
 
-def test_a_full_disk_in_the_end_says_where_the_model_is(monkeypatch, place, trained, tmp_path):
+def test_a_full_disk_in_the_end_says_where_the_model_is(monkeypatch, place, trained):
+    monkeypatch.setattr(shell.tempfile, "tempdir", str(place))
+
     def full(path, *arguments):
         if str(path) == f"{place}/done.safetensors":
             raise OSError(errno.ENOSPC, "no space left")
@@ -157,6 +160,26 @@ def test_a_full_disk_in_the_end_says_where_the_model_is(monkeypatch, place, trai
     with pytest.raises(OSError, match=r"no space left.*The model is in .*/done\.safetensors: ") as raised:
         run(place)
     assert load(str(raised.value).split("The model is in ")[1].split(": ")[0]).notes["steps"] == 3
+    monkeypatch.setattr(shell.tempfile, "tempdir", f"{place}/train/0.png")
+    with pytest.raises(OSError, match=r"no space left.*Nor is there room for temporary files: the model is lost"):
+        run(place)
+
+
+def test_a_last_checkpoint_that_cannot_be_written_costs_no_finished_model(monkeypatch, place, trained):
+    def train(*arguments, run):
+        raise LastCheckpointError("no space left", HISTORY)
+
+    monkeypatch.setattr(shell, "train", train)
+    with pytest.raises(LastCheckpointError, match=r"^no space left$"):
+        run(place, run=f"{place}/run")
+    assert load(place / "done.safetensors").notes["steps"] == 3
+
+
+def test_a_reader_who_has_gone_costs_no_model(monkeypatch, place, trained):
+    monkeypatch.setattr("builtins.print", lambda *words, **how: (_ for _ in ()).throw(BrokenPipeError))
+    with pytest.raises(BrokenPipeError):
+        run(place)
+    assert load(place / "done.safetensors").notes["steps"] == 3
 
 
 def test_a_run_that_was_stopped_before_its_first_step_has_no_model(monkeypatch, place, trained):
@@ -177,6 +200,14 @@ def test_a_mistake_in_the_settings_ends_in_one_sentence(place):
     ):
         with pytest.raises(SystemExit, match=sentence):  # with a text as its status: the text is printed, status 1
             run(place, entry=shell.from_shell, **changes)
+
+
+def test_a_mistake_in_the_data_that_a_worker_meets_ends_in_one_sentence(place, make_model, tokenizer, monkeypatch):
+    spoil_images(place)
+    kit = Kit(make_model(), tokenizer, Photos(read_folder(place / "test"), 32))
+    monkeypatch.setattr(shell, "prepare", lambda settings, device: kit)
+    with pytest.raises(SystemExit, match=r"^\d \w+ of batch 0 cannot be used, too many to go on\."):
+        run(place, entry=shell.from_shell, test=None, train={"batch_size": 2, "learning_rate": 1, "workers": 1})
 
 
 def test_a_mistake_of_the_kits_own_keeps_its_traceback(monkeypatch, place, trained):
