@@ -23,6 +23,7 @@ import tempfile
 import traceback
 import typing
 import warnings
+from collections.abc import Sequence
 from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,11 @@ import torch
 from clip_tutor import zoo
 from clip_tutor.data.pairs import PairSet, PairStream
 from clip_tutor.data.scenes import Scenes
-from clip_tutor.evaluation.report import full_report, photo_report
+from clip_tutor.evaluation.report import brief_report, full_report, photo_report
 from clip_tutor.evaluation.usable import require_usable
 from clip_tutor.printable import printable
 from clip_tutor.training.checking import without_none
-from clip_tutor.training.config import CHECKPOINT, TrainConfig
+from clip_tutor.training.config import CHECKPOINT, Record, TrainConfig
 from clip_tutor.training.loop import LastCheckpointError, train
 from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
 from clip_tutor.training.processes import failing_together, gathered, joined, own_device
@@ -47,6 +48,7 @@ from clip_tutor.weights import save
 PACKAGE = Path(__file__).parents[1]
 
 ASKED = 10_000  # unseen scenes that a finished model is asked about
+LOOKS = 19  # points of a curve
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -55,6 +57,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("recipe", help=f"{', '.join(RECIPES)}, or a YAML file (see clip_tutor.training.settings)")
     parser.add_argument("--run", help="folder for checkpoints and log; a stopped run continues from there")
     parser.add_argument("--save", help="where the finished model goes (.safetensors)")
+    parser.add_argument("--curve", help="a JSON file for what a model of scenes can do against the pairs it has seen")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for field, kind in typing.get_type_hints(TrainConfig).items():
         # The kinds are float, or float | None, or Literal["a", "b"] | None: what can be given is what is not None.
@@ -73,7 +76,8 @@ def settings_of(options: argparse.Namespace) -> RunConfig:
     settings = RECIPES[options.recipe] if options.recipe in RECIPES else read_settings(options.recipe)
     changed = {f.name: getattr(options, f.name) for f in fields(TrainConfig) if getattr(options, f.name) is not None}
     train_config = replace(settings.train, **changed)
-    return replace(settings, train=train_config, run=options.run or settings.run, save=options.save or settings.save)
+    places = {name: getattr(options, name) or getattr(settings, name) for name in ("run", "save", "curve")}
+    return replace(settings, train=train_config, **places)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -91,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
             kit = prepare(settings, device)
         unsaved: LastCheckpointError | None = None
         try:
-            history = train(*kit, settings.train, run=settings.run)
+            history = train(*kit, settings.train, run=settings.run, **_looks(kit, settings))
         except LastCheckpointError as error:  # the model may still be saved, on another disk perhaps
             unsaved, history, settings = error, error.history, replace(settings, run=None)
         kit = kit._replace(model=gathered(kit.model))
@@ -106,6 +110,8 @@ def main(arguments: list[str] | None = None) -> None:
             "steps": last["step"],
             "seconds": last["seconds"],
         }
+        if settings.curve:
+            write_curve(Path(settings.curve), history)
         keep(kit, settings, notes)  # before a word is printed: nobody may be there any more to read it
         print(f"trained {last['step']:.0f} steps in {last['seconds']:.0f} s, loss {last['loss']:.3f}")
         if settings.save:
@@ -120,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
         for name, value in report.items():
             print(f"{name:40} {value:.3f}")
         if settings.save:
-            save(settings.save, kit.model, kit.tokenizer, notes | {"figures": report})
+            save(settings.save, kit.model, kit.tokenizer, notes | {"figures": report}, dtype=_dtype(settings))
         print(json.dumps({"steps": last["step"], "seconds": last["seconds"], "loss": last["loss"]} | report))
 
 
@@ -163,15 +169,38 @@ def keep(kit: Kit, settings: RunConfig, notes: dict[str, Any]) -> None:
     if not settings.save:
         return
     try:
-        save(settings.save, kit.model, kit.tokenizer, notes)
+        save(settings.save, kit.model, kit.tokenizer, notes, dtype=_dtype(settings))
     except OSError as error:
         try:
             elsewhere = _checkpoint(settings) or Path(tempfile.mkdtemp(), Path(settings.save).name)
             if not settings.run:
-                save(elsewhere, kit.model, kit.tokenizer, notes)
+                save(elsewhere, kit.model, kit.tokenizer, notes, dtype=_dtype(settings))
         except OSError:
             raise OSError(f"{error}. Nor is there room for temporary files: the model is lost") from error
         raise OSError(f"{error}. The model is in {elsewhere}: clip_tutor.weights.load opens it") from error
+
+
+def _dtype(settings: RunConfig) -> torch.dtype | None:
+    return torch.float16 if settings.half else None
+
+
+def _looks(kit: Kit, settings: RunConfig) -> dict[str, Any]:
+    """Return what `train` needs to look at a model of scenes ``LOOKS`` times on its way."""
+    if settings.curve is None or not isinstance(kit.source, Scenes):
+        return {}
+    objects = kit.source.objects
+    every = max(1, settings.train.steps // LOOKS)
+    return {"evaluate": lambda model: brief_report(model, kit.tokenizer, objects), "evaluate_every": every}
+
+
+def write_curve(path: Path, history: Sequence[Record]) -> None:
+    """Write each figure of `brief_report` as a list, beside the list of pairs seen."""
+    looks = [record for record in history if "recall_at_1" in record]
+    names = [name for name in looks[0] if name == "recall_at_1" or name.startswith("zero_shot_")] if looks else []
+    curve = {"pairs": [record["step"] * record["batch_size"] for record in looks]}
+    curve |= {name: [round(record[name], 4) for record in looks] for name in names}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(curve, indent=1) + "\n", encoding="utf-8")
 
 
 def measure(kit: Kit, test: PairSet | PairStream | None) -> dict[str, float]:

@@ -35,6 +35,7 @@ RECIPES = {
         "emoji",
         ScenesData("all", ("two_backgrounds", "neighbors", "twins"), Wordings(300_000, 900_000)),
         TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
+        half=True,
     ),
     "first_light_gpu": RunConfig(
         "small",

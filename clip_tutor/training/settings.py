@@ -44,6 +44,8 @@ class RunConfig:
     start_from: str | None = None  # a weights file of the kit, or a tag of published weights
     run: str | None = None
     save: str | None = None
+    half: bool = False  # the saved model keeps its weights in float16; they are loaded in float32
+    curve: str | None = None  # a JSON file for what a model of scenes can do against the pairs it has seen
     patience: float = 120.0  # seconds that a process waits for the others before it gives them up
 
     def __post_init__(self) -> None:
@@ -53,6 +55,8 @@ class RunConfig:
                 "test: scenes are measured on scenes of their own that were not trained on, and photographs on "
                 "photographs: leave test out, or let both data and test be photographs"
             )
+        if self.curve and not isinstance(self.data, ScenesData):
+            raise ValueError("curve: is measured on scenes; what a model of photographs can do is measured in the end")
         if self.save is not None and Path(self.save).suffix != ".safetensors":
             raise ValueError(f"save: is {self.save!r}, and must be a file's name that ends in .safetensors")
         if self.save and self.run and Path(self.save).resolve() == (Path(self.run) / CHECKPOINT).resolve():

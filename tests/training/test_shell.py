@@ -11,6 +11,7 @@ from PIL import Image
 
 from clip_tutor.data.batches import Photos
 from clip_tutor.data.folder import read_folder
+from clip_tutor.data.scenes import Scenes
 from clip_tutor.training import __main__ as shell
 from clip_tutor.training import processes
 from clip_tutor.training.config import CHECKPOINT
@@ -222,3 +223,32 @@ def test_ctrl_c_has_its_own_status(monkeypatch, place, trained):
     with pytest.raises(SystemExit) as left:
         run(place, entry=shell.from_shell)
     assert left.value.code == 130
+
+
+# ---- scenes: the curve, and weights of half the size ----------------------------------------------------------------
+
+
+def test_scenes_leave_a_curve_and_a_model_of_half_the_size(monkeypatch, tmp_path, make_model, tokenizer, objects):
+    kit = Kit(make_model(), tokenizer, Scenes(objects, size=32))
+    monkeypatch.setattr(shell, "prepare", lambda settings, device: kit)
+    monkeypatch.setattr(shell, "brief_report", lambda *_: {"recall_at_1": 0.25, "zero_shot_object": 0.5})
+    monkeypatch.setattr(shell, "full_report", lambda *_, asked: {"recall_at_1": 0.25})
+    settings = {
+        "model": "tiny",
+        "data": {"source": "scenes"},
+        "train": {"batch_size": 4, "learning_rate": 1e-3, "steps": 2, "warmup_steps": 1},
+        "save": str(tmp_path / "done.safetensors"),
+        "half": True,
+    }
+    (tmp_path / "run.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    shell.main([str(tmp_path / "run.yaml"), "--curve", str(tmp_path / "curves" / "run.json"), "--device", "cpu"])
+    curve = json.loads((tmp_path / "curves" / "run.json").read_text(encoding="utf-8"))
+    assert curve == {"pairs": [4, 8], "recall_at_1": [0.25, 0.25], "zero_shot_object": [0.5, 0.5]}
+    numbers = sum(parameter.numel() for parameter in kit.model.parameters())
+    assert (tmp_path / "done.safetensors").stat().st_size < 3 * numbers
+    assert load(tmp_path / "done.safetensors").model.log_logit_scale.dtype == torch.float32
+
+
+def test_a_curve_of_photographs_is_refused(place):
+    with pytest.raises(ValueError, match="curve: is measured on scenes"):
+        run(place, curve="curve.json")
