@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from clip_tutor.data.dice import pick, throws
 
 if TYPE_CHECKING:
-    from clip_tutor.data.scenes import Facts, Scenes
+    from clip_tutor.data.scenes import Scenes
 
 Part = Literal["two_backgrounds", "neighbors", "twins"]
 HARD_SHARE = 0.5  # of the batches; the others are drawn evenly, so that nothing is forgotten
@@ -36,6 +36,20 @@ NEAR = 4  # a twin's object stands at most so many places behind the first one's
 SIZE_SHARE = 0.25  # of the twins of a single object: they differ in size
 # Scenes have the throws below 3 · 2⁴⁰; those of batches and of their couples lie apart.
 _OF_BATCH, _OF_COUPLES = 1 << 44, 1 << 45
+
+Column = NDArray[np.int64]
+
+
+class Facts(NamedTuple):
+    """What B scenes show, as columns of numbers."""
+
+    kind: Column  # (B,) into `scenes.KINDS`
+    first: Column  # (B,) into the vocabulary
+    second: Column  # (B,) shown only in a pair
+    number: Column  # (B,) how many drawings
+    size: Column  # (B,) into `scenes.SIZES`
+    relation: Column  # (B,) into `scenes.RELATIONS`
+    background: Column  # (B,) into `drawing.BACKGROUNDS`
 
 
 class Wordings(NamedTuple):
@@ -60,7 +74,7 @@ def hard_facts(scenes: Scenes, facts: Facts, k: int, parts: tuple[Part, ...]) ->
     B, n = len(facts.kind), len(scenes.objects)
     couples = (B + 1) // 2 if "twins" in parts else B
     u = throws(scenes.seed, np.arange(couples) + k * B + _OF_COUPLES, 10).T  # (10, couples)
-    facts = facts._make(column[:couples] for column in facts)
+    facts = Facts._make(column[:couples] for column in facts)
     if "neighbors" in parts:
         starts = (batch[3:] * n).astype(np.int64)
         first, second = ((starts[_whole(u[i], STRETCHES)] + _whole(u[i + 1], STRETCH)) % n for i in (0, 2))
@@ -81,10 +95,10 @@ def hard_facts(scenes: Scenes, facts: Facts, k: int, parts: tuple[Part, ...]) ->
     facts, twins = facts._replace(background=background), twins._replace(background=background)
     if "twins" not in parts:
         return facts
-    return facts._make(np.concatenate(columns)[:B] for columns in zip(facts, twins, strict=True))
+    return Facts._make(np.concatenate(columns)[:B] for columns in zip(facts, twins, strict=True))
 
 
-def _whole(u: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+def _whole(u: NDArray[np.float64], n: int) -> Column:
     """Return whole numbers from 0 to n − 1 for throws in [0, 1)."""
     return (u * n).astype(np.int64)
 

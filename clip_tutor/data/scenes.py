@@ -28,7 +28,7 @@ from clip_tutor.data.captions import Wordbook, describe
 from clip_tutor.data.dice import pick, throws
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
 from clip_tutor.data.emoji import Emoji
-from clip_tutor.data.hard_batches import Part, Wordings, hard_facts
+from clip_tutor.data.hard_batches import Column, Facts, Part, Wordings, hard_facts
 from clip_tutor.tokenizers import Tokenizer
 
 Split = Literal["train", "test", "compositional"]
@@ -43,7 +43,6 @@ SIZE_RANGES = np.array([[0.28, 0.34], [0.48, 0.60], [0.78, 0.94]])  # of the pic
 SEVERAL_RANGE = (0.38, 0.46)
 PAIR_RANGE = (0.42, 0.50)
 DICE = 24  # throws a scene
-Column = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Throws = NDArray[np.float64]
 FEWEST_OBJECTS = len(BACKGROUNDS) * len(RELATIONS)
@@ -69,18 +68,6 @@ class Scene:
         if relation in ("right of", "below"):  # "a right of b" is "b left of a"
             objects, relation = objects[::-1], RELATIONS[RELATIONS.index(relation) - 1]
         return tuple(o.character for o in objects), self.count, self.size, relation, self.background
-
-
-class Facts(NamedTuple):
-    """What B scenes show, as columns of numbers."""
-
-    kind: Column  # (B,) into KINDS
-    first: Column  # (B,) into the vocabulary
-    second: Column  # (B,) shown only in a pair
-    number: Column  # (B,) how many drawings
-    size: Column  # (B,) into SIZES
-    relation: Column  # (B,) into RELATIONS
-    background: Column  # (B,) into BACKGROUNDS
 
 
 class Plan(NamedTuple):
@@ -327,7 +314,7 @@ class SceneStream(IterableDataset[TrainBatch]):
             indices = range(k * self.batch_size, (k + 1) * self.batch_size)
             wordings = self.scenes.wordings
             mirrored = wordings.mirrored(k * self.batch_size) if wordings else 0.5
-            batch = self.scenes.show(Plan(*(column[own] for column in plan)), indices[own], mirrored)
+            batch = self.scenes.show(Plan._make(column[own] for column in plan), indices[own], mirrored)
             names = [f"{self.scenes.split} scene {scene.index}" for scene in batch.scenes]
             yield TrainBatch(batch.pixels, as_ids(self.tokenizer, batch.captions), names, [])
             k += step

@@ -26,7 +26,7 @@ class Search(NamedTuple):
 
     words: str
     thing: str  # a noun of the data set
-    count: int | None = None
+    number: int | None = None
     size: str | None = None
     background: str | None = None
     relation: str | None = None  # of the thing to `other`
@@ -43,8 +43,8 @@ class Search(NamedTuple):
             told = (scene.relation, things[0], others[1]), (turned, things[-1], others[0])
             return (self.relation, True, True) in told
         of_scene = (scene.count, scene.size, scene.background)
-        asked = (self.count, self.size, self.background)
-        alone = self.count is None or len(scene.objects) == 1  # a cat beside a dog is no answer to "two cats"
+        asked = (self.number, self.size, self.background)
+        alone = self.number is None or len(scene.objects) == 1  # a cat beside a dog is no answer to "two cats"
         return any(things) and alone and all(a in (None, s) for a, s in zip(asked, of_scene, strict=True))
 
 
@@ -82,21 +82,21 @@ SEARCHES = (
     Search("airplane", "airplane"),
     Search("a present", "present"),
     # how many
-    Search("two cats", "cat", count=2),
-    Search("three cats", "cat", count=3),
-    Search("four stars", "star", count=4),
-    Search("two bananas", "banana", count=2),
-    Search("three apples", "apple", count=3),
-    Search("four penguins", "penguin", count=4),
-    Search("three ghosts", "ghost", count=3),
-    Search("two dogs", "dog", count=2),
+    Search("two cats", "cat", number=2),
+    Search("three cats", "cat", number=3),
+    Search("four stars", "star", number=4),
+    Search("two bananas", "banana", number=2),
+    Search("three apples", "apple", number=3),
+    Search("four penguins", "penguin", number=4),
+    Search("three ghosts", "ghost", number=3),
+    Search("two dogs", "dog", number=2),
     # on which color
     Search("banana on blue", "banana", background="blue"),
     Search("a cat on a red background", "cat", background="red"),
     Search("a star on purple", "star", background="purple"),
     Search("pizza on yellow", "pizza", background="yellow"),
     Search("elephant on a green background", "elephant", background="green"),
-    Search("two guitars on black", "guitar", count=2, background="black"),
+    Search("two guitars on black", "guitar", number=2, background="black"),
     # how large
     Search("a tiny rocket", "rocket", size="tiny"),
     Search("a huge elephant", "elephant", size="huge"),

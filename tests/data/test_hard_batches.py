@@ -8,8 +8,8 @@ import torch
 
 from clip_tutor.data.captions import RELATION_WORDS
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
-from clip_tutor.data.hard_batches import NEAR, STRETCH, STRETCHES, Wordings
-from clip_tutor.data.scenes import KINDS, Facts, Plan, Scenes
+from clip_tutor.data.hard_batches import NEAR, STRETCH, STRETCHES, Facts, Wordings
+from clip_tutor.data.scenes import KINDS, Plan, Scenes
 
 B = 64
 ALL = ("two_backgrounds", "neighbors", "twins")

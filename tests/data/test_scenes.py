@@ -258,8 +258,8 @@ def test_scenes_are_drawn_faster_than_a_small_model_learns(first_words):
         scenes.batch(range(start, start + 256))
     fastest = 0.0
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()  # so that others on the machine do not count
         for start in range(0, 1024, 256):
             scenes.batch(range(start, start + 256))
-        fastest = max(fastest, 1024 / (time.perf_counter() - began))
-    assert fastest > 2500, "5,000 a second are promised on a quiet core; this bar leaves room for a busy one"
+        fastest = max(fastest, 1024 / (time.process_time() - began))
+    assert fastest > 2500, "5,000 a second are promised; this bar leaves room for a slow core"

@@ -1,6 +1,5 @@
 """The published implementations with random weights: what a checkpoint of theirs would hold, without a download."""
 
-
 import open_clip
 import pytest
 import torch
