@@ -89,7 +89,8 @@ def compare_with_the_whole_batch(rank, world, folder):
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("world", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [2, 4])
 def test_loss_and_gradients_are_the_whole_batchs(world, tmp_path):
     assert mp.spawn(compare_with_the_whole_batch, (world, tmp_path), nprocs=world) is None
 

@@ -86,6 +86,7 @@ def awkward(captions) -> list[str]:
     return [*AWKWARD, *mixed, *captions]
 
 
+@pytest.mark.slow
 def test_ids_equal_the_published_ones(published, awkward):
     """With OpenCLIP's names for the two marks, for some captions spell them out."""
     ours = BPETokenizer.from_vocabulary(VOCABULARY, marks=OPEN_CLIP_MARKS)

@@ -43,6 +43,7 @@ def test_tiny_equals_open_clip(head: str, dtype: torch.dtype):
     assert_same(ours(pixels), theirs(pixels))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_base_equals_open_clip():
     torch.manual_seed(0)

@@ -22,7 +22,10 @@ def align(width: float, depth: float, **settings: object) -> AlignVisionModel:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("width", "depth", "size"), [(1.0, 1.0, 64), (1.0, 1.0, 97), (0.5, 1.4, 75), (2.0, 3.1, 65)])
+@pytest.mark.parametrize(
+    ("width", "depth", "size"),
+    [(1.0, 1.0, 64), (1.0, 1.0, 97), (0.5, 1.4, 75), pytest.param(2.0, 3.1, 65, marks=pytest.mark.slow)],
+)
 def test_features_equal_aligns(width: float, depth: float, size: int):
     """The last is ALIGN's B7, layer for layer. Odd sizes count: ALIGN's pictures have 289 pixels a side."""
     torch.manual_seed(0)

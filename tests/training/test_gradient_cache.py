@@ -163,5 +163,6 @@ def learn_in_two_processes(rank, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_with_a_cache_equal_one_without(tmp_path):
     assert mp.spawn(learn_in_two_processes, (tmp_path,), nprocs=2) is None

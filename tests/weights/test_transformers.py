@@ -97,6 +97,7 @@ def test_siglip_2_naflex(tmp_path: Path):
         torch.testing.assert_close(ours.logits(images, texts), out.logits_per_image, atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_align(tmp_path: Path):
     text = {"vocab_size": V, "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
     text |= {"intermediate_size": 100, "max_position_embeddings": 40}

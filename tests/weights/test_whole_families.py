@@ -69,6 +69,7 @@ def agree(model: CLIP, out: CLIPOutput, expected: torch.Tensor) -> None:
     torch.testing.assert_close(model.logits(out.image_features, out.text_features), expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_align_from_its_folder(tmp_path: Path, announce):
     words = sorted({word for caption in CAPTIONS for word in caption.split()} - {"lighthouse"})
