@@ -85,10 +85,10 @@ class ImageIndex:
         """Add picture files under their paths, and return why each file that is not added was left out.
 
         Files are read, embedded and added 64 at a time. If that is interrupted, those before are in the index, and the
-        same call again goes on behind them: a file that the index holds when the call begins is left out.
+        same call again goes on behind them: a file that the index holds already is left out.
 
         Args:
-            paths: files, one or several; a list that names a file twice gets it twice.
+            paths: files, one or several.
 
         Returns:
             For each file that is not added, by its path: why it cannot be read, or that it is there already.
@@ -176,7 +176,9 @@ class ImageIndex:
                 if os.path.abspath(path) in held:
                     problems[str(path)] = "the index holds it already"
                     continue
-                yield place, self._pixels(path)
+                pixels = self._pixels(path)
+                held.add(os.path.abspath(path))
+                yield place, pixels
             except (OSError, TypeError, ValueError) as error:
                 problems[str(path)] = str(error)
 
