@@ -1,12 +1,16 @@
 """The model that comes with the kit does what its own notes say."""
 
+import json
+
 import pytest
 
 from clip_tutor.assets import asset
 from clip_tutor.data.emoji import load_emoji
+from clip_tutor.embedding import embed_pictures
+from clip_tutor.evaluation.everyday import SEARCHES, first_page_precision
 from clip_tutor.evaluation.report import full_report
 from clip_tutor.lab.samples.collection import collection
-from clip_tutor.search import ImageIndex
+from clip_tutor.training.recipes import RECIPES
 from clip_tutor.weights import Loaded, load
 from clip_tutor.weights.loading import SHIPPED
 
@@ -17,7 +21,12 @@ def shipped() -> Loaded:
 
 
 def test_it_is_small_enough_to_ship() -> None:
-    assert asset(SHIPPED["emoji"]).stat().st_size <= 8_000_000
+    assert asset(SHIPPED["emoji"]).stat().st_size <= 6_000_000
+
+
+def test_its_joint_embedding_is_narrower_than_both_towers(shipped: Loaded) -> None:
+    config = shipped.model.config
+    assert config.embed_dim < min(config.vision.width, config.text.width)
 
 
 def test_it_says_how_it_was_made(shipped: Loaded) -> None:
@@ -25,28 +34,43 @@ def test_it_says_how_it_was_made(shipped: Loaded) -> None:
     assert shipped.notes["steps"] > 0
 
 
+# What the model is good for, whatever its notes say; two seeds differ by 0.01 at most.
+BARS = {
+    "recall_at_1": 0.98,
+    "compositional_recall_at_1": 0.97,
+    "zero_shot_object": 0.54,
+    "zero_shot_object_ensemble": 0.54,
+    "zero_shot_count": 0.98,
+    "zero_shot_relation": 0.95,
+    "zero_shot_background": 0.98,
+}
+
+
+@pytest.mark.slow
 def test_it_reaches_its_figures(shipped: Loaded) -> None:
     promised = shipped.notes["figures"]
-    reached = full_report(shipped.model, shipped.tokenizer, load_emoji())
+    assert {name: promised[name] for name, bar in BARS.items() if promised[name] < bar} == {}
+    reached = full_report(shipped.model, shipped.tokenizer, load_emoji(), asked=1000)
     assert reached.keys() == promised.keys()
     for name, value in reached.items():
-        assert value == pytest.approx(promised[name], abs=0.01), name
+        # The notes' zero-shot figures were measured on 10,000 scenes, of which these are the first 1,000.
+        assert value == pytest.approx(promised[name], abs=0.05 if name.startswith("zero_shot_object") else 0.01), name
 
 
-@pytest.fixture(scope="module")
-def index(shipped: Loaded) -> ImageIndex:
-    """The collection that notebook 00 searches, under the names of what its scenes show."""
+def test_its_curve_ships_and_ends_where_its_notes_do(shipped: Loaded) -> None:
+    curve = json.loads(asset("curves/emoji.json").read_text(encoding="utf-8"))
+    assert curve["pairs"][-1] == shipped.notes["steps"] * RECIPES["emoji"].train.batch_size
+    assert curve["recall_at_1"][-1] == pytest.approx(shipped.notes["figures"]["recall_at_1"], abs=0.005)
+    assert len({len(values) for values in curve.values()}) == 1
+
+
+def test_everyday_searches(shipped: Loaded) -> None:
     pictures, _, scenes = collection(shipped.model.config.vision.image_size)
-    index = ImageIndex(shipped.model, shipped.tokenizer)
-    index.add_pixels(pictures, [" + ".join(emoji.name for emoji in scene.objects) for scene in scenes])
-    return index
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [("puppy", "dog face"), ("car", "automobile"), ("three cats", "cat"), ("a tiny rocket", "rocket")],
-)
-def test_everyday_words_find_what_people_mean(index: ImageIndex, words: str, expected: str) -> None:
-    found = [hit.name for hit in index.search(words, k=8)]
-    right = sum(expected in name.split(" + ") for name in found)
-    assert right >= 4, f"{words!r} found {found}"
+    features = embed_pictures(shipped.model, pictures)
+    precision = first_page_precision(shipped.model, shipped.tokenizer, features, scenes)
+    assert len(precision) == len(SEARCHES) == 50
+    assert sum(precision.values()) / 50 > 0.6, "what it reaches; words for whole families find little"
+    # Whatever Unicode calls a car is one; half of the first page has been the bar since the first model.
+    assert min(precision[words] for words in ("puppy", "car", "three cats", "a tiny rocket")) >= 0.5
+    exact = [search.words for search in SEARCHES if search.relation]
+    assert [words for words in exact if precision[words] < 1] == [], "left is told from right"

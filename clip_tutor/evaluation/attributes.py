@@ -7,9 +7,9 @@ Each question offers captions that differ in one attribute alone and asks which 
     relation    a dog above a cat | a dog below a cat … (given the two objects)
     background  a dog on a red background | …           (given the object)
 
-An ensemble varies the wording and nothing else. One that put each object on all twelve backgrounds told eleven
-falsehoods about every image, and named a third fewer objects than a single prompt:
-``test_an_ensemble_asserts_nothing``.
+An ensemble varies the wording and asserts nothing. One that puts each object on all twelve backgrounds names a quarter
+fewer objects than a single prompt: eleven of its colors are wrong, and a caption that tells the color but no size says
+that the thing has its ordinary size. ``test_an_ensemble_asserts_nothing``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
 Prompts = list[str]
-AT_MOST = 1000  # scenes that are asked a question with captions of their own
+AT_MOST = 500  # scenes that are asked a question with captions of their own
 WORDINGS = ("{}", "a picture of {}")  # of a prompt that leaves the background open
 
 
