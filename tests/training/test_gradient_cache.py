@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from clip_tutor import losses
@@ -14,6 +13,7 @@ from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.towers import ConvNeXtConfig, TextConfig, ViTConfig
 from clip_tutor.training.gradient_cache import cached_backward
 from clip_tutor.training.groups import freeze
+from tests.forking import run_together
 
 TEXT = TextConfig(60, 8, 16, layers=1, heads=2)
 VIT = ViTConfig(16, 8, 16, layers=1, heads=2)
@@ -136,17 +136,17 @@ def test_the_loss_sees_full_precision_and_gradients_come_in_it():
             assert (ours - theirs).norm() < 0.05 * theirs.norm(), name
 
 
-def learn_in_two_processes(rank, folder):
+def learn_in_two_processes(rank, world, folder):
     """The body of one process. What fails here fails the test."""
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
     for kind in ("softmax", "sigmoid"):
         whole, spread_out = clip(), clip()
         if kind == "softmax":
             whole.logit_bias.requires_grad_(False)
             spread_out.logit_bias.requires_grad_(False)
         towers = DistributedDataParallel(spread_out)
-        share = [tensor.chunk(2)[rank] for tensor in batch()]
+        share = [tensor.chunk(world)[rank] for tensor in batch()]
         # Two steps: DistributedDataParallel complains at the next about a gradient that never came.
         for _ in range(2):
             whole.zero_grad()
@@ -161,8 +161,10 @@ def learn_in_two_processes(rank, folder):
                         if parameter.grad is not None:
                             parameter -= 0.1 * parameter.grad
     dist.destroy_process_group()
+    (folder / f"{rank} agrees").touch()
 
 
 @pytest.mark.slow
 def test_two_processes_with_a_cache_equal_one_without(tmp_path):
-    assert mp.spawn(learn_in_two_processes, (tmp_path,), nprocs=2) is None
+    run_together(learn_in_two_processes, 2, tmp_path)
+    assert len(list(tmp_path.glob("* agrees"))) == 2

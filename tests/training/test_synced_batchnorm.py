@@ -5,13 +5,13 @@ import copy
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clip_tutor.towers import ResNet, ResNetConfig
 from clip_tutor.towers.convolution import ConvNorm
 from clip_tutor.training.synced_batchnorm import SyncedBatchNorm2d, synchronize_batchnorm
+from tests.forking import run_together
 
 C = 5
 SHARES = {2: (3, 5), 4: (1, 4, 2, 1)}  # pictures of each process: eight in all
@@ -109,9 +109,7 @@ def compare_with_one_process(rank, world, folder):
 
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_together_equal_one(tmp_path, world):
-    # A server imports torch once and forks from there: four imports less than spawning anew.
-    mp.set_forkserver_preload(["torch._dynamo", "torch.distributed"])
-    mp.start_processes(compare_with_one_process, (world, tmp_path), nprocs=world, start_method="forkserver")
+    run_together(compare_with_one_process, world, tmp_path)
     assert len(list(tmp_path.glob("* agrees"))) == world
 
 
