@@ -1,6 +1,7 @@
 """A killed run goes on as if nothing had happened, and a file that does not fit is refused and left alone."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -32,12 +33,19 @@ def without_clocks(history):
     return [{k: v for k, v in r.items() if k not in ("seconds", "pairs_per_second", "waiting")} for r in history]
 
 
-@pytest.fixture
-def stopped(make_model, scenes, tokenizer, tmp_path):
+@pytest.fixture(scope="module")
+def stopped_once(make_model, scenes, tokenizer, tmp_path_factory):
     """A folder with a run that was killed after step 8 and has its checkpoint of step 6."""
+    folder = tmp_path_factory.mktemp("stopped")
     with pytest.raises(Killed):
-        train(make_model(), tokenizer, scenes, CONFIG, run=tmp_path, on_record=kill_at(8))
-    return tmp_path
+        train(make_model(), tokenizer, scenes, CONFIG, run=folder, on_record=kill_at(8))
+    return folder
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path):
+    """A copy of that folder, which a test may spoil."""
+    return shutil.copytree(stopped_once, tmp_path / "run")
 
 
 @pytest.mark.parametrize("stem_channels", [(), (4, 8, 8)])
