@@ -67,7 +67,7 @@ def test_the_training_curve_marks_the_loss_of_guessing():
     assert loss.lines[1].get_linestyle() == "--"
     assert list(loss.lines[1].get_ydata()) == [math.log(64)] * 2
     assert temperature.lines[0].get_ydata()[0] == pytest.approx(1 / 14)
-    assert [tuple(point) for point in recall.lines[0].get_xydata()] == [(2, 0.1), (6, 0.3)]
+    assert [tuple(point) for point in recall.lines[0].get_xydata()] == [(64, 0.1), (192, 0.3)], "over the pairs seen"
     assert all(axes.get_title(loc="left") and axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)
 
 

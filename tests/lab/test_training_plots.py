@@ -41,17 +41,19 @@ def test_a_film_needs_a_name_for_each_frame():
 
 @pytest.mark.parametrize("length", [1, 7])
 def test_progress_draws_the_records_that_were_measured(length: int):
-    history = [{"seconds": float(n)} | ({"color": n / 10, "thing": 0.5} if n % 2 == 0 else {}) for n in range(length)]
+    history = [
+        {"step": n, "batch_size": 64} | ({"color": n / 10, "thing": 0.5} if n % 2 == 0 else {}) for n in range(length)
+    ]
     figure = plots.progress(history, ["color", "thing"], chance=0.25)
     guessing, color, _ = figure.axes[0].lines
     assert list(guessing.get_ydata()) == [0.25, 0.25]
-    assert [tuple(point) for point in color.get_xydata()] == [(n, n / 10) for n in range(0, length, 2)]
+    assert [tuple(point) for point in color.get_xydata()] == [(64 * n, n / 10) for n in range(0, length, 2)]
     assert sorted(texts(figure)) == ["color", "guessing", "thing"]
     assert labeled(figure)
 
 
 def test_names_at_the_ends_of_lines_do_not_lie_upon_each_other():
-    figure = plots.progress([{"seconds": 1.0, "a": 1.0, "b": 0.99, "c": 1.0}], list("abc"), chance=0.5)
+    figure = plots.progress([{"step": 1, "batch_size": 64, "a": 1.0, "b": 0.99, "c": 1.0}], list("abc"), chance=0.5)
     heights = sorted(text.xy[1] for text in figure.axes[0].texts)
     assert all(upper - lower > 0.05 for lower, upper in itertools.pairwise(heights))
 

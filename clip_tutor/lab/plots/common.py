@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
+from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, THOUSANDS, canvas
 from clip_tutor.lab.widgets.gallery import as_picture
 
 
@@ -84,30 +84,38 @@ def picture_grid(pictures: Sequence[Any], captions: Sequence[str] = (), columns:
     return figure
 
 
-def training_curve(history: Sequence[Mapping[str, float]], title: str = "Training", similarity: Any = None) -> Figure:
-    """Draw loss, temperature and recall over the seconds that training took, and how the model sees a few pairs now.
+def pairs_seen(record: Mapping[str, float]) -> float:
+    """Return how many pairs training had seen at one of its records."""
+    return record["step"] * record["batch_size"]
 
-    ``history`` has an entry for each time training was looked at, with ``seconds``, ``loss``, ``logit_scale`` (1 /
-    temperature), ``batch_size`` and, in some of them, ``recall_at_1``. The dashed line is the loss of blind guessing,
-    ln(batch size). ``similarity`` are the similarities (M, M) of some pairs; without them there is no fourth panel.
+
+def training_curve(history: Sequence[Mapping[str, float]], title: str = "Training", similarity: Any = None) -> Figure:
+    """Draw loss, temperature and recall over the pairs seen in training, and how the model sees a few pairs now.
+
+    ``history`` has an entry for each time training was looked at, with ``step``, ``batch_size``, ``loss``,
+    ``logit_scale`` (1 / temperature) and, in some of them, ``recall_at_1``. The dashed line is the loss of blind
+    guessing, ln(batch size). ``similarity`` are the similarities (M, M) of some pairs; without them there is no fourth
+    panel.
     """
     columns = 3 if similarity is None else 4
     figure, (loss, temperature, recall, *fourth) = canvas(2.2 + 2.4 * columns, 3.2, columns=columns)
-    seconds = [entry["seconds"] for entry in history]
-    loss.plot(seconds, [entry["loss"] for entry in history], color=INK)
+    pairs = [pairs_seen(entry) for entry in history]
+    loss.plot(pairs, [entry["loss"] for entry in history], color=INK)
     if history:
         N = int(history[-1]["batch_size"])
         loss.axhline(math.log(N), color=MUTED, linestyle="--", linewidth=1.2)
         note, place = f"guessing: ln {N} = {math.log(N):.2f}", loss.get_yaxis_transform()  # x from 0 to 1, y in nats
         loss.text(0.98, 0.97 * math.log(N), note, size=9, color=MUTED, transform=place, ha="right", va="top")
-    loss.set(title="Loss", xlabel="seconds", ylabel="nats", ylim=(0, None))
-    temperature.plot(seconds, [1 / entry["logit_scale"] for entry in history], color=INK)
-    temperature.set(title="Temperature", xlabel="seconds", ylabel="1 / logit scale", ylim=(0, None))
-    seen = [(entry["seconds"], entry["recall_at_1"]) for entry in history if entry.get("recall_at_1") is not None]
+    loss.set(title="Loss", xlabel="pairs seen", ylabel="nats", ylim=(0, None))
+    temperature.plot(pairs, [1 / entry["logit_scale"] for entry in history], color=INK)
+    temperature.set(title="Temperature", xlabel="pairs seen", ylabel="1 / logit scale", ylim=(0, None))
+    seen = [(pairs_seen(entry), entry["recall_at_1"]) for entry in history if entry.get("recall_at_1") is not None]
     recall.plot(*np.reshape(seen, (-1, 2)).T, "o-", color=TEXT_COLOR, clip_on=False, in_layout=False)
-    recall.set(title="Recall@1", xlabel="seconds", ylabel="fraction found", ylim=(0, 1))
+    recall.set(title="Recall@1", xlabel="pairs seen", ylabel="fraction found", ylim=(0, 1))
     for axes in (loss, temperature, recall):
-        axes.set_xlim(0, max([1.0, *seconds]) * 1.03)
+        axes.set_xlim(0, max([1.0, *pairs]) * 1.03)
+        axes.locator_params(axis="x", nbins=2)  # the panels are narrow
+        axes.xaxis.set_major_formatter(THOUSANDS)
     for axes in fourth:
         axes.imshow(_array(similarity), cmap=SEQUENTIAL)
         axes.set(title="Similarity", xlabel="pictures", ylabel="captions", xticks=[], yticks=[])

@@ -21,6 +21,7 @@ FAINT = "#E4E5E7"
 COLORS = (IMAGE_COLOR, TEXT_COLOR, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", INK)
 
 SEQUENTIAL = LinearSegmentedColormap.from_list("clip_tutor", ["#FAFAF7", "#CFE3DC", "#7FB8B0", "#2F7F86", "#123B4A"])
+THOUSANDS = "{x:,.0f}"  # how an axis that counts is labeled: 150,000
 DIVERGING = "PuOr"  # for values on both sides of zero: neither end is the blue or the orange from above
 
 _RULES: dict[str, Any] = {

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 
 from clip_tutor.evaluation.retrieval import bootstrap_interval
-from clip_tutor.lab.plots.style import COLORS, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
+from clip_tutor.lab.plots.common import pairs_seen
+from clip_tutor.lab.plots.style import COLORS, INK, MUTED, SEQUENTIAL, TEXT_COLOR, THOUSANDS, canvas
 from clip_tutor.lab.widgets.gallery import as_picture
 
 SCALES = [100 ** (n / 50) for n in range(51)]  # 1 / temperature, from the least to the most that training allows
@@ -50,24 +51,25 @@ def film_strip(
 def progress(
     history: Sequence[Mapping[str, float]], names: Sequence[str], chance: float, title: str = "What was learned when?"
 ) -> Figure:
-    """Draw how several fractions grew over the seconds of training.
+    """Draw how several fractions grew over the pairs seen in training.
 
     ``names`` are the entries of ``history`` to draw (not every record needs them), ``chance`` is what guessing gives.
     """
     figure, (axes,) = canvas(9, 3.6)
-    end = max(1.0, *(entry["seconds"] for entry in history))
+    end = max(1.0, *(pairs_seen(entry) for entry in history))
     axes.axhline(chance, color=MUTED, linestyle="--", linewidth=1.2)
     ends = [(chance, "guessing", MUTED)]
     for color, name in zip(COLORS, names, strict=False):
-        seconds, fractions = zip(*((entry["seconds"], entry[name]) for entry in history if name in entry), strict=True)
-        axes.plot(seconds, fractions, "o-", color=color, markersize=4, clip_on=False)
+        pairs, fractions = zip(*((pairs_seen(entry), entry[name]) for entry in history if name in entry), strict=True)
+        axes.plot(pairs, fractions, "o-", color=color, markersize=4, clip_on=False)
         ends.append((fractions[-1], name, color))
     height = 2.0
     for fraction, name, color in sorted(ends, reverse=True):  # a name beside the end of its line, none upon another
         height = min(fraction, height - 0.08)
         place: dict[str, Any] = {"xytext": (8, 0), "textcoords": "offset points", "annotation_clip": False}
         axes.annotate(name, (end, height), color=color, va="center", weight="bold", **place)
-    axes.set(xlabel="seconds of training", ylabel="fraction right", xlim=(0, end), ylim=(0, 1.02), title=title)
+    axes.xaxis.set_major_formatter(THOUSANDS)
+    axes.set(xlabel="pairs seen", ylabel="fraction right", xlim=(0, end), ylim=(0, 1.02), title=title)
     return figure
 
 
