@@ -23,7 +23,7 @@ def test_captions_stand_at_the_corners_of_a_square():
     picture = np.zeros((8, 8, 3), np.uint8)
     figure = plots.exclusive_or([(1, 1, "a left of b", picture), (-1, 1, "b left of a", picture)])
     assert texts(figure) == ["a left of b", "b left of a"]
-    assert [image.get_extent()[0] for image in figure.axes[0].images] == pytest.approx([0.58, -1.42])
+    assert [image.get_extent()[0] for image in figure.axes[0].images] == pytest.approx([0.4, -1.6])
 
 
 def test_curves_have_a_line_for_each_seed_and_one_for_their_mean():
