@@ -1,35 +1,50 @@
 """A training run as a program of its own, for tests that kill it, or start several of it.
 
-    python program.py WHAT FOLDER [NAME=VALUE …]        (or torchrun … program.py …)
+    python program.py WHAT FOLDER [NAME=VALUE …] [then WHAT FOLDER …]        (or torchrun … program.py …)
 
-WHAT names a `settings` below; NAME=VALUE changes a `TrainConfig`. The final weights go to FOLDER/final.pt.
+WHAT may hold the words "run" (checkpoints and log go to FOLDER) and "stem" (a model with BatchNorm); NAME=VALUE
+changes a `TrainConfig`. Runs that "then" separates follow one another in the same processes. The final weights,
+the losses and the numbers of the steps go to FOLDER/final.pt.
 """
 
+import functools
+import itertools
 import os
 import signal
 import sys
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 from torch.distributed.tensor import DTensor
 
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
-from clip_tutor.data.scenes import Scenes
+from clip_tutor.data.scenes import Batch, Plan, Scenes
 from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.towers import TextConfig, ViTConfig
 from clip_tutor.training import TrainConfig, train
-from clip_tutor.training.processes import LostProcessError, joined
+from clip_tutor.training.processes import LostProcessError, World, joined
 
-torch.set_num_threads(1)
 CONFIG = TrainConfig(batch_size=32, learning_rate=1e-3, steps=20, warmup_steps=5, record_every=1, checkpoint_every=3)
+
+
+@functools.cache
+def learned_tokenizer() -> BPETokenizer:
+    """Return the tokenizer of all runs."""
+    captions = [scene.caption for scene in small_scenes().scenes(range(500))]
+    return BPETokenizer.train(captions, 600, context_length=32)
+
+
+def small_scenes() -> Scenes:
+    """Return scenes of 32 × 32 pixels, always the same."""
+    return Scenes(find_emoji(FIRST_WORDS[:48]), size=32)
 
 
 def build(stem_channels: tuple[int, ...], bias: float | None) -> tuple[CLIP, BPETokenizer, Scenes]:
     """Return a tiny model, its tokenizer and scenes, always the same."""
-    scenes = Scenes(find_emoji(FIRST_WORDS[:48]), size=32)
-    tokenizer = BPETokenizer.train([scene.caption for scene in scenes.scenes(range(500))], 600, context_length=32)
+    scenes, tokenizer = small_scenes(), learned_tokenizer()
     vision = ViTConfig(32, 16 if stem_channels else 8, 32, layers=2, heads=2, stem_channels=stem_channels)
     text = TextConfig(tokenizer.vocab_size, tokenizer.context_length, 32, layers=2, heads=2)
     torch.manual_seed(0)
@@ -48,11 +63,31 @@ class _Spoil:
             arguments[0][0] = float("nan")
 
 
-def main() -> None:
+def runs(arguments: list[str]) -> list[list[str]]:
+    """Return the arguments of each run."""
+    groups = itertools.groupby(arguments, lambda argument: argument == "then")
+    return [list(group) for between, group in groups if not between]
+
+
+def say_to(lines: Connection, arguments: list[str]) -> None:
+    """Train as the arguments say, and write to a pipe what would go to the screen."""
+    os.dup2(lines.fileno(), sys.stdout.fileno())
+    main(arguments)
+
+
+def main(arguments: list[str]) -> None:
     """Train as the arguments say."""
-    what, folder, *changes = sys.argv[1:]
-    given = dict(change.split("=") for change in changes)
-    patience = float(given.pop("patience", 60))
+    torch.set_num_threads(1)
+    patience = [float(argument.split("=")[1]) for argument in arguments if argument.startswith("patience=")]
+    with joined(torch.device("cpu"), *patience or [60]) as here:
+        for what, folder, *changes in runs(arguments):
+            given = dict(change.split("=") for change in changes)
+            given.pop("patience", None)
+            train_once(what, folder, given, here)
+
+
+def train_once(what: str, folder: str, given: dict[str, str], here: World) -> None:
+    """Train one model, and leave what became of it in a file."""
     lose = given.pop("lose", None)  # "kill" or "stop": what happens to the last process at step 7, once
     double, spoil = given.pop("double", None), given.pop("spoil", None)  # spoil: a NaN in the last process, at step 3
     kinds = {name: type(value) for name, value in vars(CONFIG).items() if value is not None}
@@ -67,31 +102,30 @@ def main() -> None:
     def on_record(history: list) -> None:
         print("step", int(history[-1]["step"]), flush=True)
 
-    with joined(torch.device("cpu"), patience) as here:
-        if lose and here.rank == here.size - 1 and not (Path(folder) / "lost").exists():
-            batches = scenes.batch
+    if lose and here.rank == here.size - 1 and not (Path(folder) / "lost").exists():
+        draw = scenes.show
 
-            def batch(indices: range) -> object:
-                if indices[0] >= 7 * config.batch_size:
-                    (Path(folder) / "lost").touch()
-                    os.kill(os.getpid(), signal.SIGKILL if lose == "kill" else signal.SIGSTOP)
-                return batches(indices)
+        def lose_this_process(plan: Plan, indices: range, mirrored: float) -> Batch:
+            if indices[0] >= 7 * config.batch_size:
+                (Path(folder) / "lost").touch()
+                os.kill(os.getpid(), signal.SIGKILL if lose == "kill" else signal.SIGSTOP)
+            return draw(plan, indices, mirrored)
 
-            scenes.batch = batch
-        if spoil and here.rank == here.size - 1:
-            model.image_tower.register_forward_pre_hook(_Spoil())
-        run = folder if "run" in what else None
-        history = train(model, tokenizer, scenes, config, run=run, on_record=on_record)
-        weights = {
-            name: (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).clone()
-            for name, tensor in model.state_dict().items()
-        }
-        if here.rank == 0:
-            torch.save({"weights": weights, "losses": [record["loss"] for record in history]}, f"{folder}/final.pt")
+        scenes.show = lose_this_process
+    if spoil and here.rank == here.size - 1:
+        model.image_tower.register_forward_pre_hook(_Spoil())
+    history = train(model, tokenizer, scenes, config, run=folder if "run" in what else None, on_record=on_record)
+    weights = {
+        name: (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).clone()
+        for name, tensor in model.state_dict().items()
+    }
+    if here.rank == 0:
+        figures = {"losses": [record["loss"] for record in history], "steps": [record["step"] for record in history]}
+        torch.save({"weights": weights} | figures, f"{folder}/final.pt")
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except LostProcessError as error:
         sys.exit(str(error))

@@ -12,19 +12,11 @@ PROGRAM = Path(__file__).with_name("program.py")
 pytestmark = pytest.mark.slow
 
 
-def run(folder, what, *changes, processes=1, restarts=0, timeout=300):
-    folder.mkdir(exist_ok=True)
+def run(*arguments, processes=1, restarts=0, timeout=300):
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
     torchrun += ["--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-    command = [sys.executable, *(torchrun if processes > 1 else []), str(PROGRAM), what, str(folder), *changes]
+    command = [sys.executable, *(torchrun if processes > 1 else []), str(PROGRAM), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=PROGRAM.parents[2])
-
-
-def trained(folder, what, *changes, processes=1):
-    """Return the final weights and the losses of a run."""
-    done = run(folder, what, *changes, processes=processes)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return torch.load(folder / "final.pt")
 
 
 def assert_same_run(ours, theirs, tolerance):
@@ -33,50 +25,74 @@ def assert_same_run(ours, theirs, tolerance):
         torch.testing.assert_close(ours["weights"][name], tensor, atol=tolerance, rtol=tolerance, msg=name)
 
 
+# What comes to a good end: all these runs of two processes share one process group, those of one a process.
+PLAIN = ("plain", "batch_size=64", "steps=12")
+STEM = ("stem", "batch_size=32", "steps=8", "double=1")
+ALONE = {"whole": PLAIN, "batch norm": STEM, "batch norm, sigmoid": (*STEM, "loss=sigmoid")}
+TOGETHER = ALONE | {
+    "shard": (*PLAIN, "shard=True"),
+    "micro_batch": (*PLAIN, "micro_batch=8"),
+    "spoiled": ("run", "spoil=1", "steps=6"),
+    "unbroken": ("run", "steps=12"),
+}
+
+
+def trained(folder, cases, processes):
+    """Return what is printed, and for each case its folder and what is left there: weights, losses and steps."""
+    arguments = []
+    for name, (what, *changes) in cases.items():
+        (folder / name).mkdir()
+        arguments += ["then", what, str(folder / name), *changes]
+    done = run(*arguments[1:], processes=processes)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout, {name: (folder / name, torch.load(folder / name / "final.pt")) for name in cases}
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """One process, batches of 256."""
-    return trained(tmp_path_factory.mktemp("alone"), "plain", "batch_size=256")
+    """What one process gets."""
+    return trained(tmp_path_factory.mktemp("alone"), ALONE, processes=1)[1]
 
 
-@pytest.mark.parametrize("changes", [(), ("shard=True",), ("micro_batch=32",)], ids=str)
-def test_two_processes_of_128_are_one_of_256(alone, tmp_path, changes):
-    assert_same_run(trained(tmp_path, "plain", "batch_size=256", *changes, processes=2), alone, 1e-5)
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """What two get, with half a batch each."""
+    return trained(tmp_path_factory.mktemp("together"), TOGETHER, processes=2)
 
 
-@pytest.mark.parametrize("changes", [(), ("loss=sigmoid",)], ids=str)
-def test_batch_norm_sees_the_whole_batch(tmp_path, changes):
+@pytest.mark.parametrize("case", ["whole", "shard", "micro_batch"])
+def test_two_processes_of_32_are_one_of_64(alone, together, case):
+    assert_same_run(together[1][case][1], alone["whole"][1], 1e-5)
+
+
+@pytest.mark.parametrize("case", ["batch norm", "batch norm, sigmoid"])
+def test_batch_norm_sees_the_whole_batch(alone, together, case):
     """In double precision: in single, two runs of one process with other threads differ more than that."""
-    settings = ("batch_size=64", "steps=8", "double=1", *changes)
-    one = trained(tmp_path / "one", "stem", *settings)
-    assert_same_run(trained(tmp_path / "two", "stem", *settings, processes=2), one, 1e-9)
+    assert_same_run(together[1][case][1], alone[case][1], 1e-9)
 
 
-def test_a_spoiled_batch_of_one_process_is_skipped_by_all(tmp_path):
-    done = run(tmp_path, "run", "spoil=1", "steps=6", processes=2)
-    assert done.returncode == 0, done.stderr[-3000:]
-    steps = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step") and ":" not in line]
-    assert steps == [1, 2, 4, 5, 6]
+def test_a_spoiled_batch_of_one_process_is_skipped_by_all(together):
+    printed, cases = together
+    folder, left = cases["spoiled"]
+    assert left["steps"] == [1, 2, 4, 5, 6]
     # Batch 2 holds scenes 64 to 95, and the second process has its second half.
-    assert "step 3: skipped, its numbers are not finite; suspect: train scene 80" in done.stdout
-    assert "3,step gave NaN or infinity,train scene 80" in (tmp_path / "skipped.csv").read_text("utf-8")
-    weights = torch.load(tmp_path / "final.pt")["weights"]
-    assert all(tensor.isfinite().all() for tensor in weights.values())
+    assert "step 3: skipped, its numbers are not finite; suspect: train scene 80" in printed
+    assert "3,step gave NaN or infinity,train scene 80" in (folder / "skipped.csv").read_text("utf-8")
+    assert all(tensor.isfinite().all() for tensor in left["weights"].values())
 
 
-def test_a_lost_process_ends_the_others_and_torchrun_starts_them_again(tmp_path):
-    unbroken = trained(tmp_path / "unbroken", "run", processes=2)
-    broken = run(tmp_path / "broken", "run", "lose=kill", processes=2, restarts=1)
+def test_a_lost_process_ends_the_others_and_torchrun_starts_them_again(together, tmp_path):
+    broken = run("run", str(tmp_path), "lose=kill", "steps=12", processes=2, restarts=1)
     assert broken.returncode == 0, broken.stderr[-3000:]
     assert "another process" in broken.stderr
     steps = [int(line.split()[1]) for line in broken.stdout.splitlines() if line.startswith("step")]
-    assert steps == [*range(1, 8), *range(7, 21)], "from the checkpoint of step 6"
-    assert_same_run(torch.load(tmp_path / "broken" / "final.pt"), unbroken, 0)
+    assert steps == [*range(1, 8), *range(7, 13)], "from the checkpoint of step 6"
+    assert_same_run(torch.load(tmp_path / "final.pt"), together[1]["unbroken"][1], 0)
 
 
 def test_a_process_that_hangs_is_given_up_in_bounded_time(tmp_path):
     began = time.perf_counter()
-    hanging = run(tmp_path, "plain", "lose=stop", "patience=20", processes=2)
+    hanging = run("plain", str(tmp_path), "lose=stop", "patience=20", processes=2)
     assert hanging.returncode != 0
     assert "process 0 of 2 stops at step 7: another process died or does not answer" in hanging.stderr
     assert "--max-restarts" in hanging.stderr

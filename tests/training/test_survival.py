@@ -5,11 +5,8 @@ import math
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,8 +20,9 @@ from clip_tutor.towers import ConvNeXtConfig
 from clip_tutor.training import TrainConfig, train
 from clip_tutor.training.log import LOG, SKIPPED, read_log
 from clip_tutor.training.loop import CHECKPOINT, BrokenModelError
+from tests.forking import forkserver
+from tests.training import program
 
-PROGRAM = Path(__file__).with_name("program.py")
 CONFIG = TrainConfig(batch_size=8, learning_rate=1e-3, steps=9, warmup_steps=3, record_every=1, checkpoint_every=3)
 
 
@@ -38,17 +36,22 @@ def assert_same_weights(one, other):
 
 @pytest.mark.slow
 def test_kill_9_at_any_step_costs_no_bit(tmp_path):
+    processes = forkserver()
     (tmp_path / "unbroken").mkdir()
-    settings = ["ema=0.9", "checkpoint_every=1"]
-    command = [sys.executable, str(PROGRAM), "run-stem"]
-    subprocess.run([*command, str(tmp_path / "unbroken"), *settings], check=True, capture_output=True)
-    for step in (2, 9, 15):  # the same run, killed again and again, in the middle of whatever it is doing
-        with subprocess.Popen([*command, str(tmp_path), *settings], stdout=subprocess.PIPE, text=True) as process:
-            for line in process.stdout:
-                if line == f"step {step}\n":
-                    time.sleep(0.003 * step)
-                    process.send_signal(signal.SIGKILL)
-    subprocess.run([*command, str(tmp_path), *settings], check=True, capture_output=True)
+    # The same run, killed again and again, in the middle of whatever it is doing, and once not at all.
+    for folder, kill_at in ((tmp_path / "unbroken", 0), (tmp_path, 2), (tmp_path, 6), (tmp_path, 9), (tmp_path, 0)):
+        lines, theirs = processes.Pipe(duplex=False)
+        settings = ["run-stem", str(folder), "ema=0.9", "checkpoint_every=1", "steps=12"]
+        process = processes.Process(target=program.say_to, args=(theirs, settings))
+        process.start()
+        theirs.close()
+        with open(lines.fileno(), closefd=False) as said:
+            for line in said:
+                if line == f"step {kill_at}\n":
+                    time.sleep(0.003 * kill_at)
+                    process.kill()
+        process.join()
+        assert process.exitcode == (-signal.SIGKILL if kill_at else 0)
     broken, unbroken = (torch.load(folder / "final.pt") for folder in (tmp_path, tmp_path / "unbroken"))
     assert_same_weights(unbroken["weights"], broken["weights"])
     assert broken["losses"] == unbroken["losses"]
@@ -204,10 +207,10 @@ def test_a_picture_that_does_not_decode_is_left_out_counted_and_named(make_model
 
 def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, tokenizer):
     class Deadly(Scenes):
-        def batch(self, indices):
+        def show(self, plan, indices, mirrored):
             if indices[0] >= 32:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super().batch(indices)
+            return super().show(plan, indices, mirrored)
 
     began = time.perf_counter()
     with pytest.raises(RuntimeError, match=r"prepares batches died at step \d.*ran out of memory.*fewer workers"):
@@ -217,7 +220,7 @@ def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, t
 
 def test_a_mistake_in_a_worker_is_shown_as_it_is(make_model, objects, tokenizer):
     class Wrong(Scenes):
-        def batch(self, indices):
+        def show(self, plan, indices, mirrored):
             raise KeyError("a mistake in my data set")
 
     with pytest.raises(KeyError, match="a mistake in my data set"):
