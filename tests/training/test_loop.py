@@ -23,8 +23,8 @@ CONFIG = TrainConfig(batch_size=8, learning_rate=1e-2, steps=6, warmup_steps=2, 
 class SameEight(Scenes):
     """The same eight scenes again and again."""
 
-    def batch(self, indices):
-        return super().batch(range(8))
+    def show(self, plan, indices, mirrored=0.5):
+        return super().show(self.plan(range(8)), range(8), mirrored)
 
 
 def test_eight_pairs_are_learned_by_heart(make_model, objects, tokenizer):
@@ -198,15 +198,15 @@ def test_ctrl_c_ends_the_run_and_keeps_what_was_learned(make_model, scenes, toke
 
 
 def test_ctrl_c_while_a_scene_is_drawn_finishes_the_step(make_model, scenes, tokenizer, monkeypatch):
-    draw = Scenes.batch
+    draw = Scenes.show
 
-    def press_ctrl_c(self, indices):
+    def press_ctrl_c(self, plan, indices, mirrored):
         if indices[0] == 3 * CONFIG.batch_size:
             signal.raise_signal(signal.SIGINT)
-        return draw(self, indices)
+        return draw(self, plan, indices, mirrored)
 
-    monkeypatch.setattr(Scenes, "batch", press_ctrl_c)
-    history = train(make_model(), tokenizer, scenes, replace(CONFIG, steps=1000, record_every=100))
+    monkeypatch.setattr(Scenes, "show", press_ctrl_c)
+    history = train(make_model(), tokenizer, scenes, replace(CONFIG, steps=20, record_every=100))
     assert [record["step"] for record in history] == [4]
 
 
