@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import torch
 from PIL import Image
 
 from clip_tutor.data.sources import FolderData, ScenesData
-from clip_tutor.training.__main__ import main, parse, settings_of
+from clip_tutor.evaluation.report import full_report
+from clip_tutor.training import __main__ as shell
+from clip_tutor.training.__main__ import parse, settings_of
 from clip_tutor.training.config import TrainConfig
 from clip_tutor.training.log import read_log
 from clip_tutor.training.recipes import RECIPES
@@ -103,22 +106,29 @@ def test_options_win_over_the_recipe():
     assert settings.run == "here"
 
 
-@pytest.mark.slow
-def test_photos_of_a_folder_train_from_a_file_and_are_measured(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of 40 small images, each with two captions."""
+    folder = tmp_path_factory.mktemp("photos")
     lines = ["file_name,caption"]
     for n in range(40):
         color = ("red", "green", "blue", "white")[n % 4]
-        Image.new("RGB", (70, 60 + n), color).save(tmp_path / f"{n}.png")
+        Image.new("RGB", (70, 60 + n), color).save(folder / f"{n}.png")
         lines += [f"{n}.png,a {color} picture", f"{n}.png,nothing but {color}"]
-    written(tmp_path / "captions.csv", "\n".join(lines))
-    folder = f"{{source: folder, path: {tmp_path}}}"
-    text = (
-        WHOLE.replace("{source: scenes, objects: everyday}", folder)
-        + f"test: {folder}\nsave: {tmp_path}/done.safetensors"
-    )
-    settings = read_settings(written(tmp_path / "a.yaml", text))
-    assert settings.data == FolderData(str(tmp_path))
-    main([str(tmp_path / "a.yaml"), "--device", "cpu", "--run", str(tmp_path / "run")])
+    written(folder / "captions.csv", "\n".join(lines))
+    return folder
+
+
+def of_photos(folder, save):
+    """A run on these photos, measured on them as well."""
+    data = f"{{source: folder, path: {folder}}}"
+    return WHOLE.replace("{source: scenes, objects: everyday}", data) + f"test: {data}\nsave: {save}\n"
+
+
+def test_photos_of_a_folder_train_from_a_file_and_are_measured(photos, tmp_path, capsys):
+    settings = read_settings(written(tmp_path / "a.yaml", of_photos(photos, tmp_path / "done.safetensors")))
+    assert settings.data == FolderData(str(photos))
+    shell.main([str(tmp_path / "a.yaml"), "--device", "cpu", "--run", str(tmp_path / "run")])
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report["test_pictures"] == 40 and report["test_captions"] == 80
     assert 0 <= report["text_to_image_recall_at_1"] <= report["text_to_image_recall_at_10"] <= 1
@@ -127,12 +137,20 @@ def test_photos_of_a_folder_train_from_a_file_and_are_measured(tmp_path, capsys)
     assert load(tmp_path / "done.safetensors").tokenizer.encode("a red picture")
 
 
+def test_scenes_train_from_a_file_and_are_measured(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(shell, "ASKED", 60)
+    monkeypatch.setattr(shell, "full_report", partial(full_report, count=60))
+    text = WHOLE.replace("  ema: 0.9\n", "") + f"image_size: 48\nsave: {tmp_path}/done.safetensors\n"
+    shell.main([str(written(tmp_path / "a.yaml", text)), "--device", "cpu"])
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["steps"] == 3 and 0 <= report["recall_at_1"] <= 1
+    assert load(tmp_path / "done.safetensors").model.config.vision.image_size == 48
+
+
 @pytest.mark.slow
-def test_torchrun_runs_a_file_with_two_processes(tmp_path):
-    text = (
-        WHOLE.replace("  ema: 0.9\n", "") + f"image_size: 48\nrun: {tmp_path}/run\nsave: {tmp_path}/done.safetensors\n"
-    )
-    config = written(tmp_path / "a.yaml", text)
+def test_torchrun_runs_a_file_with_two_processes(photos, tmp_path):
+    text = of_photos(photos, tmp_path / "done.safetensors").replace("  ema: 0.9\n", "")
+    config = written(tmp_path / "a.yaml", text + f"image_size: 48\nrun: {tmp_path}/run\n")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d"]
     command = [*torchrun, "--rdzv-endpoint", "localhost:0", "-m", "clip_tutor.training", str(config), "--device", "cpu"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
