@@ -149,10 +149,10 @@ def test_measuring_that_fails_costs_the_figures_and_not_the_model(monkeypatch, p
 def test_a_full_disk_in_the_end_says_where_the_model_is(monkeypatch, place, trained):
     monkeypatch.setattr(shell.tempfile, "tempdir", str(place))
 
-    def full(path, *arguments):
+    def full(path, *arguments, dtype):
         if str(path) == f"{place}/done.safetensors":
             raise OSError(errno.ENOSPC, "no space left")
-        save(path, *arguments)
+        save(path, *arguments, dtype=dtype)
 
     save = shell.save
     monkeypatch.setattr(shell, "save", full)
