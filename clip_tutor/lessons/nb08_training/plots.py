@@ -33,7 +33,7 @@ def two_towers(image_features: Any, relation: Any, cosines: Any, captions: Seque
         direction = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         direction.fit(features[rows_before], relation[rows_before])
         places = direction.decision_function(features[rows_after])
-        bins = np.linspace(places.min(), places.max(), 25)
+        bins = np.linspace(places.min(), places.max(), 25).tolist()
         for one in pair:
             drawn = places[relation[rows_after] == one]
             axes.hist(drawn, bins, color=COLORS[one], alpha=0.7, label=f"pizza {RELATIONS[one]} rocket")
