@@ -19,13 +19,16 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 # What trains for a number of seconds learns less beside another: these have both cores to themselves.
 ALONE := notebooks/08_training.ipynb
 
+# The longest first, so that two which run side by side end at about the same time.
+LONG := $(wildcard notebooks/13_*.ipynb notebooks/04_*.ipynb notebooks/17_*.ipynb notebooks/05_*.ipynb)
+
 # What is tested: the files that ARGS names, else all. The rest of ARGS are options, with which a run of pytest may be
 # left without a test (its exit status 5): no failure.
 TESTS     := $(filter tests tests/%,$(ARGS))
 NOTEBOOKS := $(filter notebooks/%,$(ARGS))
 ifeq ($(TESTS)$(NOTEBOOKS),)
   TESTS     := tests
-  NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+  NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(sort $(wildcard notebooks/*.ipynb)))
 endif
 OPTIONS := $(filter-out tests tests/% notebooks/%,$(ARGS))
 pytest   = OMP_NUM_THREADS=$(1) $(BIN)/python -m pytest $(2) $(OPTIONS)$(if $(ARGS), || [ $$? = 5 ])

@@ -1,7 +1,7 @@
 """From a scene's truth to an English sentence, in several wordings.
 
 Six throws decide: which noun each object goes by, how its size is put, how the relation is told, how the
-background is mentioned.
+background is mentioned. `describe` tells all there is, as a caption does; `search_words` little, as a search does.
 """
 
 from bisect import bisect
@@ -81,6 +81,11 @@ class Wordbook:
         nouns, shares = self._nouns[emoji.character]
         return nouns[min(bisect(shares, throw * shares[-1]), len(nouns) - 1)]
 
+    def searched_noun(self, emoji: Emoji, throw: float) -> Noun:
+        """Return what a person might look for who would be glad of this emoji: "flower" as often as "tulip"."""
+        nouns, _ = self._nouns[emoji.character]
+        return nouns[0] if throw < 0.5 else choose(nouns, 2 * throw - 1)
+
 
 def describe(
     objects: Sequence[Emoji],
@@ -123,3 +128,31 @@ def describe(
     if wordbook and sixth >= 1 - TAG_SHARE and objects[0].tags:
         thing += f", tagged {choose(objects[0].tags, fourth)}"
     return thing
+
+
+def search_words(
+    objects: Sequence[Emoji],
+    count: int,
+    size: str | None,
+    background: str,
+    throws: Sequence[float],
+    wordbook: Wordbook,
+) -> str:
+    """Return what a person might type to find a scene: one of its things, and at most one fact about it.
+
+    The arguments are those of `describe`; the first five throws are used.
+    """
+    first, second, third, fourth, fifth = throws[:5]
+    noun = wordbook.searched_noun(choose(objects, second), first)
+    several_of_one = count > 1 and len(objects) == 1
+    bare = fifth < 0.3  # "banana" instead of "a banana"
+    if 0.5 <= third < 0.75 and (adjectives := SIZE_WORDS.get(size or "", ())):
+        adjective = choose(adjectives, fourth)
+        return f"{adjective} {noun.singular}" if bare else singular(noun, adjective)
+    if 0.5 <= third < 0.75 and several_of_one:
+        return several(noun, count)
+    thing = noun.singular if bare else noun.plural if several_of_one else singular(noun)
+    if third < 0.5:
+        return thing
+    setting = choose(("{thing} on {color}", "{thing} on {a_color} background"), fourth)
+    return setting.format(thing=thing, color=background, a_color=f"{article(background)} {background}")

@@ -14,7 +14,8 @@ alone, only both together: an exclusive or, which gives a gradient no first step
 told with "left of" and "above" only at first; "right of" and "below" come in later.
 
 Sources: Robinson et al. 2021, "Contrastive Learning with Hard Negative Samples"; Bengio et al. 2009, "Curriculum
-Learning"; Yuksekgonul et al. 2023, whose hard negatives are captions with words swapped.
+Learning"; Yuksekgonul et al. 2023, "When and Why Vision-Language Models Behave like Bags-of-Words", whose hard
+negatives are captions with words swapped and images that are near each other.
 """
 
 from __future__ import annotations
@@ -63,15 +64,20 @@ class Wordings(NamedTuple):
         return 0.5 * min(1.0, max(0.0, (pairs_seen - self.start) / (self.end - self.start)))
 
 
-def hard_facts(scenes: Scenes, facts: Facts, k: int, parts: tuple[Part, ...]) -> Facts:
+def is_hard(scenes: Scenes, k: int) -> bool:
+    """Return whether training batch ``k`` is one of the hard ones."""
+    return bool(scenes.hard) and throws(scenes.seed, np.array([k + _OF_BATCH]), 1)[0, 0] < HARD_SHARE
+
+
+def hard_facts(scenes: Scenes, facts: Facts, k: int) -> Facts:
     """Return the facts of training batch ``k``: those given, drawn evenly, or in half of the batches hard ones.
 
     It is a function of the seed and ``k`` alone, and no withheld pair occurs in it.
     """
-    batch = throws(scenes.seed, np.array([k + _OF_BATCH]), 3 + STRETCHES)[0]
-    if not parts or batch[0] >= HARD_SHARE:
+    if not is_hard(scenes, k):
         return facts
-    B, n = len(facts.kind), len(scenes.objects)
+    batch = throws(scenes.seed, np.array([k + _OF_BATCH]), 3 + STRETCHES)[0]  # of which `is_hard` has used the first
+    parts, B, n = scenes.hard, len(facts.kind), len(scenes.objects)
     couples = (B + 1) // 2 if "twins" in parts else B
     u = throws(scenes.seed, np.arange(couples) + k * B + _OF_COUPLES, 10).T  # (10, couples)
     facts = Facts._make(column[:couples] for column in facts)

@@ -24,11 +24,11 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from clip_tutor.data.batches import TrainBatch, as_ids
-from clip_tutor.data.captions import Wordbook, describe
+from clip_tutor.data.captions import Wordbook, describe, search_words
 from clip_tutor.data.dice import pick, throws
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
 from clip_tutor.data.emoji import Emoji
-from clip_tutor.data.hard_batches import Column, Facts, Part, Wordings, hard_facts
+from clip_tutor.data.hard_batches import Column, Facts, Part, Wordings, hard_facts, is_hard
 from clip_tutor.tokenizers import Tokenizer
 
 Split = Literal["train", "test", "compositional"]
@@ -105,6 +105,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         hard: what makes half of the training batches hard; see `clip_tutor.data.hard_batches`.
         wordings: when training captions begin to say "right of" and "below"; not given, they always do.
         kinds: which kinds of scene there are; their shares among each other stay.
+        searches: the share of training captions that are words for a search; see `captions.search_words`.
 
     Raises:
         ValueError: fewer than 48 objects, or an unknown split.
@@ -120,13 +121,14 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         hard: tuple[Part, ...] = (),
         wordings: Wordings | None = None,
         kinds: tuple[Kind, ...] = KINDS,
+        searches: float = 0.0,
     ) -> None:
         if len(objects) < FEWEST_OBJECTS:
             raise ValueError(f"{len(objects)} objects are too few for scenes: take at least {FEWEST_OBJECTS}")
         if split not in get_args(Split):
             raise ValueError(f"there is no split {split!r}: take one of {', '.join(get_args(Split))}")
         self.objects, self.split, self.size, self.seed, self.length = tuple(objects), split, size, seed, length
-        self.hard, self.wordings = hard, wordings
+        self.hard, self.wordings, self.searches = hard, wordings, searches
         self._kind_shares = np.where(np.isin(KINDS, kinds), KIND_SHARES, 0)
         self._kind_shares /= self._kind_shares.sum()
         self._sprites = SpriteBox(self.objects)
@@ -150,13 +152,16 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         """Return the scenes with these indices, drawn and described."""
         return self.show(self.plan(indices), indices)
 
-    def show(self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5) -> Batch:
+    def show(
+        self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5, searches: Throws | None = None
+    ) -> Batch:
         """Return planned scenes, drawn and described.
 
         Args:
             mirrored: the share of relations told with "right of" and "below".
+            searches: (B,) how probable it is that a caption is words for a search.
         """
-        scenes = self._describe(plan, indices, mirrored)
+        scenes = self._describe(plan, indices, mirrored, searches)
         pixels = self._sprites.draw(self.size, plan.color, plan.objects, plan.kind == 2, plan.number, plan.places)
         return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), [scene.caption for scene in scenes], scenes)
 
@@ -189,7 +194,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
     def training_plan(self, k: int, batch_size: int) -> Plan:
         """Return the plan of training batch ``k``, made hard where the recipe says so."""
         u = throws(self.seed, np.arange(k * batch_size, (k + 1) * batch_size), DICE).T  # (DICE, B)
-        return self._arrange(hard_facts(self, self._facts(u), k, self.hard), u)
+        return self._arrange(hard_facts(self, self._facts(u), k), u)
 
     def _facts(self, u: Throws) -> Facts:
         """Choose what each scene shows, from its throws (DICE, B)."""
@@ -265,11 +270,14 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         corner = np.select([kind[:, None, None] == 0, kind[:, None, None] == 1], [anywhere, in_quarter], beside)
         return np.concatenate([corner, np.broadcast_to(side[:, None], (B, 4, 1))], axis=2).astype(np.int64)
 
-    def _describe(self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5) -> list[Scene]:
+    def _describe(
+        self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5, searches: Throws | None = None
+    ) -> list[Scene]:
         names = list(BACKGROUNDS)
         scenes = []
-        columns = zip(indices, *(column.tolist() for column in plan[:6]), plan.wording.tolist(), strict=True)
-        for index, kind, (a, b), count, size, relation, background, wording in columns:
+        shares = [0.0] * len(plan.kind) if searches is None else searches.tolist()
+        columns = zip(indices, *(column.tolist() for column in plan[:6]), plan.wording.tolist(), shares, strict=True)
+        for index, kind, (a, b), count, size, relation, background, wording, share in columns:
             is_pair = KINDS[kind] == "pair"
             truth = (
                 KINDS[kind],
@@ -279,7 +287,11 @@ class Scenes(Dataset[tuple[Tensor, str]]):
                 RELATIONS[relation] if is_pair else None,
                 names[background],
             )
-            caption = describe(*truth[1:], wording, self._wordbook, mirrored)
+            if self._wordbook and wording[5] < share:
+                caption = search_words(*truth[1:4], truth[5], wording, self._wordbook)
+            else:
+                wording[5] = (wording[5] - share) / (1 - share)
+                caption = describe(*truth[1:], wording, self._wordbook, mirrored)
             scenes.append(Scene(int(index), *truth, caption))
         return scenes
 
@@ -314,7 +326,10 @@ class SceneStream(IterableDataset[TrainBatch]):
             indices = range(k * self.batch_size, (k + 1) * self.batch_size)
             wordings = self.scenes.wordings
             mirrored = wordings.mirrored(k * self.batch_size) if wordings else 0.5
-            batch = self.scenes.show(Plan._make(column[own] for column in plan), indices[own], mirrored)
+            plan = Plan._make(column[own] for column in plan)
+            # In a hard batch the twins of several things, and of two, differ in what a search leaves out.
+            told = (plan.kind == KINDS.index("one")) | (not is_hard(self.scenes, k))
+            batch = self.scenes.show(plan, indices[own], mirrored, self.scenes.searches * told)
             names = [f"{self.scenes.split} scene {scene.index}" for scene in batch.scenes]
             yield TrainBatch(batch.pixels, as_ids(self.tokenizer, batch.captions), names, [])
             k += step

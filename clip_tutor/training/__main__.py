@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
             "seconds": last["seconds"],
         }
         if settings.curve:
-            write_curve(Path(settings.curve), history)
+            write_curve(Path(settings.curve), history, goes_on=settings.start_from is not None)
         keep(kit, settings, notes)  # before a word is printed: nobody may be there any more to read it
         print(f"trained {last['step']:.0f} steps in {last['seconds']:.0f} s, loss {last['loss']:.3f}")
         if settings.save:
@@ -193,12 +193,20 @@ def _looks(kit: Kit, settings: RunConfig) -> dict[str, Any]:
     return {"evaluate": lambda model: brief_report(model, kit.tokenizer, objects), "evaluate_every": every}
 
 
-def write_curve(path: Path, history: Sequence[Record]) -> None:
-    """Write each figure of `brief_report` as a list, beside the list of pairs seen."""
+def write_curve(path: Path, history: Sequence[Record], goes_on: bool = False) -> None:
+    """Write each figure of `brief_report` as a list, beside the list of pairs seen.
+
+    Args:
+        goes_on: the curve that stands there is that of the weights from which this run started; it is made longer.
+    """
     looks = [record for record in history if "recall_at_1" in record]
     names = [name for name in looks[0] if name == "recall_at_1" or name.startswith("zero_shot_")] if looks else []
     curve = {"pairs": [record["step"] * record["batch_size"] for record in looks]}
     curve |= {name: [round(record[name], 4) for record in looks] for name in names}
+    if goes_on and path.exists():
+        first = json.loads(path.read_text(encoding="utf-8"))
+        curve["pairs"] = [first["pairs"][-1] + pairs for pairs in curve["pairs"]]
+        curve = {name: first[name] + values for name, values in curve.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(curve, indent=1) + "\n", encoding="utf-8")
 

@@ -37,6 +37,14 @@ RECIPES = {
         TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
         half=True,
     ),
+    # The same model goes on: it now hears what people type, too.
+    "emoji_search": RunConfig(
+        "emoji",
+        ScenesData("all", ("two_backgrounds", "neighbors", "twins"), searches=0.7),
+        TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
+        start_from="runs/emoji.safetensors",
+        half=True,
+    ),
     "first_light_gpu": RunConfig(
         "small",
         ScenesData("everyday"),

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from clip_tutor.data.captions import (
     article,
     choose,
     describe,
+    search_words,
     several,
     singular,
 )
@@ -156,3 +158,48 @@ def test_keywords_are_tags_now_and_then(everything):
     tagged = [scene for scene in everything.scenes(range(5000)) if ", tagged " in scene.caption]
     assert len(tagged) / 5000 == pytest.approx(TAG_SHARE, rel=0.4)
     assert all(scene.caption.split(", tagged ")[1] in scene.objects[0].tags for scene in tagged)
+
+
+@pytest.fixture(scope="module")
+def searches(everything):
+    """Scenes, and words with which a person might look for each."""
+    rolls = np.random.default_rng(0).random((5000, 6)).tolist()
+    words = Wordbook(everything.objects)
+    scenes = everything.scenes(range(5000))
+    return [
+        (s, search_words(s.objects, s.count, s.size, s.background, roll, words))
+        for s, roll in zip(scenes, rolls, strict=True)
+    ]
+
+
+def test_a_search_names_one_thing_and_at_most_one_fact(searches):
+    sizes = {word: size for size, words in SIZE_WORDS.items() for word in words}
+    asked = Counter()
+    for scene, words in searches:
+        nouns = [noun for emoji in scene.objects for noun in (emoji.noun, *emoji.synonyms)]
+        names = {name for noun in nouns for name in (noun.singular, noun.plural)}
+        name = max((name for name in names if re.search(rf"(^| ){re.escape(name)}($| )", words)), key=len)
+        rest = words.replace(name, "", 1).split()
+        told = {sizes[word] for word in rest if word in sizes} | {w for w in rest if w in (*NUMBERS, scene.background)}
+        assert len(told) <= 1, words
+        assert told <= {scene.size, NUMBERS[scene.count], scene.background}, (words, scene)
+        fact = told.pop() if told else "nothing"
+        kind = "size" if fact == scene.size else "number" if fact in NUMBERS else "color"
+        asked["nothing" if fact == "nothing" else kind] += 1
+    assert asked["nothing"] / len(searches) == pytest.approx(0.5, abs=0.05)
+    assert min(asked["size"], asked["number"]) > 0.04 * len(searches)
+    assert asked["color"] > 0.2 * len(searches)
+
+
+def test_a_search_says_flower_as_gladly_as_tulip():
+    (tulip,) = find_emoji("🌷")
+    words = Wordbook(load_emoji())
+    nouns = Counter(words.searched_noun(tulip, throw).singular for throw in np.linspace(0, 1, 1000, endpoint=False))
+    assert nouns["tulip"] > 500 > nouns["flower"]
+    assert nouns["flower"] == pytest.approx(500 / len(nouns), abs=2)
+
+
+def test_searches_have_good_articles(searches):
+    text = "\n".join(words for _, words in searches)
+    assert not re.search(r"\ba orange\b|\ba umbrella\b|\ban? (two|three|four) |  |\{|\}", text)
+    assert re.search(r"^rocket$", text, re.MULTILINE) or re.search(r"^\w+ on \w+$", text, re.MULTILINE)

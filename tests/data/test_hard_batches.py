@@ -8,7 +8,7 @@ import torch
 
 from clip_tutor.data.captions import RELATION_WORDS
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
-from clip_tutor.data.hard_batches import NEAR, STRETCH, STRETCHES, Facts, Wordings
+from clip_tutor.data.hard_batches import NEAR, STRETCH, STRETCHES, Facts, Wordings, is_hard
 from clip_tutor.data.scenes import KINDS, Plan, Scenes
 
 B = 64
@@ -124,3 +124,16 @@ def test_a_fact_stays_true_whichever_side_it_is_told_from(objects):
 
 def test_only_the_kinds_that_were_asked_for_are_shown(objects):
     assert set(Scenes(objects, kinds=("one", "pair")).plan(range(500)).kind) == {0, 2}
+
+
+def test_searches_stand_in_for_captions_and_in_hard_batches_only_where_one_thing_is_shown(objects, tokenizer):
+    told, searched = (Scenes(objects, size=32, hard=ALL, searches=share) for share in (0.0, 0.999))
+    kept = Counter()
+    for k in range(24):
+        one, other = (next(iter(scenes.stream(tokenizer, 32, start=k))) for scenes in (told, searched))
+        assert torch.equal(one.pixels, other.pixels), "the same scenes, in other words"
+        singles = torch.from_numpy(told.training_plan(k, 32).kind == KINDS.index("one"))
+        width = max(one.ids.shape[1], other.ids.shape[1])
+        a, b = (torch.nn.functional.pad(ids, (0, width - ids.shape[1])) for ids in (one.ids, other.ids))
+        kept[is_hard(told, k)] += int((a == b).all(dim=1)[~singles].sum())
+    assert kept[True] > 10 * kept[False], "several things, and two, are told in full in a hard batch"

@@ -247,6 +247,12 @@ def test_scenes_leave_a_curve_and_a_model_of_half_the_size(monkeypatch, tmp_path
     numbers = sum(parameter.numel() for parameter in kit.model.parameters())
     assert (tmp_path / "done.safetensors").stat().st_size < 3 * numbers
     assert load(tmp_path / "done.safetensors").model.log_logit_scale.dtype == torch.float32
+    # A run that starts from this one's weights makes its curve longer.
+    settings |= {"start_from": settings.pop("save"), "curve": str(tmp_path / "curves" / "run.json")}
+    (tmp_path / "run.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    shell.main([str(tmp_path / "run.yaml"), "--device", "cpu"])
+    curve = json.loads((tmp_path / "curves" / "run.json").read_text(encoding="utf-8"))
+    assert curve == {"pairs": [4, 8, 12, 16], "recall_at_1": [0.25] * 4, "zero_shot_object": [0.5] * 4}
 
 
 def test_a_curve_of_photographs_is_refused(place):
