@@ -130,7 +130,7 @@ def race_encoders(bench: Bench, title: str, key: str, unit: str, ours: Encode, t
 
 
 def encode(bench: Bench, parts: Iterable[str], batch: int) -> None:
-    """Captions and pictures to vectors, a batch at a time."""
+    """Captions and images to vectors, a batch at a time."""
     pixels, _ = inputs(batch, 224, bench.device)
     _, ids = inputs(CAPTION_BATCHES * batch, 1, bench.device)
     for name in ("ViT-B/32", "RN50"):
@@ -140,14 +140,14 @@ def encode(bench: Bench, parts: Iterable[str], batch: int) -> None:
             race_encoders(bench, *race, ours.encode_text, theirs.encode_text, ids)
         if "image" in parts:
             key = f"encode_image_{name.replace('-', '_').replace('/', '').lower()}_vs_open_clip"
-            race = (f"encode pictures, OpenCLIP {name}", key, "pictures/s")
+            race = (f"encode images, OpenCLIP {name}", key, "images/s")
             race_encoders(bench, *race, ours.encode_image, theirs.encode_image, pixels)
     ours, other = transformers_pair(bench.device)
     if "text" in parts:
         race = ("encode captions, transformers ViT-B/32", "encode_text_vs_transformers", "captions/s")
         race_encoders(bench, *race, ours.encode_text, lambda ids: _vectors(other.get_text_features(ids)), ids)
     if "image" in parts:
-        race = ("encode pictures, transformers ViT-B/32", "encode_image_vit_b32_vs_transformers", "pictures/s")
+        race = ("encode images, transformers ViT-B/32", "encode_image_vit_b32_vs_transformers", "images/s")
         race_encoders(bench, *race, ours.encode_image, lambda x: _vectors(other.get_image_features(x)), pixels)
 
 

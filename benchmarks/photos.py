@@ -1,10 +1,10 @@
 """Photographs with human captions: train a CLIP on them from nothing, then count what it finds.
 
     python benchmarks/photos.py --data flickr8k                      a folder with train.parquet and test.parquet
-    python benchmarks/photos.py --data my_photos                     a folder of pictures with captions.csv
+    python benchmarks/photos.py --data my_photos                     a folder of images with captions.csv
     python benchmarks/photos.py --data flickr8k --test flickr8k/validation.parquet      to choose settings by
 
-Where there is no test split, a tenth of the pictures is held out. The tokenizer, too, reads training captions only.
+Where there is no test split, a tenth of the images is held out. The tokenizer, too, reads training captions only.
 The clock runs from opening the files to the last step. The last line is one JSON object.
 """
 
@@ -25,14 +25,14 @@ from clip_tutor.data.folder import read_folder
 from clip_tutor.data.hub import parquet_pairs
 from clip_tutor.data.pairs import Pair, PairSet
 from clip_tutor.evaluation.report import photo_report
-from clip_tutor.images import open_picture, resize
+from clip_tutor.images import load_image, resize
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig, train
 
 CPU = "tiny", TrainConfig(batch_size=128, learning_rate=1.5e-3, label_smoothing=0.1, workers=1)
 GPU = "small", TrainConfig(batch_size=512, learning_rate=1e-3, label_smoothing=0.1, warmup_steps=200, workers=12)
 SCALE = (0.5, 1.0)  # of the rectangles that training cuts out
-MOST_IN_MEMORY = 20_000  # pictures; of a larger set each is decoded when its turn comes
+MOST_IN_MEMORY = 20_000  # images; of a larger set each is decoded when its turn comes
 
 
 def find_split(data: Path, split: str) -> PairSet | None:
@@ -60,30 +60,30 @@ def open_splits(data: Path, test: Path | None) -> tuple[list[Pair], list[Pair], 
     return (
         [pairs[n] for n in order[held_out:]],
         [pairs[n] for n in order[:held_out]],
-        "a tenth of the pictures, held out: there is no test split",
+        "a tenth of the images, held out: there is no test split",
     )
 
 
 def in_memory(pairs: list[Pair], side: int) -> list[Pair]:
-    """Return the pairs with pictures decoded once and for all, their shorter side at most ``side`` pixels.
+    """Return the pairs with images decoded once and for all, their shorter side at most ``side`` pixels.
 
     Decoding a JPEG file takes as long as all the rest of making a sample. Damaged files stay: training names them.
     """
     small = []
     for pair in pairs:
         try:
-            picture = open_picture(pair.picture, convert=True)
+            image = load_image(pair.image, convert=True)
         except (FileNotFoundError, ValueError):
             small.append(pair)
         else:
-            small.append(pair._replace(picture=resize(picture, side) if min(picture.size) > side else picture))
+            small.append(pair._replace(image=resize(image, side) if min(image.size) > side else image))
     return small
 
 
 def main() -> None:
     """Train, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="a folder, or a Parquet file with pictures inside")
+    parser.add_argument("--data", type=Path, required=True, help="a folder, or a Parquet file with images inside")
     parser.add_argument("--test", type=Path, help="what to measure on, instead of the folder's test split")
     parser.add_argument("--seconds", type=float, default=600.0, help="wall time for preparation and training together")
     parser.add_argument("--seed", type=int, default=0)
@@ -96,7 +96,7 @@ def main() -> None:
     pairs, test_pairs, where = open_splits(options.data, options.test)
     test_pairs = [pair for pair in test_pairs if pair.captions]
     captions = [caption for pair in pairs for caption in pair.captions]
-    print(f"{len(pairs):,} pictures with {len(captions):,} captions; measured on {where}: {len(test_pairs):,} pictures")
+    print(f"{len(pairs):,} images with {len(captions):,} captions; measured on {where}: {len(test_pairs):,} images")
     torch.manual_seed(options.seed)
     tokenizer = BPETokenizer.train(captions, config.text.vocab_size, config.text.context_length)
     model = zoo.create(name).to(options.device).to(memory_format=torch.channels_last)
@@ -120,11 +120,11 @@ def main() -> None:
     print(f"\n{machine(options.device)}")
     print(f"model {name}, {parameters / 1e6:.2f} M parameters, {size} px; {settings.batch_size} pairs a batch")
     print(f"{steps} steps, {epochs:.1f} epochs in {train_seconds:.1f} s, preparation included\n")
-    pictures, sentences = report["test_pictures"], report["test_captions"]
-    print(f"{f'{pictures:,} pictures, {sentences:,} captions':34} @1     @5     @10")
-    for title, key in (("caption finds its picture", "text_to_image"), ("picture finds a caption", "image_to_text")):
+    images, sentences = report["test_images"], report["test_captions"]
+    print(f"{f'{images:,} images, {sentences:,} captions':34} @1     @5     @10")
+    for title, key in (("caption finds its image", "text_to_image"), ("image finds a caption", "image_to_text")):
         print(f"{title:34} " + "  ".join(f"{report[f'{key}_recall_at_{k}']:.3f}" for k in (1, 5, 10)))
-    print(f"{'chance, first line':34} " + "  ".join(f"{k / pictures:.3f}" for k in (1, 5, 10)))
+    print(f"{'chance, first line':34} " + "  ".join(f"{k / images:.3f}" for k in (1, 5, 10)))
     low, high = (report[f"text_to_image_recall_at_10_{end}"] for end in ("low", "high"))
     print(f"95 % interval of the first line @10: {low:.3f} to {high:.3f}\n")
     figures = {
@@ -139,7 +139,7 @@ def main() -> None:
         "train_seconds": train_seconds,
         "pairs_per_second": steps * settings.batch_size / train_seconds,
         "waiting": sum(record["waiting"] for record in history) / len(history),
-        "skipped_pictures": last["skipped_pictures"],
+        "skipped_images": last["skipped_images"],
     }
     print(json.dumps(figures | report))
 

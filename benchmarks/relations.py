@@ -26,7 +26,7 @@ from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.hard_batches import Wordings
 from clip_tutor.data.scenes import RELATIONS, Batch, Scenes
 from clip_tutor.data.sources import CAPTIONS_PER_OBJECT
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation.attributes import attribute_hits
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
@@ -45,7 +45,7 @@ def probe(model: CLIP, seed: int) -> float:
     plan = scenes.plan(range(1600))
     objects_of_all = torch.tensor([0, 1]).expand(1600, 2).numpy()
     plan = plan._replace(objects=objects_of_all)  # the same two, wherever the plan puts them
-    features = embed_pictures(model, scenes.show(plan, range(1600)).pixels).numpy()
+    features = encode_images(model, scenes.show(plan, range(1600)).pixels).numpy()
     classifier = LogisticRegression(C=100, max_iter=2000).fit(features[:800], plan.relation[:800])
     return float(classifier.score(features[800:], plan.relation[800:]))
 
@@ -53,11 +53,11 @@ def probe(model: CLIP, seed: int) -> float:
 def figures(model: CLIP, tokenizer: BPETokenizer, unseen: Batch, seed: int) -> dict[str, float]:
     """Return what the model knows of relations."""
     objects = find_emoji(FIRST_WORDS)
-    features = embed_pictures(model, unseen.pixels)
+    features = encode_images(model, unseen.pixels)
     hits = attribute_hits(model, tokenizer, features, unseen.scenes, objects, ensemble=False)["relation"]
     pairs = [[singular(emoji.noun) for emoji in scene.objects] for scene in unseen.scenes[:200]]
     left, right = (
-        embed_captions(model, tokenizer, [f"{a} {RELATION_WORDS[side][1]} {b}" for a, b in pairs])
+        encode_texts(model, tokenizer, [f"{a} {RELATION_WORDS[side][1]} {b}" for a, b in pairs])
         for side in RELATIONS[:2]
     )
     return {

@@ -75,7 +75,7 @@ def index_folder(folder: Path, size: int) -> dict[str, object]:
         saved = file.stat().st_size
         again = ImageIndex.open(file, model, tokenizer)
     asked = index.names[:: max(1, len(index) // 10)]
-    found = sum(again.search(picture=name, k=1)[0].name == name for name in asked)
+    found = sum(again.search(image=name, k=1)[0].name == name for name in asked)
     return {
         "images": len(index),
         "left_out": len(problems),

@@ -2,7 +2,7 @@
 
     caption ──tokenizers──▶ ids ────┐
                                     ├─ towers ─▶ model ─▶ losses ─▶ training ─▶ checkpoint
-    picture ──images──▶ pixels ─────┘                │
+    image ──images──▶ pixels ─────┘                │
                                                      └▶ evaluation · search ─▶ lab ─▶ notebooks
 
 Importing this package imports nothing heavy: take what you need from its rooms, for example

@@ -1,4 +1,4 @@
-"""From many pictures or captions to unit vectors, a manageable batch at a time."""
+"""From many images or captions to unit vectors, a manageable batch at a time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ def device_of(model: CLIP) -> torch.device:
 
 @contextmanager
 def _looking_only(model: CLIP) -> Iterator[None]:
-    """Hold the model in evaluation mode: a BatchNorm in training mode would change with each picture it sees."""
+    """Hold the model in evaluation mode: a BatchNorm in training mode would change with each image it sees."""
     training = model.training
     model.eval()
     try:
@@ -30,7 +30,7 @@ def _looking_only(model: CLIP) -> Iterator[None]:
         model.train(training)
 
 
-def embed_pictures(model: CLIP, pixels: Tensor) -> Tensor:
+def encode_images(model: CLIP, pixels: Tensor) -> Tensor:
     """Return (B, E) unit vectors, float32 on the CPU, of (B, 3, H, W) pixels: uint8, or float from 0 to 1.
 
     The model may be in half precision (``load(name, dtype=torch.bfloat16)``): pixels are brought to its type here.
@@ -47,7 +47,7 @@ def _unit(features: Tensor) -> Tensor:
     return F.normalize(features.float(), dim=-1).cpu()
 
 
-def embed_captions(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[str], truncate: bool = False) -> Tensor:
+def encode_texts(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[str], truncate: bool = False) -> Tensor:
     """Return (B, E) unit vectors, float32 on the CPU, of captions; a single one is a batch of one.
 
     Captions are sorted by length first, so that short ones do not wait for padding: a tower cuts each batch to its
@@ -60,7 +60,7 @@ def embed_captions(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[s
     rows = tokenizer(captions, truncate=truncate)
     if (empty := tokenizer("")[0]) in rows:
         raise ValueError(
-            f"this caption is empty: {captions[rows.index(empty)]!r}. An empty caption matches every picture equally: "
+            f"this caption is empty: {captions[rows.index(empty)]!r}. An empty caption matches every image equally: "
             "leave the pair out, or give it words."
         )
     order = sorted(range(len(rows)), key=lambda n: _length(rows[n], tokenizer.pad_id))

@@ -1,6 +1,6 @@
 """CLIP: two towers and a temperature.
 
-    pictures ─ image tower ─▶ (B, E) ─ unit length ─┐
+    images ─ image tower ─▶ (B, E) ─ unit length ─┐
                                                     ├─ dot products × exp(log temperature) ─▶ (B, B) logits
     captions ─ text tower ──▶ (B, E) ─ unit length ─┘
 
@@ -25,7 +25,7 @@ LARGEST_LOGIT_SCALE = 100.0
 
 @dataclass(frozen=True)
 class CLIPConfig:
-    """The shape of a whole model, and how pictures are prepared for it."""
+    """The shape of a whole model, and how images are prepared for it."""
 
     embed_dim: int  # E
     vision: VisionConfig
@@ -44,7 +44,7 @@ class CLIPOutput(NamedTuple):
 
 
 class CLIP(nn.Module):
-    """Two towers that learn to point the same way for a picture and its caption."""
+    """Two towers that learn to point the same way for an image and its caption."""
 
     def __init__(self, config: CLIPConfig) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class CLIP(nn.Module):
         self.logit_bias = None if config.logit_bias is None else nn.Parameter(torch.tensor(config.logit_bias))
 
     def encode_image(self, pixels: Tensor, normalize: bool = False) -> Tensor:
-        """Return (B, E) picture vectors from (B, 3, H, W) normalized pixels; of unit length if asked."""
+        """Return (B, E) image vectors from (B, 3, H, W) normalized pixels; of unit length if asked."""
         features = self.image_tower(pixels)
         return F.normalize(features, dim=-1) if normalize else features
 
@@ -66,13 +66,13 @@ class CLIP(nn.Module):
         return F.normalize(features, dim=-1) if normalize else features
 
     def forward(self, pixels: Tensor, ids: Tensor) -> CLIPOutput:
-        """Return unit vectors of B pictures and B captions, and the factor their dot products are to be scaled by."""
+        """Return unit vectors of B images and B captions, and the factor their dot products are to be scaled by."""
         image_features = self.encode_image(pixels, normalize=True)
         text_features = self.encode_text(ids, normalize=True)
         return CLIPOutput(image_features, text_features, self.log_logit_scale.exp())
 
     def logits(self, image_features: Tensor, text_features: Tensor) -> Tensor:
-        """Return (B, M): how well each of B pictures fits each of M captions, from (B, E) and (M, E) unit vectors.
+        """Return (B, M): how well each of B images fits each of M captions, from (B, E) and (M, E) unit vectors.
 
         A softmax over a row shares out 100 % among the captions. Where the model has a bias (SigLIP), a sigmoid of
         each number says by itself how likely the two belong together.
@@ -81,7 +81,7 @@ class CLIP(nn.Module):
         return logits if self.logit_bias is None else logits + self.logit_bias
 
     def at_image_size(self, image_size: int) -> "CLIP":
-        """Return a copy of this model that reads pictures of another size: FixRes.
+        """Return a copy of this model that reads images of another size: FixRes.
 
         Where the image tower has positions, they are interpolated; all other weights are the same. It works at once,
         and better after a short training at that size. See `clip_tutor.towers.resolution`.
@@ -90,12 +90,12 @@ class CLIP(nn.Module):
             image_size: H = W, in pixels.
 
         Raises:
-            ValueError: the image tower cannot read pictures of this size; the message names the nearest that it can.
+            ValueError: the image tower cannot read images of this size; the message names the nearest that it can.
         """
         model = copy.deepcopy(self)
         resize_tower(model.image_tower, image_size)
         preprocessing = self.config.preprocessing
-        if preprocessing.resize_to is not None:  # the crop is to show the same part of a picture
+        if preprocessing.resize_to is not None:  # the crop is to show the same part of an image
             resize_to = round(preprocessing.resize_to * image_size / self.config.vision.image_size)
             preprocessing = replace(preprocessing, resize_to=resize_to)
         vision = with_image_size(self.config.vision, image_size)

@@ -1,8 +1,8 @@
-"""Search: pictures are embedded once and kept; a query is embedded when it comes, and the nearest win.
+"""Search: images are embedded once and kept; a query is embedded when it comes, and the nearest win.
 
-pictures ─image tower─▶ (N, E) index ─┐
+images ─image tower─▶ (N, E) index ─┐
                                       ├─ dot products ─▶ the k largest
-words or picture ─tower─▶ (E,) query ─┘
+words or image ─tower─▶ (E,) query ─┘
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.embedding import embed_captions, embed_pictures
-from clip_tutor.images import open_picture
+from clip_tutor.embedding import encode_images, encode_texts
+from clip_tutor.images import load_image
 from clip_tutor.images.decoding import Source
 from clip_tutor.model import CLIP
 from clip_tutor.printable import listed
@@ -34,7 +34,7 @@ FILES_AT_ONCE = 64  # that are decoded, embedded and added together: what an int
 
 
 class Hit(NamedTuple):
-    """One picture that was found."""
+    """One image that was found."""
 
     name: str
     score: float  # cosine similarity to the query, -1 to 1
@@ -42,7 +42,7 @@ class Hit(NamedTuple):
 
 
 class ImageIndex:
-    """Embedded pictures, and the model that embedded them."""
+    """Embedded images, and the model that embedded them."""
 
     def __init__(self, model: CLIP, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model, tokenizer
@@ -54,7 +54,7 @@ class ImageIndex:
 
     @property
     def features(self) -> Tensor:
-        """The pictures' vectors: (N, E) float32, unit length."""
+        """The images' vectors: (N, E) float32, unit length."""
         return self._rows[: len(self.names)]
 
     @features.setter
@@ -65,24 +65,24 @@ class ImageIndex:
     def add_pixels(self, pixels: Tensor, names: Sequence[str]) -> None:
         """Add (B, 3, H, W) pixels of the model's size, uint8 or float from 0 to 1, under these names.
 
-        Names need not differ: an index of captioned pictures may hold a caption twice.
+        Names need not differ: an index of captioned images may hold a caption twice.
 
         Raises:
             TypeError: the names are one string, or not strings.
-            ValueError: there are more or fewer names than pictures, or a picture's vector holds NaN. Nothing is added.
+            ValueError: there are more or fewer names than images, or an image's vector holds NaN. Nothing is added.
         """
         if isinstance(names, str) or not all(isinstance(name, str | os.PathLike) for name in names):
-            raise TypeError(f"names are a list of strings, one for each picture, not {names!r:.60}")
+            raise TypeError(f"names are a list of strings, one for each image, not {names!r:.60}")
         if len(pixels) != len(names):
-            raise ValueError(f"{len(pixels)} pictures and {len(names)} names: give each picture one name")
-        features = embed_pictures(self.model, pixels)  # (B, E)
+            raise ValueError(f"{len(pixels)} images and {len(names)} names: give each image one name")
+        features = encode_images(self.model, pixels)  # (B, E)
         broken = [str(name) for name, whole in zip(names, _whole(features), strict=True) if not whole]
         if broken:
             raise ValueError(f"{_NOT_NUMBERS}: {listed(broken)}")
         self._append(features, [str(name) for name in names])
 
     def add_files(self, paths: str | Path | Iterable[str | Path]) -> dict[str, str]:
-        """Add picture files under their paths, and return why each file that is not added was left out.
+        """Add image files under their paths, and return why each file that is not added was left out.
 
         Files are read, embedded and added 64 at a time. If that is interrupted, those before are in the index, and the
         same call again goes on behind them: a file that the index holds already is left out.
@@ -100,30 +100,30 @@ class ImageIndex:
             opened = dict(self._open_files(batch, held, problems))  # {place in the batch: (3, H, W) pixels}
             if not opened:
                 continue
-            features = embed_pictures(self.model, torch.stack(list(opened.values())))  # (B, E)
+            features = encode_images(self.model, torch.stack(list(opened.values())))  # (B, E)
             names, whole = [str(batch[place]) for place in opened], _whole(features)
             problems |= {name: _NOT_NUMBERS for name, good in zip(names, whole, strict=True) if not good}
             self._append(features[torch.tensor(whole)], [n for n, good in zip(names, whole, strict=True) if good])
         return problems
 
-    def search(self, words: str | None = None, picture: Source | None = None, k: int = 10) -> list[Hit]:
-        """Return the ``k`` pictures nearest to some words, to a picture, or to both (the mean of the two).
+    def search(self, words: str | None = None, image: Source | None = None, k: int = 10) -> list[Hit]:
+        """Return the ``k`` images nearest to some words, to an image, or to both (the mean of the two).
 
-        All of them are returned where there are fewer. A picture whose vector is not of numbers comes last.
+        All of them are returned where there are fewer. An image whose vector is not of numbers comes last.
 
         Raises:
-            TypeError: the words are not a string, or the picture is neither a path nor a picture.
-            ValueError: neither words nor a picture were given, or they cannot be read; ``k`` is less than 1.
+            TypeError: the words are not a string, or the image is neither a path nor an image.
+            ValueError: neither words nor an image were given, or they cannot be read; ``k`` is less than 1.
         """
         if k < 1:
-            raise ValueError(f"k is {k}: ask for at least one picture")
+            raise ValueError(f"k is {k}: ask for at least one image")
         parts = []
         if words is not None:
-            parts.append(embed_captions(self.model, self.tokenizer, [words], truncate=True))
-        if picture is not None:
-            parts.append(embed_pictures(self.model, self._pixels(picture)[None]))
+            parts.append(encode_texts(self.model, self.tokenizer, [words], truncate=True))
+        if image is not None:
+            parts.append(encode_images(self.model, self._pixels(image)[None]))
         if not parts:
-            raise ValueError("search for words, for a picture, or for both: search('a red apple')")
+            raise ValueError("search for words, for an image, or for both: search('a red apple')")
         query = F.normalize(torch.cat(parts).mean(dim=0), dim=0)  # (E,)
         if not query.isfinite().all():
             raise ValueError(f"{_NOT_NUMBERS}: this query")
@@ -147,23 +147,23 @@ class ImageIndex:
         """
         tensors, metadata = read_tensors(path)
         if "features" not in tensors or not ("names" in metadata or {"names", "name_ends"} <= tensors.keys()):
-            raise ValueError(f"{path} is not a picture index: give a file written by ImageIndex.save")
+            raise ValueError(f"{path} is not an image index: give a file written by ImageIndex.save")
         if metadata.get("model") != fingerprint(model):
             raise ValueError(
-                f"{path} was made by another model: its vectors mean nothing to this one; embed the pictures again"
+                f"{path} was made by another model: its vectors mean nothing to this one; embed the images again"
             )
         index = cls(model, tokenizer)
         index.features, names = tensors["features"].float(), _unpacked(tensors, metadata)
         if names is None or index._rows.shape != (len(names), model.config.embed_dim):
-            raise ValueError(f"{path} is damaged: its names do not fit its vectors; embed the pictures again")
+            raise ValueError(f"{path} is damaged: its names do not fit its vectors; embed the images again")
         index.names = names
         if broken := [name for name, whole in zip(names, _whole(index.features), strict=True) if not whole]:
             warnings.warn(f"{path} holds vectors that are not numbers, found last: {listed(broken)}", stacklevel=2)
         return index
 
-    def _pixels(self, picture: Source) -> Tensor:
+    def _pixels(self, image: Source) -> Tensor:
         size = self.model.config.vision.image_size
-        return self.model.config.preprocessing.pixels(open_picture(picture, convert=True), size)
+        return self.model.config.preprocessing.pixels(load_image(image, convert=True), size)
 
     def _open_files(
         self, paths: list[str | Path], held: set[str], problems: dict[str, str]

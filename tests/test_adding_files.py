@@ -28,7 +28,7 @@ def files(tmp_path, scenes) -> list[Path]:
 def watch(monkeypatch, fails_at: int = -1, error: BaseException | None = None) -> list[int]:
     """Return a list that fills with the number of images of each batch; batch ``fails_at`` ends in ``error``."""
     sizes: list[int] = []
-    embed = search.embed_pictures
+    embed = search.encode_images
 
     def embed_and_count(model: object, pixels: torch.Tensor) -> torch.Tensor:
         sizes.append(len(pixels))
@@ -36,7 +36,7 @@ def watch(monkeypatch, fails_at: int = -1, error: BaseException | None = None) -
             raise error
         return embed(model, pixels)
 
-    monkeypatch.setattr(search, "embed_pictures", embed_and_count)
+    monkeypatch.setattr(search, "encode_images", embed_and_count)
     return sizes
 
 
@@ -107,7 +107,7 @@ def test_whatever_stands_between_good_files_is_named_and_they_are_added(index, f
 
 def test_names_are_not_letters(index, scenes):
     for names in ("ab", ["a", 3], "a"):
-        with pytest.raises(TypeError, match="names are a list of strings, one for each picture"):
+        with pytest.raises(TypeError, match="names are a list of strings, one for each image"):
             index.add_pixels(scenes.batch(range(len(names))).pixels, names)
     assert len(index) == 0
 
@@ -131,7 +131,7 @@ def test_vectors_that_are_not_numbers_never_enter(broken, tokenizer, files, scen
     assert list(problems) == [str(file) for file in files[:2]] and "NaN" in problems[str(files[0])]
     assert len(index) == 0
     with pytest.raises(ValueError, match=r"NaN.*: this query"):
-        index.search(picture=files[0])
+        index.search(image=files[0])
 
 
 def test_a_vector_that_is_not_of_numbers_is_found_last_and_named_when_opened(index, files, model, tokenizer, tmp_path):

@@ -1,10 +1,10 @@
-"""Many at a time or one by one, pictures and captions get the same vectors."""
+"""Many at a time or one by one, images and captions get the same vectors."""
 
 import pytest
 import torch
 
 from clip_tutor import embedding
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.images import normalize
 
 CAPTIONS = ["a cat", "a dog to the left of a tiny cat on a red background", "a dog", "three cats on blue"]
@@ -14,17 +14,17 @@ CAPTIONS = ["a cat", "a dog to the left of a tiny cat on a red background", "a d
 def test_captions_come_back_in_their_order(model, tokenizer, monkeypatch):
     monkeypatch.setattr(embedding, "BATCH", 2)
     ids = torch.tensor(tokenizer(CAPTIONS))
-    features = embed_captions(model, tokenizer, CAPTIONS)
+    features = encode_texts(model, tokenizer, CAPTIONS)
     torch.testing.assert_close(features, model.encode_text(ids, normalize=True), atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()
-def test_pictures_are_normalized_and_embedded(model, scenes, monkeypatch):
+def test_images_are_normalized_and_embedded(model, scenes, monkeypatch):
     monkeypatch.setattr(embedding, "BATCH", 3)
     pixels = scenes.batch(range(8)).pixels
     expected = model.encode_image(normalize(pixels), normalize=True)
-    torch.testing.assert_close(embed_pictures(model, pixels), expected, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(embed_pictures(model, pixels / 255), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encode_images(model, pixels), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encode_images(model, pixels / 255), expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -32,44 +32,44 @@ def test_half_precision_gives_unit_vectors_in_float32(make_model, tokenizer, sce
     model, half = make_model(), make_model().to(dtype)
     pixels = scenes.batch(range(4)).pixels
     for given in (pixels, pixels / 255, (pixels / 255).to(dtype), pixels.double() / 255):
-        features = embed_pictures(half, given)
-        torch.testing.assert_close(features, embed_pictures(model, pixels), atol=0.03, rtol=0)
+        features = encode_images(half, given)
+        torch.testing.assert_close(features, encode_images(model, pixels), atol=0.03, rtol=0)
         torch.testing.assert_close(features.norm(dim=1), torch.ones(4))
-    torch.testing.assert_close(embed_captions(half, tokenizer, CAPTIONS).norm(dim=1), torch.ones(4))
+    torch.testing.assert_close(encode_texts(half, tokenizer, CAPTIONS).norm(dim=1), torch.ones(4))
 
 
 def test_a_single_caption_is_a_batch_of_one(model, tokenizer):
-    assert torch.equal(embed_captions(model, tokenizer, "a cat"), embed_captions(model, tokenizer, ["a cat"]))
+    assert torch.equal(encode_texts(model, tokenizer, "a cat"), encode_texts(model, tokenizer, ["a cat"]))
     with pytest.raises(ValueError, match="this caption is empty: ''"):
-        embed_captions(model, tokenizer, "")
+        encode_texts(model, tokenizer, "")
 
 
 def test_nothing_gives_nothing(model, tokenizer):
-    assert embed_captions(model, tokenizer, []).shape == (0, 16)
-    assert embed_pictures(model, torch.zeros(0, 3, 32, 32)).shape == (0, 16)
+    assert encode_texts(model, tokenizer, []).shape == (0, 16)
+    assert encode_images(model, torch.zeros(0, 3, 32, 32)).shape == (0, 16)
 
 
 def test_a_caption_that_is_too_long_is_refused_or_cut(model, tokenizer):
     with pytest.raises(ValueError, match="pass truncate=True"):
-        embed_captions(model, tokenizer, ["a cat", "a cat " * 50])
-    assert embed_captions(model, tokenizer, ["a cat", "a cat " * 50], truncate=True).shape == (2, 16)
+        encode_texts(model, tokenizer, ["a cat", "a cat " * 50])
+    assert encode_texts(model, tokenizer, ["a cat", "a cat " * 50], truncate=True).shape == (2, 16)
 
 
 @pytest.mark.parametrize("caption", ["", "   ", "&nbsp;"])
 def test_an_empty_caption_is_refused(model, tokenizer, caption):
     with pytest.raises(ValueError, match=r"this caption is empty: .*leave the pair out, or give it words"):
-        embed_captions(model, tokenizer, ["a cat", caption])
+        encode_texts(model, tokenizer, ["a cat", caption])
 
 
 def test_a_caption_that_spells_the_end_mark_ends_there(model, tokenizer):
-    spelled, plain = embed_captions(model, tokenizer, ["a cat <|endoftext|> and more", "a cat"])
+    spelled, plain = encode_texts(model, tokenizer, ["a cat <|endoftext|> and more", "a cat"])
     torch.testing.assert_close(spelled, plain, atol=1e-6, rtol=1e-5)
 
 
 def test_a_classifier_can_be_trained_on_features(model, scenes, tokenizer):
     probe = torch.nn.Linear(16, 2)
     features = torch.cat(
-        [embed_pictures(model, scenes.batch(range(4)).pixels), embed_captions(model, tokenizer, CAPTIONS)]
+        [encode_images(model, scenes.batch(range(4)).pixels), encode_texts(model, tokenizer, CAPTIONS)]
     )
     assert not features.requires_grad
     probe(features).sum().backward()

@@ -1,4 +1,4 @@
-"""The picture index: add, search, save, open, and nothing is lost to a bad file."""
+"""The image index: add, search, save, open, and nothing is lost to a bad file."""
 
 import json
 import struct
@@ -23,13 +23,13 @@ def index(model, tokenizer, batch) -> ImageIndex:
     return index
 
 
-def as_picture(pixels: torch.Tensor) -> Image.Image:
+def as_image(pixels: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
-def test_a_picture_finds_itself(index, batch):
+def test_an_image_finds_itself(index, batch):
     for row in (0, 5, 11):
-        hits = index.search(picture=as_picture(batch.pixels[row]), k=3)
+        hits = index.search(image=as_image(batch.pixels[row]), k=3)
         assert hits[0].row == row
         assert hits[0].name == batch.captions[row]
         assert hits[0].score == pytest.approx(1, abs=1e-5)
@@ -45,13 +45,13 @@ def test_words_find_what_the_model_finds(index, model, tokenizer):
     assert [hit.score for hit in hits] == pytest.approx(expected.values.tolist(), abs=1e-5)
 
 
-def test_words_and_a_picture_find_what_lies_between(index, batch):
-    picture = as_picture(batch.pixels[4])
+def test_words_and_an_image_find_what_lies_between(index, batch):
+    image = as_image(batch.pixels[4])
     scores = {}
-    for name, query in {"words": {"words": "a cat"}, "picture": {"picture": picture}}.items():
+    for name, query in {"words": {"words": "a cat"}, "image": {"image": image}}.items():
         scores[name] = torch.tensor([hit.score for hit in sorted(index.search(**query, k=12), key=lambda hit: hit.row)])
-    both = torch.tensor([hit.score for hit in sorted(index.search("a cat", picture, k=12), key=lambda hit: hit.row)])
-    mean = scores["words"] + scores["picture"]
+    both = torch.tensor([hit.score for hit in sorted(index.search("a cat", image, k=12), key=lambda hit: hit.row)])
+    mean = scores["words"] + scores["image"]
     torch.testing.assert_close(both / both.norm(), mean / mean.norm(), atol=1e-5, rtol=1e-4)
 
 
@@ -62,7 +62,7 @@ def test_asking_for_more_than_there_is_gives_all(index):
 
 @pytest.mark.parametrize("k", [0, -3])
 def test_asking_for_nothing_is_refused(index, k):
-    with pytest.raises(ValueError, match=f"k is {k}: ask for at least one picture"):
+    with pytest.raises(ValueError, match=f"k is {k}: ask for at least one image"):
         index.search("a cat", k=k)
 
 
@@ -75,43 +75,43 @@ def test_an_empty_index_finds_nothing(model, tokenizer, tmp_path):
 
 
 def test_a_search_needs_a_query(index, tmp_path):
-    with pytest.raises(ValueError, match="search for words, for a picture, or for both"):
+    with pytest.raises(ValueError, match="search for words, for an image, or for both"):
         index.search()
     with pytest.raises(ValueError, match="this caption is empty"):
         index.search("   ")
     with pytest.raises(TypeError, match="a caption must be a string, and this is int"):
         index.search(3)
     with pytest.raises(FileNotFoundError, match="cat"):
-        index.search(picture=tmp_path / "cat.png")
+        index.search(image=tmp_path / "cat.png")
     (tmp_path / "cat.png").write_text("meow")
-    with pytest.raises(ValueError, match=r"cat\.png is not a picture"):
-        index.search(picture=tmp_path / "cat.png")
+    with pytest.raises(ValueError, match=r"cat\.png is not an image"):
+        index.search(image=tmp_path / "cat.png")
 
 
 def test_long_words_are_cut(index):
     assert len(index.search("a cat and " * 100)) == 10
 
 
-def test_each_picture_needs_a_name(index, batch):
-    with pytest.raises(ValueError, match="12 pictures and 11 names"):
+def test_each_image_needs_a_name(index, batch):
+    with pytest.raises(ValueError, match="12 images and 11 names"):
         index.add_pixels(batch.pixels, batch.captions[1:])
     assert len(index) == len(index.features) == 12
 
 
-def test_pictures_of_another_size_leave_the_index_as_it_was(index):
-    with pytest.raises(ValueError, match="this tower reads pictures of shape"):
+def test_images_of_another_size_leave_the_index_as_it_was(index):
+    with pytest.raises(ValueError, match="this tower reads images of shape"):
         index.add_pixels(torch.zeros(2, 3, 64, 64), ["a", "b"])
     assert len(index) == len(index.features) == 12
 
 
-def test_bytes_and_fractions_are_the_same_picture(index, batch):
+def test_bytes_and_fractions_are_the_same_image(index, batch):
     index.add_pixels(batch.pixels / 255, batch.captions)
     torch.testing.assert_close(index.features[12:], index.features[:12], atol=1e-5, rtol=1e-4)
 
 
 def test_bad_files_are_named_and_good_ones_added(index, batch, tmp_path):
-    as_picture(batch.pixels[0]).save(tmp_path / "good.png")
-    as_picture(batch.pixels[1]).resize((50, 90)).convert("CMYK").save(tmp_path / "print.jpg")
+    as_image(batch.pixels[0]).save(tmp_path / "good.png")
+    as_image(batch.pixels[1]).resize((50, 90)).convert("CMYK").save(tmp_path / "print.jpg")
     whole = (tmp_path / "good.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "notes.txt").write_text("milk, eggs")
@@ -120,7 +120,7 @@ def test_bad_files_are_named_and_good_ones_added(index, batch, tmp_path):
     before = index.features.clone()
     problems = index.add_files([tmp_path / name for name in names])
     assert list(problems) == [str(tmp_path / name) for name in ("cut.png", "notes.txt", "missing.png", "dot.png")]
-    for problem, words in zip(problems.values(), ("cut off", "not a picture", "No such file", "1×1"), strict=True):
+    for problem, words in zip(problems.values(), ("cut off", "not an image", "No such file", "1×1"), strict=True):
         assert words in problem
     assert index.names[12:] == [str(tmp_path / "good.png"), str(tmp_path / "print.jpg")]
     assert torch.equal(index.features[:12], before)
@@ -180,9 +180,9 @@ def test_a_model_in_half_precision_indexes_and_searches(make_model, tokenizer, b
     ours.add_pixels(batch.pixels, batch.captions)
     assert ours.features.dtype == torch.float32
     torch.testing.assert_close(ours.features, index.features, atol=0.03, rtol=0)
-    as_picture(batch.pixels[5]).save(tmp_path / "5.png")
+    as_image(batch.pixels[5]).save(tmp_path / "5.png")
     assert ours.add_files([tmp_path / "5.png"]) == {}
-    assert ours.search(picture=as_picture(batch.pixels[5]), k=1)[0].score == pytest.approx(1, abs=1e-3)
+    assert ours.search(image=as_image(batch.pixels[5]), k=1)[0].score == pytest.approx(1, abs=1e-3)
     assert len(ours.search("a cat")) == 10
     ours.save(tmp_path / "index")
     assert torch.equal(ImageIndex.open(tmp_path / "index", half, tokenizer).features, ours.features)
@@ -190,7 +190,7 @@ def test_a_model_in_half_precision_indexes_and_searches(make_model, tokenizer, b
 
 def test_the_index_of_another_model_is_refused(index, make_model, tokenizer, tmp_path):
     index.save(tmp_path / "index")
-    with pytest.raises(ValueError, match=r"was made by another model: .*embed the pictures again"):
+    with pytest.raises(ValueError, match=r"was made by another model: .*embed the images again"):
         ImageIndex.open(tmp_path / "index", make_model(seed=1), tokenizer)
 
 
@@ -201,7 +201,7 @@ def test_a_damaged_index_is_refused(index, model, tokenizer, tmp_path):
     with pytest.raises(ValueError, match="is cut off"):
         ImageIndex.open(path, model, tokenizer)
     write_tensors(path, {"weights": torch.ones(2)}, {})
-    with pytest.raises(ValueError, match=r"is not a picture index: give a file written by ImageIndex\.save"):
+    with pytest.raises(ValueError, match=r"is not an image index: give a file written by ImageIndex\.save"):
         ImageIndex.open(path, model, tokenizer)
     with pytest.raises(FileNotFoundError):
         ImageIndex.open(tmp_path / "nothing", model, tokenizer)
@@ -214,7 +214,7 @@ def test_searching_never_changes_the_model(make_model, tokenizer, batch, stem_ch
     before = fingerprint(model)
     index = ImageIndex(model, tokenizer)
     index.add_pixels(batch.pixels, batch.captions)
-    assert index.search(picture=as_picture(batch.pixels[3]), k=1)[0].row == 3
+    assert index.search(image=as_image(batch.pixels[3]), k=1)[0].row == 3
     assert fingerprint(model) == before
     assert model.training, "and it stays as it was"
 

@@ -6,7 +6,7 @@ import pytest
 
 from clip_tutor.assets import asset
 from clip_tutor.data.emoji import load_emoji
-from clip_tutor.embedding import embed_pictures
+from clip_tutor.embedding import encode_images
 from clip_tutor.evaluation.everyday import SEARCHES, first_page_precision
 from clip_tutor.evaluation.report import full_report
 from clip_tutor.lab.samples.collection import collection
@@ -65,8 +65,8 @@ def test_its_curve_ships_and_ends_where_its_notes_do(shipped: Loaded) -> None:
 
 
 def test_everyday_searches(shipped: Loaded) -> None:
-    pictures, _, scenes = collection(shipped.model.config.vision.image_size)
-    features = embed_pictures(shipped.model, pictures)
+    images, _, scenes = collection(shipped.model.config.vision.image_size)
+    features = encode_images(shipped.model, images)
     precision = first_page_precision(shipped.model, shipped.tokenizer, features, scenes)
     assert len(precision) == len(SEARCHES) == 50
     assert sum(precision.values()) / 50 > 0.6, "what it reaches; words for whole families find little"

@@ -1,1 +1,1 @@
-"""Where pairs of pictures and captions come from: the embedded emoji scenes, drawn and described on the fly."""
+"""Where pairs of images and captions come from: the embedded emoji scenes, drawn and described on the fly."""

@@ -26,12 +26,12 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from clip_tutor.data.dice import throws
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
-from clip_tutor.images import open_picture, random_resized_crop, resize_and_crop
+from clip_tutor.images import load_image, random_resized_crop, resize_and_crop
 from clip_tutor.images.decoding import Source, identify
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 
 SHUFFLE_BUFFER = 1000  # pairs of a stream that wait, encoded, in each worker
-PATIENCE = 8  # pictures that may be unusable in a small batch; in a large one, half of it
+PATIENCE = 8  # images that may be unusable in a small batch; in a large one, half of it
 MOST_EMPTY = 10  # epochs in a row in which a worker may find nothing in its share of a stream, its shards being damaged
 _EPOCH = 1 << 40  # more pairs than any set has: keeps the throws of two epochs apart
 
@@ -42,7 +42,7 @@ class TrainBatch(NamedTuple):
     pixels: Tensor  # (B, 3, H, W) uint8
     ids: Tensor  # (B, T)
     names: list[str]  # of the B samples
-    skipped: list[str]  # pictures that could not be used, "name: reason"; others stand in their place
+    skipped: list[str]  # images that could not be used, "name: reason"; others stand in their place
 
 
 class BatchSource(Protocol):
@@ -63,14 +63,14 @@ class BatchSource(Protocol):
 
 
 class Photos:
-    """Real pictures with human captions as a source of training batches.
+    """Real images with human captions as a source of training batches.
 
     Args:
         pairs: a set or a stream; see `clip_tutor.data.pairs`.
-        image_size: H = W of a picture, in pixels.
-        augment: a random rectangle of the picture each time; off, its middle.
+        image_size: H = W of an image, in pixels.
+        augment: a random rectangle of the image each time; off, its middle.
         seed: another seed, another order, other captions and crops.
-        scale: the least and the largest share of the picture that a rectangle has. A set of a few thousand pictures
+        scale: the least and the largest share of the image that a rectangle has. A set of a few thousand images
             wears off less quickly with (0.5, 1).
         mirror: show half of the rectangles the other way round. Not where captions say left and right.
     """
@@ -87,13 +87,13 @@ class Photos:
         self.pairs, self.image_size, self.augment, self.seed = pairs, image_size, augment, seed
         self.scale, self.mirror = scale, mirror
 
-    def pixels(self, picture: Source, chance: float) -> Tensor:
-        """Return (3, S, S) uint8 pixels of a picture of any kind, cut out as ``chance``, from 0 to 1, has it.
+    def pixels(self, image: Source, chance: float) -> Tensor:
+        """Return (3, S, S) uint8 pixels of an image of any kind, cut out as ``chance``, from 0 to 1, has it.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: see `open_picture`.
+            FileNotFoundError, TypeError, ValueError: see `load_image`.
         """
-        opened = open_picture(shrinking(picture, 2 * self.image_size), convert=True)
+        opened = load_image(shrinking(image, 2 * self.image_size), convert=True)
         if self.augment:
             generator = torch.Generator().manual_seed(int(chance * 2**53))
             opened = random_resized_crop(opened, self.image_size, generator, self.scale)
@@ -195,7 +195,7 @@ class PhotoStream(IterableDataset[TrainBatch]):
                 try:
                     if not pair.captions:
                         raise ValueError("it has no caption")
-                    pixels[row] = self.photos.pixels(pair.picture, crop)
+                    pixels[row] = self.photos.pixels(pair.image, crop)
                 except (ValueError, TypeError, FileNotFoundError) as error:
                     skipped.append(f"{pair.name}: {error}")
                     if len(skipped) > max(self.share / 2, PATIENCE):
@@ -223,7 +223,7 @@ def _own_and_substitutes(row: int, batch_size: int, n: int) -> Iterator[int]:
 def _too_many(k: int, skipped: list[str]) -> ValueError:
     listed = "\n  ".join(skipped[:3])
     return ValueError(
-        f"{len(skipped)} pictures of batch {k} cannot be used, too many to go on. The first are\n  {listed}\n"
+        f"{len(skipped)} images of batch {k} cannot be used, too many to go on. The first are\n  {listed}\n"
         "Are the paths right, and was everything downloaded to its end?"
     )
 
@@ -273,11 +273,11 @@ def shrinking(source: Source, size: int) -> Source:
     if isinstance(source, Image.Image):
         return source
     try:
-        picture = identify(source)
-        picture.draft(None, (size, size))
-    except Exception:  # whatever it is, `open_picture` finds it again and has a sentence for it
+        image = identify(source)
+        image.draft(None, (size, size))
+    except Exception:  # whatever it is, `load_image` finds it again and has a sentence for it
         return source
-    return picture
+    return image
 
 
 def as_ids(tokenizer: Tokenizer, captions: list[str]) -> Tensor:

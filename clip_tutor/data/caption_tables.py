@@ -71,7 +71,7 @@ def unique_names(columns: Iterable[str]) -> list[str]:
 
 
 def _columns(names: list[str], where: str) -> tuple[str, list[str]]:
-    image = pick_column(names, FILE_COLUMNS, "the pictures' file names", where)
+    image = pick_column(names, FILE_COLUMNS, "the images' file names", where)
     return image, pick_caption_columns(unique_names(names), where)
 
 

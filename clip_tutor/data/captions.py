@@ -32,7 +32,7 @@ SETTINGS = (
 SYNONYM_SHARE, TAG_SHARE = 0.2, 0.02
 # Almost a third of the training captions name the thing alone, as people do when they search; half of those also leave
 # out its size.
-# Were color and size always told, they would single out the picture, and nothing would be left to learn the thing from.
+# Were color and size always told, they would single out the image, and nothing would be left to learn the thing from.
 NO_SETTING_SHARE, NO_SIZE_SHARE = 0.3, 0.15
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def describe(
         background: the name of its color.
         throws: six numbers in [0, 1) that choose the words.
         wordbook: where synonyms come from. Without one the caption is plain: short names, nothing left out, so
-            that exactly one picture fits.
+            that exactly one image fits.
         mirrored: the share of relations told with "right of" or "below"; the others are told from the other side.
     """
     first, second, third, fourth, fifth, sixth = throws

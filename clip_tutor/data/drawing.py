@@ -1,7 +1,7 @@
 """From a plan to pixels: scaled drawings are kept ready and laid over a colored background.
 
-A drawing is kept "premultiplied": its color already times its opacity. Laying it over a picture is then one
-multiplication and one addition, ``over = drawing + (1 - opacity) · picture`` (Porter and Duff 1984).
+A drawing is kept "premultiplied": its color already times its opacity. Laying it over an image is then one
+multiplication and one addition, ``over = drawing + (1 - opacity) · image`` (Porter and Duff 1984).
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class SpriteBox:
     def _drawing(self, row: int) -> Image.Image:
         # "RGBa" is Pillow's premultiplied mode; scaling in it keeps transparent neighbors from bleeding in.
         if row not in self._drawings:
-            self._drawings[row] = self.objects[row].picture().convert("RGBa")
+            self._drawings[row] = self.objects[row].image().convert("RGBa")
         return self._drawings[row]
 
     def _sheet(self, side: int) -> Sprite:
@@ -73,14 +73,14 @@ class SpriteBox:
         number: NDArray[np.int64],
         places: NDArray[np.int64],
     ) -> NDArray[np.uint8]:
-        """Return (B, H, W, 3) pictures; the arguments are columns of a ``Plan``."""
-        pictures = np.empty((len(color), size, size, 3), np.uint8)
-        pictures[:] = color[:, None, None]
-        columns = zip(pictures, objects.tolist(), is_pair.tolist(), number.tolist(), places.tolist(), strict=True)
-        for picture, rows, pair, n, spots in columns:
+        """Return (B, H, W, 3) images; the arguments are columns of a ``Plan``."""
+        images = np.empty((len(color), size, size, 3), np.uint8)
+        images[:] = color[:, None, None]
+        columns = zip(images, objects.tolist(), is_pair.tolist(), number.tolist(), places.tolist(), strict=True)
+        for image, rows, pair, n, spots in columns:
             for k in range(n):
                 left, top, side = spots[k]
                 drawing, see_through = self.sprite(rows[k] if pair else rows[0], side)
-                under = picture[top : top + side, left : left + side]
+                under = image[top : top + side, left : left + side]
                 under[:] = drawing + (under * see_through >> 8).astype(np.uint8)
-        return pictures
+        return images

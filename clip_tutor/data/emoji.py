@@ -54,7 +54,7 @@ class Emoji:
     tags: tuple[str, ...]  # the other keywords
     png: bytes = field(repr=False)
 
-    def picture(self) -> Image.Image:
+    def image(self) -> Image.Image:
         """Return the drawing: 72 × 72 pixels, RGBA."""
         return Image.open(io.BytesIO(self.png)).convert("RGBA")
 

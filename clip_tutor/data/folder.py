@@ -1,14 +1,14 @@
-"""A folder of pictures, and one file that says what is seen in them.
+"""A folder of images, and one file that says what is seen in them.
 
     photos/
       captions.csv       file_name,caption                                      one row a caption
                          dogs/1.jpg,Two dogs play in the snow .
-                         dogs/1.jpg,"Two brown dogs , wrestling ."              the same picture again: a second one
-      captions.jsonl     {"file_name": "dogs/1.jpg", "captions": ["…", "…"]}     one line a picture
+                         dogs/1.jpg,"Two brown dogs , wrestling ."              the same image again: a second one
+      captions.jsonl     {"file_name": "dogs/1.jpg", "captions": ["…", "…"]}     one line an image
       metadata.parquet   file_name: string, caption: string or list of strings
 
-Flickr8k's own ``captions.txt`` is such a CSV file ("image,caption"), and its pictures lie one folder deeper; both are
-found. Nothing is decoded here: reading the captions of a million pictures takes seconds.
+Flickr8k's own ``captions.txt`` is such a CSV file ("image,caption"), and its images lie one folder deeper; both are
+found. Nothing is decoded here: reading the captions of a million images takes seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clip_tutor.data.pairs import Pair, clean_captions
 
 CAPTION_FILES = tuple(f"{name}.{kind}" for name in ("captions", "metadata") for kind in ("csv", "jsonl", "parquet"))
 CAPTION_FILES += ("captions.txt", "results.csv")  # as Flickr8k and Flickr30k are passed around
-PICTURE_FOLDERS = (".", "images", "Images", "flickr30k_images", "flickr30k_images/flickr30k_images")
+IMAGE_FOLDERS = (".", "images", "Images", "flickr30k_images", "flickr30k_images/flickr30k_images")
 _LOOK_AT = 100  # images that are looked for before a folder is believed to lie elsewhere
 
 
@@ -90,7 +90,7 @@ def _caption_file(folder: Path) -> Path:
 
 def _find_images(folder: Path, names: list[str]) -> ImageFinder:
     """Return what finds the images: in the first of the usual folders that has one of them."""
-    finders = [ImageFinder(folder / below) for below in PICTURE_FOLDERS]
+    finders = [ImageFinder(folder / below) for below in IMAGE_FOLDERS]
     for finder in finders:
         if any(finder.find(name) for name in names):
             return finder

@@ -4,7 +4,7 @@
     load_dataset("…", split="train", streaming=True)  ─▶ DatasetStream   fetched while training: nothing is stored
     train.parquet: image (datasets.Image()), captions ─▶ parquet_pairs
 
-Both take the bytes of a picture as they are stored. `datasets` would decode them itself, and a single damaged picture
+Both take the bytes of an image as they are stored. `datasets` would decode them itself, and a single damaged image
 would then end the epoch.
 """
 
@@ -35,7 +35,7 @@ class DatasetPairs:
 
     Raises:
         TypeError: it is not one split of a data set.
-        ValueError: no column is called as pictures or captions usually are.
+        ValueError: no column is called as images or captions usually are.
     """
 
     def __init__(self, dataset: Dataset, image: str | None = None, captions: str | None = None) -> None:
@@ -100,11 +100,11 @@ class DatasetStream:
 
 
 def parquet_pairs(files: str | Path | Sequence[str | Path]) -> DatasetPairs:
-    """Return the pairs of one or several Parquet files with the pictures inside, as the Hub stores its sets.
+    """Return the pairs of one or several Parquet files with the images inside, as the Hub stores its sets.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no column is called as pictures or captions usually are, or a file is not a Parquet file.
+        ValueError: no column is called as images or captions usually are, or a file is not a Parquet file.
     """
     from datasets import Dataset
 
@@ -123,15 +123,15 @@ class _Columns:
         for given in (image, captions):
             if given is not None and given not in names:
                 raise ValueError(f"there is no column {given!r}: this data set has {', '.join(names)}")
-        self.image = image or pick_column(names, IMAGE_COLUMNS, "pictures", "this data set")
+        self.image = image or pick_column(names, IMAGE_COLUMNS, "images", "this data set")
         self.captions = [captions] if captions else pick_caption_columns(names, "this data set")
         self.name = next((name for name in NAME_COLUMNS if name in names), None)
 
     def pair(self, row: Mapping[str, Any], index: int) -> Pair:
-        picture, name = row[self.image], row[self.name] if self.name else None
-        if isinstance(picture, dict):  # {"bytes": …, "path": …}, of which one may be missing
-            name = name or picture.get("path")
-            picture = picture["bytes"] if picture.get("bytes") is not None else picture.get("path")
+        image, name = row[self.image], row[self.name] if self.name else None
+        if isinstance(image, dict):  # {"bytes": …, "path": …}, of which one may be missing
+            name = name or image.get("path")
+            image = image["bytes"] if image.get("bytes") is not None else image.get("path")
         try:
             captions = clean_captions(captions_in(row, self.captions))
         except (TypeError, ValueError) as error:
@@ -139,11 +139,11 @@ class _Columns:
                 f"row {index} of this data set, column {', '.join(self.captions)}: {error}. Say which column holds "
                 "captions, or map it to texts first"
             ) from error
-        return Pair(str(name or f"row {index}"), picture or b"", captions)
+        return Pair(str(name or f"row {index}"), image or b"", captions)
 
 
 def _undecoded(dataset: Any, image: str) -> Any:
-    """Return the data set with its pictures left as they are stored."""
+    """Return the data set with its images left as they are stored."""
     from datasets import Image
 
     if dataset.features is None:

@@ -1,10 +1,10 @@
-"""What every caption set gives, wherever it lies: pairs of a picture, still encoded, and its captions.
+"""What every caption set gives, wherever it lies: pairs of an image, still encoded, and its captions.
 
     Hub · folder · Parquet · COCO · Flickr30k ─▶ PairSet      any pair by its number: pairs[17]
     Hub, streaming · WebDataset shards        ─▶ PairStream   one after the other, each process its own share
 
-Pictures stay encoded here. Whoever reads a pair decodes it, and can leave it out when that fails: among millions of
-web pictures some always are damaged.
+Images stay encoded here. Whoever reads a pair decodes it, and can leave it out when that fails: among millions of
+web images some always are damaged.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from clip_tutor.tokenizers.cleaning import is_blank, replace_surrogates
 
 
 class Pair(NamedTuple):
-    """A picture and what people wrote about it."""
+    """An image and what people wrote about it."""
 
     name: str  # a file name, a key or a row: what a message about this pair calls it
-    picture: Source  # a path, the bytes of a file, or a picture that is already open
+    image: Source  # a path, the bytes of a file, or an image that is already open
     captions: tuple[str, ...]
 
 

@@ -1,6 +1,6 @@
-"""Emoji scenes: an endless supply of small pictures with captions in plain English and known truth.
+"""Emoji scenes: an endless supply of small images with captions in plain English and known truth.
 
-    index ──dice──▶ plan (what stands where, on which color) ──┬─ draw ──▶ (3, H, W) picture
+    index ──dice──▶ plan (what stands where, on which color) ──┬─ draw ──▶ (3, H, W) image
                                                                └─ describe ──▶ "two cats on a red background"
 
 Scene i is a function of (seed, split, i) and of nothing else. That makes it the same in any order and in any
@@ -39,7 +39,7 @@ RELATIONS: tuple[Relation, ...] = get_args(Relation)
 SIZES = ("tiny", "plain", "huge")
 OPPOSITE = np.array([1, 0, 3, 2])  # of each relation
 KIND_SHARES = (0.4, 0.25, 0.35)
-SIZE_RANGES = np.array([[0.28, 0.34], [0.48, 0.60], [0.78, 0.94]])  # of the picture's side
+SIZE_RANGES = np.array([[0.28, 0.34], [0.48, 0.60], [0.78, 0.94]])  # of the image's side
 SEVERAL_RANGE = (0.38, 0.46)
 PAIR_RANGE = (0.42, 0.50)
 DICE = 24  # throws a scene
@@ -50,7 +50,7 @@ FEWEST_OBJECTS = len(BACKGROUNDS) * len(RELATIONS)
 
 @dataclass(frozen=True)
 class Scene:
-    """The truth about one picture. ``size`` is set for one object, ``relation`` for two different ones."""
+    """The truth about one image. ``size`` is set for one object, ``relation`` for two different ones."""
 
     index: int
     kind: Kind
@@ -99,7 +99,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         objects: the emoji to draw, at least 48 (12 backgrounds times 4 relations: with fewer, some withheld pairs
             would have no partner).
         split: "train", "test" or "compositional".
-        size: H = W of a picture, in pixels.
+        size: H = W of an image, in pixels.
         seed: another seed, other scenes.
         length: how many scenes ``len`` reports; any index can be asked for.
         hard: what makes half of the training batches hard; see `clip_tutor.data.hard_batches`.
@@ -258,7 +258,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         # One: anywhere. Several: the four quarters, starting from a random one. Pair: along the relation's axis.
         anywhere = wobble * room[:, None]
         quarter = (np.arange(4) * np.where(u[7] < 0.5, 1, 3)[:, None] + (u[6] * 4).astype(np.int64)[:, None]) % 4
-        quarters = np.stack([quarter % 2 ^ quarter // 2, quarter // 2], axis=2)  # a walk around the picture
+        quarters = np.stack([quarter % 2 ^ quarter // 2, quarter // 2], axis=2)  # a walk around the image
         half = self.size / 2
         in_quarter = quarters * half + wobble * (half - side)[:, None]
         second = np.array([0, 1, 0, 0])

@@ -44,7 +44,7 @@ class ScenesData:
 
 @dataclass(frozen=True)
 class FolderData:
-    """A folder of pictures with captions.csv, captions.jsonl or metadata.parquet."""
+    """A folder of images with captions.csv, captions.jsonl or metadata.parquet."""
 
     path: str
     captions: str | None = None  # the caption file, if it is called otherwise
@@ -56,7 +56,7 @@ class FolderData:
 
 @dataclass(frozen=True)
 class ParquetData:
-    """A Parquet file with pictures inside."""
+    """A Parquet file with images inside."""
 
     path: str
 
@@ -133,7 +133,7 @@ DataConfig = ScenesData | PhotoData
 
 
 def open_source(data: DataConfig, image_size: int, seed: int) -> BatchSource:
-    """Return where training batches come from, with pictures of ``image_size`` pixels a side."""
+    """Return where training batches come from, with images of ``image_size`` pixels a side."""
     if isinstance(data, ScenesData):
         return data.scenes(image_size, seed)
     return Photos(data.pairs(), image_size, seed=seed)

@@ -3,7 +3,7 @@
     CocoCaptions   train2017/*.jpg   annotations/captions_train2017.json       needs pycocotools
     Flickr30k      flickr30k-images/*.jpg   results_20130124.token
 
-torchvision decodes a picture as soon as it is asked for the pair. Here it only says which file belongs to which
+torchvision decodes an image as soon as it is asked for the pair. Here it only says which file belongs to which
 captions; the file is opened when a batch is made, where a damaged one can be left out. Flickr's list of captions is
 read line by line, so that a message can name the line: torchvision takes it whole or not at all.
 """
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from torchvision.datasets import CocoCaptions, Flickr30k
 
 
-def coco_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]:
+def coco_pairs(images: str | Path, annotations: str | Path) -> list[Pair]:
     """Return the pairs of COCO Captions.
 
     Args:
-        pictures: the folder of one split, such as ``train2017``.
+        images: the folder of one split, such as ``train2017``.
         annotations: its captions, such as ``annotations/captions_train2017.json``.
 
     Raises:
@@ -36,10 +36,10 @@ def coco_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]:
     """
     from torchvision.datasets import CocoCaptions
 
-    _check(pictures, annotations, "annotations/captions_train2017.json")
+    _check(images, annotations, "annotations/captions_train2017.json")
     try:
         with in_utf8(annotations) as file:
-            return pairs_of_coco(CocoCaptions(pictures, str(file)))
+            return pairs_of_coco(CocoCaptions(images, str(file)))
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("pycocotools"):
             raise ModuleNotFoundError(
@@ -70,18 +70,18 @@ def pairs_of_coco(dataset: CocoCaptions) -> list[Pair]:
     return [Pair(names[n], Path(dataset.root, names[n]), clean_captions(captions)) for n, captions in said.items()]
 
 
-def flickr30k_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]:
+def flickr30k_pairs(images: str | Path, annotations: str | Path) -> list[Pair]:
     """Return the pairs of Flickr30k, or of Flickr8k, whose ``Flickr8k.token.txt`` has the same form.
 
     Args:
-        pictures: the folder of pictures, ``flickr30k-images``.
-        annotations: ``results_20130124.token``: lines of a picture's name, ``#`` and a number, a tab and a caption.
+        images: the folder of images, ``flickr30k-images``.
+        annotations: ``results_20130124.token``: lines of an image's name, ``#`` and a number, a tab and a caption.
 
     Raises:
         FileNotFoundError: the folder or the file is missing.
         ValueError: no line has this form, or the file is not text.
     """
-    _check(pictures, annotations, "results_20130124.token")
+    _check(images, annotations, "results_20130124.token")
     said: dict[str, list[str]] = {}
     wrong: list[str] = []
     with open_text(annotations) as lines:
@@ -103,7 +103,7 @@ def flickr30k_pairs(pictures: str | Path, annotations: str | Path) -> list[Pair]
             f"{'; '.join(wrong[:3])}",
             stacklevel=2,
         )
-    return [Pair(name, Path(pictures, name), clean_captions(said[name])) for name in sorted(said)]
+    return [Pair(name, Path(images, name), clean_captions(said[name])) for name in sorted(said)]
 
 
 def pairs_of_flickr30k(dataset: Flickr30k) -> list[Pair]:
@@ -111,8 +111,8 @@ def pairs_of_flickr30k(dataset: Flickr30k) -> list[Pair]:
     return [Pair(name, Path(dataset.root, name), clean_captions(dataset.annotations[name])) for name in dataset.ids]
 
 
-def _check(pictures: str | Path, annotations: str | Path, usual: str) -> None:
-    if not Path(pictures).is_dir():
-        raise FileNotFoundError(f"there is no folder of pictures {pictures}")
+def _check(images: str | Path, annotations: str | Path, usual: str) -> None:
+    if not Path(images).is_dir():
+        raise FileNotFoundError(f"there is no folder of images {images}")
     if not Path(annotations).is_file():
         raise FileNotFoundError(f"there is no file {annotations}: the captions usually come as {usual}")

@@ -154,7 +154,7 @@ def read_shard(shard: str) -> Generator[Pair, None, tuple[int, str]]:
             for key, files in samples(archive):
                 # The last sample of an archive that is cut off lacks what the cut took: that has its own warning.
                 for pair in pairs_of(f"{name}/{key}", files, Remarks() if archive.cut else remarks):
-                    if not archive.cut or (pair.picture and pair.captions):
+                    if not archive.cut or (pair.image and pair.captions):
                         count += 1
                         yield pair
         fault = _fault(shard, archive, count)

@@ -1,6 +1,6 @@
 """Does it know WHAT, HOW MANY, WHERE and ON WHICH COLOR? One zero-shot question for each attribute of a scene.
 
-Each question offers captions that differ in one attribute alone and asks which fits the picture best:
+Each question offers captions that differ in one attribute alone and asks which fits the image best:
 
     object      a dog | a cat | a car | …              (every object of the vocabulary)
     count       a dog | two dogs | three dogs | …       (given the object)
@@ -23,7 +23,7 @@ from clip_tutor.data.captions import NUMBERS, RELATION_WORDS, SETTINGS, article,
 from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.scenes import RELATIONS, Scene
-from clip_tutor.embedding import embed_captions
+from clip_tutor.embedding import encode_texts
 from clip_tutor.evaluation.zero_shot import class_features, likeliest
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
@@ -86,13 +86,13 @@ def background_prompts(scene: Scene, ensemble: bool) -> list[Prompts]:
 
 
 def _answers(model: CLIP, tokenizer: Tokenizer, image_features: Tensor, questions: Sequence[list[Prompts]]) -> Tensor:
-    """Return (N,) the index of the candidate that each picture likes best, -1 where its vector is not a number."""
+    """Return (N,) the index of the candidate that each image likes best, -1 where its vector is not a number."""
     captions = sorted({p for candidates in questions for prompts in candidates for p in prompts})
-    vectors = dict(zip(captions, embed_captions(model, tokenizer, captions), strict=True))
+    vectors = dict(zip(captions, encode_texts(model, tokenizer, captions), strict=True))
     best = []
-    for picture, candidates in zip(image_features, questions, strict=True):
+    for image, candidates in zip(image_features, questions, strict=True):
         means = torch.stack([torch.stack([vectors[p] for p in prompts]).mean(dim=0) for prompts in candidates])
-        best.append(int(likeliest(means @ picture / means.norm(dim=-1))))
+        best.append(int(likeliest(means @ image / means.norm(dim=-1))))
     return torch.tensor(best, dtype=torch.long)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.scenes import RELATIONS, Scene
-from clip_tutor.embedding import embed_captions
+from clip_tutor.embedding import encode_texts
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
@@ -126,7 +126,7 @@ def first_page_precision(
     Raises:
         ValueError: the scenes hold no answer to one of the searches.
     """
-    similarity = embed_captions(model, tokenizer, [search.words for search in SEARCHES]) @ image_features.T
+    similarity = encode_texts(model, tokenizer, [search.words for search in SEARCHES]) @ image_features.T
     precision = {}
     for search, row in zip(SEARCHES, similarity, strict=True):
         answers = [search.answered_by(scene) for scene in scenes]

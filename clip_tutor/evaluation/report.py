@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.scenes import Scenes, Split
-from clip_tutor.embedding import BATCH, embed_captions, embed_pictures
+from clip_tutor.embedding import BATCH, encode_images, encode_texts
 from clip_tutor.evaluation.attributes import attribute_hits
 from clip_tutor.evaluation.retrieval import (
     bootstrap_interval,
@@ -38,8 +38,8 @@ def retrieval_on(
     """Return recall both ways among ``count`` unseen scenes whose captions all say different things."""
     scenes = Scenes(objects, split, model.config.vision.image_size, seed)
     batch = scenes.batch(scenes.distinct(count))
-    image_features = embed_pictures(model, batch.pixels)
-    return retrieval_report(image_features, embed_captions(model, tokenizer, batch.captions, truncate=True))
+    image_features = encode_images(model, batch.pixels)
+    return retrieval_report(image_features, encode_texts(model, tokenizer, batch.captions, truncate=True))
 
 
 def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Pairs) -> dict[str, float]:
@@ -62,7 +62,7 @@ def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Pairs) -> dict[str, f
     images = 0
     usable = usable_pairs(pairs, tokenizer, model.config.vision.image_size, left_out)
     while batch := list(islice(usable, BATCH)):
-        features.append(embed_pictures(model, torch.stack([pair.pixels for pair in batch])))
+        features.append(encode_images(model, torch.stack([pair.pixels for pair in batch])))
         for pair in batch:
             captions += pair.captions
             owner += [images] * len(pair.captions)
@@ -77,13 +77,13 @@ def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Pairs) -> dict[str, f
             if left_out
             else "there is nothing to measure on: the test set holds no pair"
         )
-    image_features, picture_of = torch.cat(features), torch.tensor(owner)
-    text_features = embed_captions(model, tokenizer, captions, truncate=True)
-    report = multi_caption_report(image_features, text_features, picture_of)
+    image_features, image_of = torch.cat(features), torch.tensor(owner)
+    text_features = encode_texts(model, tokenizer, captions, truncate=True)
+    report = multi_caption_report(image_features, text_features, image_of)
     # Captions of one image stand or fall together: it is images that are drawn with replacement.
-    found = (multi_caption_ranks(image_features, text_features, picture_of)[0] < 10).float()
-    low, high = bootstrap_interval(torch.zeros(images).index_add_(0, picture_of, found) / picture_of.bincount())
-    counts = {"test_pictures": images, "test_captions": len(captions), "chance_at_10": min(1.0, 10 / images)}
+    found = (multi_caption_ranks(image_features, text_features, image_of)[0] < 10).float()
+    low, high = bootstrap_interval(torch.zeros(images).index_add_(0, image_of, found) / image_of.bincount())
+    counts = {"test_images": images, "test_captions": len(captions), "chance_at_10": min(1.0, 10 / images)}
     return report | {"text_to_image_recall_at_10_low": low, "text_to_image_recall_at_10_high": high} | counts
 
 
@@ -96,8 +96,8 @@ def brief_report(
     """
     scenes = Scenes(objects, "test", model.config.vision.image_size, seed)
     batch = scenes.batch(scenes.distinct(count))
-    image_features = embed_pictures(model, batch.pixels)
-    text_features = embed_captions(model, tokenizer, batch.captions, truncate=True)
+    image_features = encode_images(model, batch.pixels)
+    text_features = encode_texts(model, tokenizer, batch.captions, truncate=True)
     hits = attribute_hits(model, tokenizer, image_features, batch.scenes, objects, ensemble=False)
     report = {"recall_at_1": retrieval_report(image_features, text_features)["recall_at_1"]}
     return report | {f"zero_shot_{name}": hit.float().mean().item() for name, hit in hits.items()}
@@ -119,8 +119,8 @@ def full_report(
     """
     scenes = Scenes(objects, "test", model.config.vision.image_size, seed)
     batch = scenes.batch(scenes.distinct(count))
-    image_features = embed_pictures(model, batch.pixels)
-    text_features = embed_captions(model, tokenizer, batch.captions, truncate=True)
+    image_features = encode_images(model, batch.pixels)
+    text_features = encode_texts(model, tokenizer, batch.captions, truncate=True)
     report = retrieval_report(image_features, text_features)
     similarity = text_features @ image_features.T
     low, high = bootstrap_interval(ranks(similarity) < 1)
@@ -128,7 +128,7 @@ def full_report(
     unseen_pairs = retrieval_on(model, tokenizer, objects, "compositional", count, seed)
     report |= {f"compositional_{key}": value for key, value in unseen_pairs.items()}
     batches = [scenes.batch(range(start, min(start + 1000, asked))) for start in range(0, asked, 1000)]
-    image_features = torch.cat([embed_pictures(model, batch.pixels) for batch in batches])
+    image_features = torch.cat([encode_images(model, batch.pixels) for batch in batches])
     questions = [scene for batch in batches for scene in batch.scenes]
     for ensemble, suffix in ((False, ""), (True, "_ensemble")):
         hits = attribute_hits(model, tokenizer, image_features, questions, objects, ensemble)

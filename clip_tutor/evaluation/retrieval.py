@@ -1,4 +1,4 @@
-"""Retrieval: does the right one come first when a caption looks for its picture, and the other way round?"""
+"""Retrieval: does the right one come first when a caption looks for its image, and the other way round?"""
 
 import numpy as np
 import torch
@@ -33,56 +33,56 @@ def recall_at_k(similarity: Tensor, k: int) -> float:
 
 def retrieval_report(image_features: Tensor, text_features: Tensor) -> dict[str, float]:
     """Return recall@1, 5 and 10, text→image and image→text, from (N, E) unit vectors of N pairs."""
-    similarity = text_features @ image_features.T  # (N captions, N pictures)
+    similarity = text_features @ image_features.T  # (N captions, N images)
     report = {f"recall_at_{k}": recall_at_k(similarity, k) for k in (1, 5, 10)}
     return report | {f"image_to_text_recall_at_{k}": recall_at_k(similarity.T, k) for k in (1, 5, 10)}
 
 
-def multi_caption_ranks(image_features: Tensor, text_features: Tensor, picture_of: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (N,) and (M,): how many candidates each caption and each picture prefers to the best of its own.
+def multi_caption_ranks(image_features: Tensor, text_features: Tensor, image_of: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (N,) and (M,): how many candidates each caption and each image prefers to the best of its own.
 
-    A caption has one picture, a picture has several captions: it is content when it finds any of them, and the
+    A caption has one image, an image has several captions: it is content when it finds any of them, and the
     others do not stand in its way. Ties count against the query, as in `ranks`.
 
     Args:
-        image_features: (M, E) unit vectors of pictures.
+        image_features: (M, E) unit vectors of images.
         text_features: (N, E) unit vectors of their captions, in any order.
-        picture_of: (N,) which picture a caption belongs to, from 0 to M − 1.
+        image_of: (N,) which image a caption belongs to, from 0 to M − 1.
 
     Raises:
-        ValueError: the shapes do not match, or a picture has no caption.
+        ValueError: the shapes do not match, or an image has no caption.
 
     Source: Karpathy and Fei-Fei 2015, section 4.1; Radford et al. 2021, table 13, counts so too.
     """
-    pictures, captions = len(image_features), len(text_features)
-    if picture_of.shape != (captions,):
-        raise ValueError(f"{captions} captions need {captions} pictures they belong to: got {tuple(picture_of.shape)}")
-    if not captions or not pictures:
-        raise ValueError(f"there is nothing to rank: {pictures} images and {captions} captions")
-    missing = set(range(pictures)) - set(picture_of.tolist())
-    if missing or picture_of.max() >= pictures or picture_of.min() < 0:
+    images, captions = len(image_features), len(text_features)
+    if image_of.shape != (captions,):
+        raise ValueError(f"{captions} captions need {captions} images they belong to: got {tuple(image_of.shape)}")
+    if not captions or not images:
+        raise ValueError(f"there is nothing to rank: {images} images and {captions} captions")
+    missing = set(range(images)) - set(image_of.tolist())
+    if missing or image_of.max() >= images or image_of.min() < 0:
         raise ValueError(
-            f"each of {pictures} pictures needs a caption, numbered from 0: {len(missing)} have none, "
-            f"and the largest number is {picture_of.max()}, the smallest {picture_of.min()}"
+            f"each of {images} images needs a caption, numbered from 0: {len(missing)} have none, "
+            f"and the largest number is {image_of.max()}, the smallest {image_of.min()}"
         )
     similarity = text_features @ image_features.T  # (N, M)
-    own = picture_of[:, None] == torch.arange(pictures, device=picture_of.device)  # (N, M)
+    own = image_of[:, None] == torch.arange(images, device=image_of.device)  # (N, M)
     # NaN is lower than everything when it is one's own, and higher when it is another's: see `ranks`.
     best = similarity.nan_to_num(-torch.inf).masked_fill(~own, -torch.inf)
     of_caption = (~(similarity < best.amax(dim=1, keepdim=True)) & ~own).sum(dim=1)
-    of_picture = (~(similarity < best.amax(dim=0, keepdim=True)) & ~own).sum(dim=0)
-    return of_caption, of_picture
+    of_image = (~(similarity < best.amax(dim=0, keepdim=True)) & ~own).sum(dim=0)
+    return of_caption, of_image
 
 
-def multi_caption_report(image_features: Tensor, text_features: Tensor, picture_of: Tensor) -> dict[str, float]:
-    """Return recall@1, 5 and 10 both ways where each picture has several captions, as Flickr8k, Flickr30k and COCO do.
+def multi_caption_report(image_features: Tensor, text_features: Tensor, image_of: Tensor) -> dict[str, float]:
+    """Return recall@1, 5 and 10 both ways where each image has several captions, as Flickr8k, Flickr30k and COCO do.
 
     Keys: ``text_to_image_recall_at_1``…, where every caption is a query; ``image_to_text_recall_at_1``…, where a
-    picture is content with any of its captions. Arguments and errors: `multi_caption_ranks`.
+    image is content with any of its captions. Arguments and errors: `multi_caption_ranks`.
     """
-    of_caption, of_picture = multi_caption_ranks(image_features, text_features, picture_of)
+    of_caption, of_image = multi_caption_ranks(image_features, text_features, image_of)
     report = {f"text_to_image_recall_at_{k}": (of_caption < k).float().mean().item() for k in (1, 5, 10)}
-    return report | {f"image_to_text_recall_at_{k}": (of_picture < k).float().mean().item() for k in (1, 5, 10)}
+    return report | {f"image_to_text_recall_at_{k}": (of_image < k).float().mean().item() for k in (1, 5, 10)}
 
 
 def bootstrap_interval(hits: Tensor | NDArray[np.bool_], draws: int = 2000, seed: int = 0) -> tuple[float, float]:

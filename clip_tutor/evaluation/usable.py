@@ -56,7 +56,7 @@ def usable_pairs(pairs: Pairs, tokenizer: Tokenizer, image_size: int, left_out: 
         if not captions:
             continue
         try:
-            yield UsablePair(photos.pixels(pair.picture, 0), captions)
+            yield UsablePair(photos.pixels(pair.image, 0), captions)
         except (ValueError, OSError) as error:
             left_out.append(f"{pair.name}: {error}")
 
@@ -77,7 +77,7 @@ def require_usable(pairs: Pairs, where: str) -> None:
         try:
             if not pair.captions:
                 raise ValueError("it has no caption")
-            photos.pixels(pair.picture, 0)
+            photos.pixels(pair.image, 0)
         except (ValueError, OSError) as error:
             faults.append(f"{pair.name}: {error}")
         else:

@@ -1,7 +1,7 @@
 """Zero-shot classification: the text tower writes the classifier.
 
     "a dog", "a dog on red", …  ─text tower─▶ unit vectors ─ mean ─ unit length ─▶ one row of (M, E)
-    picture ─image tower─▶ (E,) unit vector ─ dot products with the M rows ─▶ the largest names the class
+    image ─image tower─▶ (E,) unit vector ─ dot products with the M rows ─▶ the largest names the class
 
 Source: Radford et al. 2021, section 3.1; openai/CLIP ``notebooks/Prompt_Engineering_for_ImageNet.ipynb``.
 """
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.embedding import embed_captions
+from clip_tutor.embedding import encode_texts
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
@@ -28,7 +28,7 @@ def class_features(model: CLIP, tokenizer: Tokenizer, prompts: Sequence[Sequence
         ValueError: a class has no prompt, or an empty one.
     """
     _require_lists(prompts)
-    features = embed_captions(model, tokenizer, [prompt for group in prompts for prompt in group])
+    features = encode_texts(model, tokenizer, [prompt for group in prompts for prompt in group])
     means = [part.mean(dim=0) for part in features.split([len(group) for group in prompts])]
     return F.normalize(torch.stack(means), dim=-1)
 

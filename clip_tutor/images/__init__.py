@@ -1,13 +1,13 @@
-"""A picture becomes the tensor that an image tower reads.
+"""An image becomes the tensor that an image tower reads.
 
-    file ─ open_picture ─▶ RGB picture ─ resize, center crop ─▶ (3, S, S) in 0..1 ─ normalize ─▶ about -2..2
+    file ─ load_image ─▶ RGB image ─ resize, center crop ─▶ (3, S, S) in 0..1 ─ normalize ─▶ about -2..2
 
 `Preprocessing` holds what differs between the published models; `preprocess` is CLIP's. `resize_pixels` is the resizing
 itself, written out.
 """
 
 from clip_tutor.images.augmenting import random_resized_crop
-from clip_tutor.images.opening import open_picture
+from clip_tutor.images.opening import load_image
 from clip_tutor.images.preprocessing import (
     ALIGN_PREPROCESSING,
     CLIP_MEAN,
@@ -41,7 +41,7 @@ __all__ = [
     "Preprocessing",
     "center_crop",
     "normalize",
-    "open_picture",
+    "load_image",
     "preprocess",
     "random_resized_crop",
     "resize",

@@ -93,7 +93,7 @@ def identify(source: Source) -> Image.Image:
     except UnidentifiedImageError as error:
         kind = next((f"; this one is {kind}" for start, kind in _OTHERS if start.match(_head(source))), "")
         raise ValueError(
-            f"{name_of(source)} is not a picture that can be read: give a PNG, JPEG, WebP or GIF file{kind}"
+            f"{name_of(source)} is not an image that can be read: give a PNG, JPEG, WebP or GIF file{kind}"
         ) from error
     except Exception as error:
         raise _explained(error, name_of(source)) from error
@@ -103,7 +103,7 @@ def name_of(source: Source) -> str:
     """Return what a message calls an image: its path where one is known."""
     name = getattr(source, "filename", "") if isinstance(source, Image.Image) else source
     if not name or not isinstance(name, str | os.PathLike):
-        return "this picture"
+        return "this image"
     name = os.fspath(name)
     name = name if name.isprintable() else repr(name)  # a console cannot show every name
     return name if len(name) <= _LONGEST_NAME else f"{name[:80]} … {name[-80:]}"

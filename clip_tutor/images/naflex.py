@@ -1,9 +1,9 @@
-"""Pictures kept in their own shape: scaled to as many patches as a tower may read, then cut up and padded.
+"""Images kept in their own shape: scaled to as many patches as a tower may read, then cut up and padded.
 
-    picture ─ native_size ─▶ the largest h × w patches of its shape with h · w ≤ 256 ─ resize, normalize
+    image ─ native_size ─▶ the largest h × w patches of its shape with h · w ≤ 256 ─ resize, normalize
       ─ patchify ─▶ (h·w, 3·P·P) ─ zeros behind ─▶ (256, 3·P·P)
 
-A square picture becomes 16 × 16 patches, one of 4:3 becomes 14 × 18, a panorama of 4:1 becomes 8 × 32: nothing is cut
+A square image becomes 16 × 16 patches, one of 4:3 becomes 14 × 18, a panorama of 4:1 becomes 8 × 32: nothing is cut
 off, and nothing is squashed by more than a patch's width.
 Sources: Tschannen et al. 2025 (SigLIP 2), section 2.4.2; google-research/big_vision
 ``pp/proj/image_text/ops_naflex.py``.
@@ -17,37 +17,37 @@ import torch.nn.functional as F
 from PIL import Image
 
 from clip_tutor.images.decoding import Source
-from clip_tutor.images.opening import open_picture
+from clip_tutor.images.opening import load_image
 from clip_tutor.images.preprocessing import SIGLIP2_PREPROCESSING, to_tensor
 from clip_tutor.images.thin import gap_of
 from clip_tutor.patches import Patches, patchify
 
 
 def native_size(height: int, width: int, patch_size: int = 16, max_patches: int = 256) -> tuple[int, int]:
-    """Return the height and width in pixels to which a picture is scaled: multiples of ``patch_size``.
+    """Return the height and width in pixels to which an image is scaled: multiples of ``patch_size``.
 
     Both sides are scaled alike and rounded UP to whole patches. The number of patches can only grow with the scale, so
     the largest scale that fits is found by halving: between one that fits and one that does not lies the answer.
 
     Args:
-        height, width: of the picture, in pixels.
+        height, width: of the image, in pixels.
         patch_size: P, in pixels.
         max_patches: how many patches may come out at most. A few fewer do where no shape fits better.
 
     Raises:
-        ValueError: there is no picture, or not even one patch is allowed.
+        ValueError: there is no image, or not even one patch is allowed.
     """
     if min(height, width, patch_size, max_patches) < 1:
         raise ValueError(
-            f"a picture of {width}×{height} pixels, patches of {patch_size} and at most {max_patches} of them: "
+            f"an image of {width}×{height} pixels, patches of {patch_size} and at most {max_patches} of them: "
             "each of these numbers must be at least 1"
         )
 
     def grid(scale: float) -> tuple[int, int]:
-        """How many patches the picture has downwards and across at this scale."""
+        """How many patches the image has downwards and across at this scale."""
         return max(1, ceil(height * scale / patch_size)), max(1, ceil(width * scale / patch_size))
 
-    fits, too_large = 1e-6, 100.0  # the published bounds: no picture is enlarged more than a hundredfold
+    fits, too_large = 1e-6, 100.0  # the published bounds: no image is enlarged more than a hundredfold
     while too_large - fits >= 1e-5:
         middle = (fits + too_large) / 2
         down, across = grid(middle)
@@ -62,26 +62,26 @@ def native_size(height: int, width: int, patch_size: int = 16, max_patches: int 
 def pack(
     sources: Source | Sequence[Source], patch_size: int = 16, max_patches: int = 256, convert: bool = False
 ) -> Patches:
-    """Return pictures of any shapes as one batch for SigLIP 2's NaFlex tower.
+    """Return images of any shapes as one batch for SigLIP 2's NaFlex tower.
 
     Args:
-        sources: pictures, or files of them; a single one is a batch of one.
+        sources: images, or files of them; a single one is a batch of one.
         patch_size: P, in pixels.
         max_patches: N: fewer are faster and coarser; the published towers learned from 128 to 1024.
         convert: make RGB of what is not.
 
     Raises:
-        FileNotFoundError, TypeError, ValueError: see `clip_tutor.images.open_picture`; or there are no pictures.
+        FileNotFoundError, TypeError, ValueError: see `clip_tutor.images.load_image`; or there are no images.
     """
     if isinstance(sources, Source):
         sources = [sources]
     if not sources:
-        raise ValueError("there are no pictures to pack: give at least one")
+        raise ValueError("there are no images to pack: give at least one")
     rows, shapes = [], []
     for source in sources:
-        picture = open_picture(source, convert)
-        height, width = native_size(picture.height, picture.width, patch_size, max_patches)
-        pixels = to_tensor(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=gap_of(picture)))
+        image = load_image(source, convert)
+        height, width = native_size(image.height, image.width, patch_size, max_patches)
+        pixels = to_tensor(image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=gap_of(image)))
         rows.append(patchify(SIGLIP2_PREPROCESSING.normalize(pixels)[None], patch_size)[0])  # (h·w, 3·P·P)
         shapes.append((height // patch_size, width // patch_size))
     lengths = torch.tensor([len(row) for row in rows])  # (B,)

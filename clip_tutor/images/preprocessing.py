@@ -1,6 +1,6 @@
-"""What each published model does to a picture before its tower sees it.
+"""What each published model does to an image before its tower sees it.
 
-    RGB picture ─ resize ─▶ shorter side S ─ center crop ─▶ S × S ─ /255 ─▶ 0..1 ─ (x - mean) / std ─▶ about -2..2
+    RGB image ─ resize ─▶ shorter side S ─ center crop ─▶ S × S ─ /255 ─▶ 0..1 ─ (x - mean) / std ─▶ about -2..2
                   or squash to S × S, whatever its shape
 
 A model must get what it was trained with: `Preprocessing` is part of the model, as its weights are.
@@ -16,11 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from clip_tutor.images.decoding import Source
-from clip_tutor.images.opening import open_picture
+from clip_tutor.images.opening import load_image
 from clip_tutor.images.resizing import Interpolation
 from clip_tutor.images.thin import LARGE, gap_of, resized_middle
 
-# Mean and standard deviation of each color channel over the pictures that CLIP was trained on.
+# Mean and standard deviation of each color channel over the images that CLIP was trained on.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 # The same over ImageNet, rounded as everybody writes them.
@@ -34,52 +34,50 @@ LARGEST = 2**27  # pixels that `resize` makes: 512 MiB in Pillow
 _PILLOW = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
-def resize(picture: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
-    """Return the picture scaled so that its SHORTER side has ``size`` pixels (smoothed when shrinking).
+def resize(image: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
+    """Return the image scaled so that its SHORTER side has ``size`` pixels (smoothed when shrinking).
 
     Raises:
         ValueError: it is so long and thin that it would become larger than Pillow would open. `resize_and_crop` makes
             only the part in the middle.
     """
-    scaled = _scaled(picture, size)
+    scaled = _scaled(image, size)
     if math.prod(scaled) > LARGEST:
         raise ValueError(
-            f"a picture of {picture.width}×{picture.height} pixels would become {scaled[0]:,}×{scaled[1]:,}: it is too "
+            f"an image of {image.width}×{image.height} pixels would become {scaled[0]:,}×{scaled[1]:,}: it is too "
             "long and thin to be made whole; resize_and_crop makes the part in the middle"
         )
-    return picture.resize(scaled, _PILLOW[interpolation])
+    return image.resize(scaled, _PILLOW[interpolation])
 
 
-def resize_and_crop(
-    picture: Image.Image, size: int, crop: int, interpolation: Interpolation = "bicubic"
-) -> Image.Image:
-    """Return the ``crop`` × ``crop`` pixels in the middle of the picture whose shorter side was scaled to ``size``.
+def resize_and_crop(image: Image.Image, size: int, crop: int, interpolation: Interpolation = "bicubic") -> Image.Image:
+    """Return the ``crop`` × ``crop`` pixels in the middle of the image whose shorter side was scaled to ``size``.
 
-    This is ``center_crop(resize(picture, size), crop)``, for pictures of any shape.
+    This is ``center_crop(resize(image, size), crop)``, for images of any shape.
     """
-    scaled = _scaled(picture, size)
+    scaled = _scaled(image, size)
     if math.prod(scaled) <= LARGE:
-        return center_crop(resize(picture, size, interpolation), crop)
+        return center_crop(resize(image, size, interpolation), crop)
     starts = max(0, _margin(scaled[0], crop)), max(0, _margin(scaled[1], crop))
     ends = min(scaled[0], starts[0] + crop), min(scaled[1], starts[1] + crop)
-    return center_crop(resized_middle(picture, scaled, starts, ends, _PILLOW[interpolation]), crop)
+    return center_crop(resized_middle(image, scaled, starts, ends, _PILLOW[interpolation]), crop)
 
 
-def _scaled(picture: Image.Image, size: int) -> tuple[int, int]:
+def _scaled(image: Image.Image, size: int) -> tuple[int, int]:
     """Return width and height where the shorter one is ``size``."""
-    shorter = min(picture.size)
-    return size * picture.width // shorter, size * picture.height // shorter
+    shorter = min(image.size)
+    return size * image.width // shorter, size * image.height // shorter
 
 
-def squash(picture: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
-    """Return the WHOLE picture as ``size`` × ``size`` pixels: nothing is cut off, but wide things become thin."""
-    return picture.resize((size, size), _PILLOW[interpolation], reducing_gap=gap_of(picture))
+def squash(image: Image.Image, size: int, interpolation: Interpolation = "bicubic") -> Image.Image:
+    """Return the WHOLE image as ``size`` × ``size`` pixels: nothing is cut off, but wide things become thin."""
+    return image.resize((size, size), _PILLOW[interpolation], reducing_gap=gap_of(image))
 
 
-def center_crop(picture: Image.Image, size: int) -> Image.Image:
-    """Return the ``size`` × ``size`` pixels in the middle; a picture that is too small gets a black frame."""
-    left, top = _margin(picture.width, size), _margin(picture.height, size)
-    return picture.crop((left, top, left + size, top + size))  # Pillow fills what lies outside with black
+def center_crop(image: Image.Image, size: int) -> Image.Image:
+    """Return the ``size`` × ``size`` pixels in the middle; an image that is too small gets a black frame."""
+    left, top = _margin(image.width, size), _margin(image.height, size)
+    return image.crop((left, top, left + size, top + size))  # Pillow fills what lies outside with black
 
 
 def _margin(side: int, size: int) -> int:
@@ -87,14 +85,14 @@ def _margin(side: int, size: int) -> int:
     return round((side - size) / 2) if side >= size else -((size - side) // 2)
 
 
-def to_tensor(picture: Image.Image) -> Tensor:
+def to_tensor(image: Image.Image) -> Tensor:
     """Return (3, H, W) numbers from 0 to 1."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1) / 255
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a model's pictures were prepared when it was trained, and so how they must be now."""
+    """How a model's images were prepared when it was trained, and so how they must be now."""
 
     mean: tuple[float, ...]  # of each channel, for pixels from 0 to 1
     std: tuple[float, ...]
@@ -115,12 +113,12 @@ class Preprocessing:
                 f"and no std of 0 or less"
             )
 
-    def pixels(self, picture: Image.Image, size: int) -> Tensor:
-        """Return (3, size, size) pixels from 0 to 1 of an RGB picture, resized and cropped, not yet normalized."""
+    def pixels(self, image: Image.Image, size: int) -> Tensor:
+        """Return (3, size, size) pixels from 0 to 1 of an RGB image, resized and cropped, not yet normalized."""
         resize_to = self.resize_to or size
         if self.resize == "squash":
-            return to_tensor(center_crop(squash(picture, resize_to, self.interpolation), size))
-        return to_tensor(resize_and_crop(picture, resize_to, size, self.interpolation))
+            return to_tensor(center_crop(squash(image, resize_to, self.interpolation), size))
+        return to_tensor(resize_and_crop(image, resize_to, size, self.interpolation))
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Return pixels shifted and scaled as the towers expect: channels with mean 0 and spread 1, roughly.
@@ -134,12 +132,12 @@ class Preprocessing:
         return (pixels - top * mean) / (top * std)
 
     def __call__(self, source: Source, size: int, convert: bool = False) -> Tensor:
-        """Return (3, size, size) normalized pixels of a picture or file: every step in order.
+        """Return (3, size, size) normalized pixels of an image or file: every step in order.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: see `open_picture`.
+            FileNotFoundError, TypeError, ValueError: see `load_image`.
         """
-        return self.normalize(self.pixels(open_picture(source, convert), size))
+        return self.normalize(self.pixels(load_image(source, convert), size))
 
 
 # OpenAI's models, and OpenCLIP's unless said otherwise. Source: openai/CLIP ``clip/clip.py``, function _transform.
@@ -163,5 +161,5 @@ def normalize(pixels: Tensor) -> Tensor:
 
 
 def preprocess(source: Source, size: int, convert: bool = False) -> Tensor:
-    """Return (3, size, size) normalized pixels of a picture, as CLIP's towers expect: see `Preprocessing`."""
+    """Return (3, size, size) normalized pixels of an image, as CLIP's towers expect: see `Preprocessing`."""
     return CLIP_PREPROCESSING(source, size, convert)

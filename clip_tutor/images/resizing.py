@@ -1,11 +1,11 @@
-"""Resizing written out: a picture's rows and columns are multiplied by one matrix each.
+"""Resizing written out: an image's rows and columns are multiplied by one matrix each.
 
     pixels of the old row   ● ● ● ● ● ● ● ●          weights (new, old): row i says how much
                              ╲╱ bell ╲╱               each old pixel gives to new pixel i
     pixels of the new row      ●     ●     ●
 
 Shrinking by 4, a new pixel must listen to about 4 old ones, so the bell is stretched by 4: that is anti-aliasing.
-Pillow does this, and so does torchvision on pictures and, with ``antialias=True``, on tensors.
+Pillow does this, and so does torchvision on images and, with ``antialias=True``, on tensors.
 ``F.interpolate`` does not unless told to: it looks at the same two or four neighbors however much it shrinks.
 """
 
@@ -27,7 +27,7 @@ def cubic(x: Tensor) -> Tensor:
     """Return the bicubic bell: two cubic pieces, 0 from a distance of 2 pixels on, a little negative before that.
 
     Its free number is -0.5, as Keys (1981) has it and Pillow uses it. PyTorch uses -0.75 when it does NOT smooth, so
-    its two ways to enlarge a picture differ: ``test_bicubic_is_pillows_not_that_of_plain_interpolate``.
+    its two ways to enlarge an image differ: ``test_bicubic_is_pillows_not_that_of_plain_interpolate``.
     """
     a = -0.5
     x = x.abs()
@@ -49,7 +49,7 @@ def resize_weights(old: int, new: int, interpolation: Interpolation = "bicubic",
     """
     scale = old / new
     stretch = max(scale, 1.0) if antialias else 1.0
-    # Pixels are squares, not points: the middle of pixel i lies at i + 1/2. That is what keeps the picture in place.
+    # Pixels are squares, not points: the middle of pixel i lies at i + 1/2. That is what keeps the image in place.
     centers = (torch.arange(new, dtype=torch.float64) + 0.5) * scale  # (new,) in old pixels
     pixels = torch.arange(old, dtype=torch.float64) + 0.5  # (old,)
     weights = BELLS[interpolation]((pixels - centers[:, None]) / stretch)  # (new, old)

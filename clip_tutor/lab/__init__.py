@@ -21,9 +21,9 @@ from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
 from clip_tutor.lab.widgets.explore import explore
 from clip_tutor.lab.widgets.gallery import gallery
+from clip_tutor.lab.widgets.image_map import image_map
 from clip_tutor.lab.widgets.live import Live
 from clip_tutor.lab.widgets.meters import meters
-from clip_tutor.lab.widgets.picture_map import picture_map
 from clip_tutor.lab.widgets.screen import Screen
 from clip_tutor.lab.widgets.search_box import search_box
 
@@ -33,7 +33,7 @@ __all__ = [
     "gallery",
     "meters",
     "search_box",
-    "picture_map",
+    "image_map",
     "Screen",
     "Live",
     "check",

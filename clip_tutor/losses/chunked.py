@@ -1,7 +1,7 @@
 """Both losses without the N × N table: a few rows of it at a time, used and forgotten.
 
-    picture 1..c       [ · · · · · · ]  ─▶  what these rows say of each picture and each caption
-    picture c+1..2c    [ · · · · · · ]  ─▶  the same, in the same memory
+    image 1..c       [ · · · · · · ]  ─▶  what these rows say of each image and each caption
+    image c+1..2c    [ · · · · · · ]  ─▶  the same, in the same memory
     ...
 
 Memory grows with c · N instead of N²; the loss and its gradients stay the same up to rounding.
@@ -66,7 +66,7 @@ def chunked_sigmoid_loss(
 
 
 def cost_of_no(images: Tensor, texts: Tensor, logit_bias: Tensor | float, chunk_size: int = CHUNK_SIZE) -> Tensor:
-    """Return the sigmoid loss, summed, if none of (B, E) scaled pictures belongs to one of (M, E) captions."""
+    """Return the sigmoid loss, summed, if none of (B, E) scaled images belongs to one of (M, E) captions."""
     bias = torch.as_tensor(logit_bias, dtype=images.dtype, device=images.device)
     return _CostOfNo.apply(images, texts, bias, chunk_size)
 

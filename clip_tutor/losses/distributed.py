@@ -2,7 +2,7 @@
 
     softmax: gather              sigmoid: a ring
     ┌──────┬──────┐              rank 0 ─ captions ─▶ rank 1
-    │ own rows: B × N            ▲                      │        after W - 1 hand-overs every picture
+    │ own rows: B × N            ▲                      │        after W - 1 hand-overs every image
     └──────┴──────┘              └───── captions ◀──────┘        has met every caption, B × B at a time
 
 Each process returns the loss of the whole batch. Its gradients are those of its own share; averaged over processes,
@@ -56,7 +56,7 @@ def ring_sigmoid_loss(
         return total
     scaled, texts = logit_scale * image_features, text_features
     for _ in range(_world() - 1):
-        texts = _PassOn.apply(texts)  # (B, E), another process' captions: none belongs to a picture here
+        texts = _PassOn.apply(texts)  # (B, E), another process' captions: none belongs to an image here
         total = total + cost_of_no(scaled, texts, logit_bias) / len(texts)
     return _mean_over_processes(total)
 

@@ -1,4 +1,4 @@
-"""What every loss asks of its input: one caption for each picture, and all vectors of unit length."""
+"""What every loss asks of its input: one caption for each image, and all vectors of unit length."""
 
 import torch
 from torch import Tensor
@@ -8,8 +8,8 @@ def require_pairs(image_features: Tensor, text_features: Tensor) -> None:
     """Raise a ValueError unless the two have the same shape (B, E) and rows of unit length, give or take 1 %."""
     if image_features.shape != text_features.shape:
         raise ValueError(
-            f"{tuple(image_features.shape)} picture vectors and {tuple(text_features.shape)} caption vectors: "
-            "the loss needs one caption for each picture, in the same order"
+            f"{tuple(image_features.shape)} image vectors and {tuple(text_features.shape)} caption vectors: "
+            "the loss needs one caption for each image, in the same order"
         )
     _require_unit_length("image_features", image_features)
     _require_unit_length("text_features", text_features)

@@ -1,13 +1,13 @@
-"""The sigmoid loss: every picture with every caption, and each time one question, do these two belong together?
+"""The sigmoid loss: every image with every caption, and each time one question, do these two belong together?
 
                   caption 1   caption 2   caption 3
-    picture 1   [   yes          no          no    ]    N · N questions, each answered for itself:
-    picture 2   [   no           yes         no    ]    no row or column has to be summed up first,
-    picture 3   [   no           no          yes   ]    so any part of the table can be scored anywhere
+    image 1   [   yes          no          no    ]    N · N questions, each answered for itself:
+    image 2   [   no           yes         no    ]    no row or column has to be summed up first,
+    image 3   [   no           no          yes   ]    so any part of the table can be scored anywhere
 
     loss = -1/N · sum over i, j of log sigmoid(z_ij (t · x_i · y_j + b)),    z_ij = +1 if i = j, else -1
 
-The sum is divided by N, not by N²: a picture has one caption however large the batch, and its pull must not fade.
+The sum is divided by N, not by N²: an image has one caption however large the batch, and its pull must not fade.
 
 Training starts with t = 10 (t' = log 10 is what is learned) and b = -10. Of N answers one is yes, so a model that
 knows nothing should say yes with probability 1/N, that is b = -ln(N - 1); -10 fits N = 22,027, and a batch of 128

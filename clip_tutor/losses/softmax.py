@@ -1,9 +1,9 @@
-"""The contrastive (N-pair) loss: N pictures, N captions, and two N-way exams.
+"""The contrastive (N-pair) loss: N images, N captions, and two N-way exams.
 
                   caption 1   caption 2   caption 3
-    picture 1   [   high         low         low   ]    each row asks:    which caption is mine?
-    picture 2   [   low          high        low   ]    each column asks: which picture is mine?
-    picture 3   [   low          low         high  ]    the right answers lie on the diagonal
+    image 1   [   high         low         low   ]    each row asks:    which caption is mine?
+    image 2   [   low          high        low   ]    each column asks: which image is mine?
+    image 3   [   low          low         high  ]    the right answers lie on the diagonal
 
 Source: Radford et al. 2021, figure 3. The mean of both directions is taken, as the published code does;
 guessing blindly therefore costs ln N. Label smoothing: Jia et al. 2021 (ALIGN), section 4.
@@ -24,8 +24,8 @@ def contrastive_loss_spec(image_features: Tensor, text_features: Tensor, logit_s
     logits = [[logit_scale * (i * t).sum() for t in text_features] for i in image_features]
     total = torch.zeros(())
     for n in range(N):
-        row = sum(math.e ** logits[n][m] for m in range(N))  # this picture against every caption
-        column = sum(math.e ** logits[m][n] for m in range(N))  # this caption against every picture
+        row = sum(math.e ** logits[n][m] for m in range(N))  # this image against every caption
+        column = sum(math.e ** logits[m][n] for m in range(N))  # this caption against every image
         right = math.e ** logits[n][n]
         total = total - torch.log(right / row) / 2 - torch.log(right / column) / 2
     return total / N
@@ -34,14 +34,14 @@ def contrastive_loss_spec(image_features: Tensor, text_features: Tensor, logit_s
 def contrastive_loss(
     image_features: Tensor, text_features: Tensor, logit_scale: Tensor | float, label_smoothing: float = 0.0
 ) -> Tensor:
-    """Return the symmetric cross-entropy over all picture–caption pairs of a batch, in nats.
+    """Return the symmetric cross-entropy over all image–caption pairs of a batch, in nats.
 
     Args:
         image_features: (B, E), rows of unit length; row i belongs to row i of the captions.
         text_features: (B, E), rows of unit length.
         logit_scale: scalar, 1 / temperature: how sharply similarity is turned into probability.
         label_smoothing: the share of the truth that is spread evenly over all B answers. ALIGN takes 0.1, since a
-            caption from the web often fits other pictures, too; CLIP takes none.
+            caption from the web often fits other images, too; CLIP takes none.
 
     Raises:
         ValueError: the two do not have the same shape, or their rows are not of unit length.

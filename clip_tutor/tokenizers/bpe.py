@@ -289,7 +289,7 @@ class BPETokenizer:
     def __call__(self, captions: str | Iterable[str], *, truncate: bool = False, trim: bool = False) -> list[list[int]]:
         """Return one row of ids a caption: start mark, ids, end mark, and zeros up to the context length.
 
-        An empty caption is a row of two marks: guidance steers a picture away from it.
+        An empty caption is a row of two marks: guidance steers an image away from it.
 
         Args:
             captions: one caption or several.

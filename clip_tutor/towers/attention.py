@@ -79,7 +79,7 @@ class Attention(nn.Module):
     Args:
         width: D, the length of a token's vector.
         heads: K; must divide the width.
-        causal: hide later tokens (text) or show all (pictures).
+        causal: hide later tokens (text) or show all (images).
 
     Source: Vaswani et al. 2017, section 3.2.2.
     """

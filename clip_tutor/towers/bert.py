@@ -70,7 +70,7 @@ class BertTower(nn.Module):
 
     Args:
         config: the shape of the tower.
-        embed_dim: E, the length of the vector that pictures and captions share.
+        embed_dim: E, the length of the vector that images and captions share.
     """
 
     def __init__(self, config: BertConfig, embed_dim: int) -> None:

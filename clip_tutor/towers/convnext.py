@@ -34,7 +34,7 @@ class ConvNeXtConfig:
     def __post_init__(self) -> None:
         if self.image_size % 32:
             raise ValueError(
-                f"a ConvNeXt makes its picture 32 times smaller, and {self.image_size} is not a multiple of 32: "
+                f"a ConvNeXt makes its image 32 times smaller, and {self.image_size} is not a multiple of 32: "
                 f"take {self.image_size // 32 * 32 or 32} or {(self.image_size // 32 + 1) * 32} pixels"
             )
 
@@ -48,7 +48,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Stem(nn.Module):
-    """Cut the picture into patches of 4 × 4 pixels, as a Vision Transformer does with larger ones."""
+    """Cut the image into patches of 4 × 4 pixels, as a Vision Transformer does with larger ones."""
 
     def __init__(self, width: int, eps: float) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class ConvNeXt(nn.Module):
 
     Args:
         config: the shape of the tower.
-        embed_dim: E, the length of the vector that pictures and captions share.
+        embed_dim: E, the length of the vector that images and captions share.
     """
 
     def __init__(self, config: ConvNeXtConfig, embed_dim: int) -> None:
@@ -147,16 +147,16 @@ class ConvNeXt(nn.Module):
         self.projection = MLPHead(D, embed_dim) if config.head == "mlp" else nn.Linear(D, embed_dim, bias=False)
 
     def feature_map(self, pixels: Tensor) -> Tensor:
-        """Return (B, D, H/32, W/32), what each place of the picture shows, from (B, 3, H, W).
+        """Return (B, D, H/32, W/32), what each place of the image shows, from (B, 3, H, W).
 
         Raises:
-            ValueError: the pictures do not have the size this tower was built for.
+            ValueError: the images do not have the size this tower was built for.
         """
         x = self.stem(channels_last(pixels, self.config.image_size))  # (B, widths[0], H/4, W/4)
         return self.stages(x)  # (B, D, H/32, W/32)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return (B, E) picture vectors of any length from (B, 3, H, W) normalized pixels."""
+        """Return (B, E) image vectors of any length from (B, 3, H, W) normalized pixels."""
         pooled = self.feature_map(pixels).mean(dim=(2, 3))  # (B, D)
         return self.projection(self.norm(pooled))  # (B, E)
 

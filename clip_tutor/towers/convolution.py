@@ -19,7 +19,7 @@ class ConvNorm(nn.Module):
         kernel_size: the side of the window, in pixels.
         stride: 2 halves height and width.
         groups: 1: every output sees all inputs. As many as channels ("depthwise"): each sees only its own.
-        padding: zeros around the picture; by default as many as keep its size at stride 1.
+        padding: zeros around the image; by default as many as keep its size at stride 1.
         eps, momentum: BatchNorm's; the momentum is the share of the newest batch in the running figures.
 
     Source: Ioffe and Szegedy 2015, section 3.2.
@@ -45,7 +45,7 @@ class ConvNorm(nn.Module):
         """Return (B, after, H/stride, W/stride) from (B, before, H, W).
 
         In evaluation BatchNorm is one fixed line per channel, so convolution and BatchNorm together are again
-        a convolution. Folding them saves a walk over the picture and costs a walk over the weights, so it is
+        a convolution. Folding them saves a walk over the image and costs a walk over the weights, so it is
         done where the weights are fewer: ``test_folded_batchnorm_changes_nothing``.
         """
         conv, norm = self.conv, self.norm
@@ -59,7 +59,7 @@ class ConvNorm(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Turn each channel up or down by what the whole picture shows: squeeze to one number, excite with a factor.
+    """Turn each channel up or down by what the whole image shows: squeeze to one number, excite with a factor.
 
     Source: Hu et al. 2018, section 3; with the smooth bend of EfficientNet.
     """
@@ -76,10 +76,10 @@ class SqueezeExcitation(nn.Module):
 
 
 class DropPath(nn.Module):
-    """In training, skip a residual branch for some pictures of the batch, as if the block were not there.
+    """In training, skip a residual branch for some images of the batch, as if the block were not there.
 
     What remains is scaled up, so that the mean stays the same. Source: Huang et al. 2016, "Deep Networks with
-    Stochastic Depth"; there per batch, here per picture.
+    Stochastic Depth"; there per batch, here per image.
     """
 
     def __init__(self, rate: float) -> None:
@@ -87,7 +87,7 @@ class DropPath(nn.Module):
         self.rate = rate
 
     def forward(self, branch: Tensor) -> Tensor:
-        """Return a tensor of the same shape, in training with some pictures all zero."""
+        """Return a tensor of the same shape, in training with some images all zero."""
         if not self.training or self.rate == 0:
             return branch
         keep = 1 - self.rate
@@ -96,15 +96,15 @@ class DropPath(nn.Module):
 
 
 def channels_last(pixels: Tensor, image_size: int) -> Tensor:
-    """Return the same (B, 3, H, W) pictures, laid out in memory pixel by pixel: convolutions run faster so.
+    """Return the same (B, 3, H, W) images, laid out in memory pixel by pixel: convolutions run faster so.
 
     Raises:
-        ValueError: the pictures do not have the size that the tower was built for.
+        ValueError: the images do not have the size that the tower was built for.
     """
     H = W = image_size
     if pixels.shape[1:] != (3, H, W):
         raise ValueError(
-            f"this tower reads pictures of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
+            f"this tower reads images of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
             f"resize them with clip_tutor.images first"
         )
     return pixels.contiguous(memory_format=torch.channels_last)

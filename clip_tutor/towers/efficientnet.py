@@ -6,7 +6,7 @@
                └────────────────────────────────────────────────────────────────────────────────────────┘
 
 It is wide inside and narrow outside, the other way round than ResNet's block. That is cheap since no channel sees
-another while looking around. ALIGN leaves out the last convolution of the classifier: the mean is the picture's vector.
+another while looking around. ALIGN leaves out the last convolution of the classifier: the mean is the image's vector.
 Sources: Tan and Le 2019, section 4 and table 1; kakaobrain/coyo-align ``models/efficientnet.py``.
 """
 
@@ -99,7 +99,7 @@ class InvertedBottleneck(nn.Module):
 class HalvingPad(nn.ZeroPad2d):
     """Zeros for a convolution of stride 2: one row and column less above and left than below and right.
 
-    That is what TensorFlow does with pictures of even size, where PyTorch would pad all sides alike and look one
+    That is what TensorFlow does with images of even size, where PyTorch would pad all sides alike and look one
     pixel further up and left: ``test_stride_two_looks_down_and_right``. ALIGN does it for every size.
     """
 
@@ -113,7 +113,7 @@ class EfficientNet(nn.Module):
 
     Args:
         config: the shape of the tower.
-        embed_dim: E, the length of the vector that pictures and captions share. Where the last stage has as many
+        embed_dim: E, the length of the vector that images and captions share. Where the last stage has as many
             channels (640 in B7), there is no projection.
     """
 
@@ -137,17 +137,17 @@ class EfficientNet(nn.Module):
         self.projection = nn.Identity() if before == embed_dim else nn.Linear(before, embed_dim)
 
     def feature_map(self, pixels: Tensor) -> Tensor:
-        """Return (B, D, H/32, W/32), what each place of the picture shows, from (B, 3, H, W).
+        """Return (B, D, H/32, W/32), what each place of the image shows, from (B, 3, H, W).
 
         Raises:
-            ValueError: the pictures do not have the size this tower was built for.
+            ValueError: the images do not have the size this tower was built for.
         """
         pixels = channels_last(pixels, self.config.image_size)
         x = F.silu(self.stem(self.pad(pixels)), inplace=True)  # (B, C, H/2, W/2)
         return self.blocks(x)  # (B, D, H/32, W/32)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return (B, E) picture vectors of any length from (B, 3, H, W) normalized pixels."""
+        """Return (B, E) image vectors of any length from (B, 3, H, W) normalized pixels."""
         return self.projection(self.feature_map(pixels).mean(dim=(2, 3)))  # (B, E)
 
 

@@ -2,10 +2,10 @@
 
     (B, N, 3·P·P) patches ─ linear ─▶ (B, N, D) ─(+)─ blocks ─ LayerNorm ─ MAP head ─▶ (B, E)
                                                   │     └── padding is hidden ──┘
-    a learned 16 × 16 grid of positions ─ resized to each picture's own h × w ─┘
+    a learned 16 × 16 grid of positions ─ resized to each image's own h × w ─┘
 
 "Na" is native aspect ratio: nothing is squashed or cropped. "Flex" is flexible length: fewer patches make a faster,
-coarser model of the same weights. The grid of positions always spans the whole picture, so a place near the right
+coarser model of the same weights. The grid of positions always spans the whole image, so a place near the right
 edge gets the same vector in a panorama as in a portrait.
 Sources: Tschannen et al. 2025 (SigLIP 2), section 2.4.2; google-research/big_vision
 ``models/proj/image_text/naflex_vit.py``.
@@ -36,21 +36,21 @@ class NaFlexConfig:
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of the square picture whose patches fall on the learned positions just so."""
+        """Side in pixels of the square image whose patches fall on the learned positions just so."""
         return self.grid_size * self.patch_size
 
     @property
     def max_patches(self) -> int:
-        """How many patches a picture is cut into at most, unless one asks for more."""
+        """How many patches an image is cut into at most, unless one asks for more."""
         return self.grid_size**2
 
 
 class NaFlexTransformer(nn.Module):
-    """SigLIP 2's image tower for pictures of any shape.
+    """SigLIP 2's image tower for images of any shape.
 
     Args:
         config: the shape of the tower.
-        embed_dim: E, the length of the vector that pictures and captions share; must be the tower's width.
+        embed_dim: E, the length of the vector that images and captions share; must be the tower's width.
     """
 
     def __init__(self, config: NaFlexConfig, embed_dim: int) -> None:
@@ -68,7 +68,7 @@ class NaFlexTransformer(nn.Module):
         self.head = MAPHead(D, config.heads, "gelu_tanh", mlp_width, eps)
 
     def positions_of(self, height: int, width: int) -> Tensor:
-        """Return (height · width, D): the learned grid, resized like a picture with D channels.
+        """Return (height · width, D): the learned grid, resized like an image with D channels.
 
         Smoothed when it shrinks, so that every learned position is heard (``test_positions_are_resized_smoothly``).
         """
@@ -77,26 +77,26 @@ class NaFlexTransformer(nn.Module):
         down, across = shares(side, height).to(grid), shares(side, width).to(grid)  # (h, 16), (w, 16)
         return torch.einsum("hi,wj,ijd->hwd", down, across, grid).flatten(0, 1)  # (h·w, D)
 
-    def forward(self, pictures: Tensor | Patches) -> Tensor:
-        """Return (B, E) picture vectors of any length.
+    def forward(self, images: Tensor | Patches) -> Tensor:
+        """Return (B, E) image vectors of any length.
 
         Args:
-            pictures: rows of patches, as `clip_tutor.images.naflex.pack` makes them of pictures of any shapes, or
+            images: rows of patches, as `clip_tutor.images.naflex.pack` makes them of images of any shapes, or
                 plain (B, 3, H, W) normalized pixels of one shape; H and W multiples of P.
 
         Raises:
             ValueError: the pixels cannot be cut into patches, or the patches are of another size than this tower's.
         """
-        patches, mask, shapes = pictures if isinstance(pictures, Patches) else whole(pictures, self.config.patch_size)
+        patches, mask, shapes = images if isinstance(images, Patches) else whole(images, self.config.patch_size)
         N = patches.shape[1]
         if patches.shape[2] != self.embed.in_features:
             P = self.config.patch_size
             raise ValueError(
                 f"this tower reads patches of {P} × {P} pixels, {self.embed.in_features} numbers, and these have "
-                f"{patches.shape[2]}: pack the pictures with patch_size={P}"
+                f"{patches.shape[2]}: pack the images with patch_size={P}"
             )
         grids = [(int(height), int(width)) for height, width in shapes.tolist()]
-        resized = {grid: self.positions_of(*grid) for grid in set(grids)}  # pictures of one shape share it
+        resized = {grid: self.positions_of(*grid) for grid in set(grids)}  # images of one shape share it
         positions = torch.stack(
             [F.pad(resized[grid], (0, 0, 0, N - len(resized[grid]))) for grid in grids]
         )  # (B, N, D)
@@ -111,7 +111,7 @@ def shares(old: int, new: int) -> Tensor:
     """Return (new, old): how much each place along the old side gives to each along the new one; rows sum to 1.
 
     Bilinear, and smoothed when it shrinks. ``F.interpolate`` computes the same, but errs where the result is a single
-    column wide, as a very tall picture's positions are: ``test_siglip_2_naflex``.
+    column wide, as a very tall image's positions are: ``test_siglip_2_naflex``.
     """
     scale = old / new
     centers = (torch.arange(new) + 0.5) * scale  # (new,) in old places

@@ -68,7 +68,7 @@ class AttentionPool(nn.Module):
 
 
 class MAPHead(nn.Module):
-    """Multi-head attention pooling: a learned token, the probe, asks all tokens of the picture.
+    """Multi-head attention pooling: a learned token, the probe, asks all tokens of the image.
 
     Args:
         width: D, of the tokens and of the result.

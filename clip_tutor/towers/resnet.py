@@ -36,7 +36,7 @@ class ResNetConfig:
     def __post_init__(self) -> None:
         if self.image_size % 32:
             raise ValueError(
-                f"a ResNet halves its picture five times, and {self.image_size} is not a multiple of 32: "
+                f"a ResNet halves its image five times, and {self.image_size} is not a multiple of 32: "
                 f"take {self.image_size // 32 * 32 or 32} or {(self.image_size // 32 + 1) * 32} pixels"
             )
 
@@ -114,7 +114,7 @@ class ResNet(nn.Module):
 
     Args:
         config: the shape of the tower.
-        embed_dim: E, the length of the vector that pictures and captions share.
+        embed_dim: E, the length of the vector that images and captions share.
     """
 
     def __init__(self, config: ResNetConfig, embed_dim: int) -> None:
@@ -135,10 +135,10 @@ class ResNet(nn.Module):
         return nn.Sequential(first, *rest)
 
     def feature_map(self, pixels: Tensor) -> Tensor:
-        """Return (B, 32·width, H/32, W/32), what each place of the picture shows, from (B, 3, H, W).
+        """Return (B, 32·width, H/32, W/32), what each place of the image shows, from (B, 3, H, W).
 
         Raises:
-            ValueError: the pictures do not have the size this tower was built for.
+            ValueError: the images do not have the size this tower was built for.
         """
         x = self.stem(channels_last(pixels, self.config.image_size))  # (B, width, H/4, W/4)
         x = self.stage1(x)  # (B, 4·width, H/4, W/4)
@@ -147,5 +147,5 @@ class ResNet(nn.Module):
         return self.stage4(x)  # (B, 32·width, H/32, W/32)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return (B, E) picture vectors of any length from (B, 3, H, W) normalized pixels."""
+        """Return (B, E) image vectors of any length from (B, 3, H, W) normalized pixels."""
         return self.pool(self.feature_map(pixels))

@@ -1,9 +1,9 @@
 """FixRes: a tower that has learned at one resolution goes on at another.
 
-    positions  [class] [grid 16 × 16] ─ bicubic, like a picture with D channels ─▶ [class] [grid 24 × 24]
+    positions  [class] [grid 16 × 16] ─ bicubic, like an image with D channels ─▶ [class] [grid 24 × 24]
     the rest of the tower never knew how many patches there are
 
-Small pictures make cheap steps, and most of what there is to learn can be learned from them; a short run at the end on
+Small images make cheap steps, and most of what there is to learn can be learned from them; a short run at the end on
 larger ones adds the detail. CLIP's ViT-L/14@336px is ViT-L/14 after one more epoch, with 576 patches in place of 256.
 
 Sources: Touvron et al. 2019 (FixRes), section 3; Radford et al. 2021, section 3.2; open_clip ``model.py``,
@@ -21,10 +21,10 @@ from clip_tutor.towers import EfficientNetConfig, NaFlexConfig, VisionConfig, Vi
 
 
 def with_image_size(config: VisionConfig, image_size: int) -> VisionConfig:
-    """Return the config of the same tower for pictures of ``image_size`` × ``image_size`` pixels.
+    """Return the config of the same tower for images of ``image_size`` × ``image_size`` pixels.
 
     Raises:
-        ValueError: the tower's patches, or a convolutional tower's places, do not tile such a picture.
+        ValueError: the tower's patches, or a convolutional tower's places, do not tile such an image.
     """
     side = _side(config)
     # SigLIP's patches leave out what they do not reach, and EfficientNet pads.
@@ -32,7 +32,7 @@ def with_image_size(config: VisionConfig, image_size: int) -> VisionConfig:
     if image_size < side or (image_size % side and not tiles):
         below = image_size // side * side
         raise ValueError(
-            f"this tower sees squares of {side} × {side} pixels, and they do not tile a picture of "
+            f"this tower sees squares of {side} × {side} pixels, and they do not tile an image of "
             f"{image_size} × {image_size}: take {f'{below} or ' if below > 0 else ''}{max(below, 0) + side} pixels"
         )
     if isinstance(config, NaFlexConfig):
@@ -42,7 +42,7 @@ def with_image_size(config: VisionConfig, image_size: int) -> VisionConfig:
 
 @torch.no_grad()
 def resize_tower(tower: nn.Module, image_size: int) -> None:
-    """Let an image tower read pictures of another size, in place: its config changes and, if it has any, its positions.
+    """Let an image tower read images of another size, in place: its config changes and, if it has any, its positions.
 
     They belong to the tower itself in Vision Transformers, and to the pool in CLIP's ResNet. SigLIP 2's NaFlex tower
     resizes its grid at each call, for whatever comes. Here that happens once, and the new grid can go on learning.
@@ -82,5 +82,5 @@ def resize_positions(positions: Tensor, grid_size: int, interpolation: Interpola
 
 
 def _side(config: VisionConfig) -> int:
-    """How many pixels of the picture become one place of the tower's last grid, along a side."""
+    """How many pixels of the image become one place of the tower's last grid, along a side."""
     return config.patch_size if isinstance(config, ViTConfig | NaFlexConfig) else 32

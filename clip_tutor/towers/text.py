@@ -49,7 +49,7 @@ class TextTower(nn.Module):
 
     Args:
         config: the shape of the tower.
-        embed_dim: E, the length of the vector that pictures and captions share.
+        embed_dim: E, the length of the vector that images and captions share.
     """
 
     def __init__(self, config: TextConfig, embed_dim: int) -> None:

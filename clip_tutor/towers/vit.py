@@ -1,4 +1,4 @@
-"""The Vision Transformer: a picture is cut into patches, and patches are read like words.
+"""The Vision Transformer: an image is cut into patches, and patches are read like words.
 
     (B, 3, H, W) ─ patches ─▶ (B, N, D) ─ class token, positions ─▶ (B, 1+N, D)
       ─ LayerNorm ─ blocks ─▶ the class token's row ─ LayerNorm ─ projection ─▶ (B, E)
@@ -44,7 +44,7 @@ class ViTConfig:
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size and self.pool == "class":
             raise ValueError(
-                f"patches of {self.patch_size} pixels do not tile a picture of {self.image_size}: "
+                f"patches of {self.patch_size} pixels do not tile an image of {self.image_size}: "
                 f"{self.image_size % self.patch_size} pixels would be left over"
             )
         if self.stem_channels and (len(self.stem_channels) != 3 or self.patch_size != 16):
@@ -55,7 +55,7 @@ class ViTConfig:
 
 
 class PatchStem(nn.Module):
-    """Cut the picture into patches of P × P pixels and map each, alone, to a vector of D numbers.
+    """Cut the image into patches of P × P pixels and map each, alone, to a vector of D numbers.
 
     A convolution whose stride equals its kernel does just that. ``test_patch_stem_is_a_linear_map_of_patches``
     shows it.
@@ -110,7 +110,7 @@ class VisionTransformer(nn.Module):
 
     Args:
         config: the shape of the tower.
-        embed_dim: E, the length of the vector that pictures and captions share.
+        embed_dim: E, the length of the vector that images and captions share.
     """
 
     def __init__(self, config: ViTConfig, embed_dim: int) -> None:
@@ -133,15 +133,15 @@ class VisionTransformer(nn.Module):
             self.head = MAPHead(D, config.heads, config.activation, config.mlp_width, config.eps)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return (B, E) picture vectors of any length from (B, 3, H, W) normalized pixels.
+        """Return (B, E) image vectors of any length from (B, 3, H, W) normalized pixels.
 
         Raises:
-            ValueError: the pictures do not have the size this tower was built for.
+            ValueError: the images do not have the size this tower was built for.
         """
         H = W = self.config.image_size
         if pixels.shape[1:] != (3, H, W):
             raise ValueError(
-                f"this tower reads pictures of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
+                f"this tower reads images of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
                 f"resize them with clip_tutor.images first"
             )
         x = self.stem(pixels)  # (B, N, D)

@@ -41,7 +41,7 @@ class TrainConfig:
         ValueError: a setting is of another kind than here, or of a value that no run could use.
     """
 
-    batch_size: int  # N pictures and N captions, each the others' wrong answer, over all processes together
+    batch_size: int  # N images and N captions, each the others' wrong answer, over all processes together
     learning_rate: float  # at the peak
     steps: int = 1_000_000
     seconds: float | None = None  # wall time; the cosine is stretched to end with it
@@ -85,4 +85,4 @@ class Progress:
     seconds: float = 0.0
     history: list[Record] = field(default_factory=list)
     skipped_steps: int = 0  # batches that gave NaN or infinity
-    skipped_pictures: int = 0  # pictures that did not decode
+    skipped_images: int = 0  # images that did not decode

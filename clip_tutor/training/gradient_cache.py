@@ -4,8 +4,8 @@
     2.                                    all features ─ loss ─▶ what it wants of each feature, (N, E): the cache
     3. micro-batches ─ model, graph ────▶ these features ◀─ their rows of the cache, pushed on into the weights
 
-Every picture still meets all N captions. Plain accumulation (a loss for each micro-batch, gradients summed up) saves
-the same memory, but a picture then meets the captions of its own micro-batch only: it is training with small batches.
+Every image still meets all N captions. Plain accumulation (a loss for each micro-batch, gradients summed up) saves
+the same memory, but an image then meets the captions of its own micro-batch only: it is training with small batches.
 The price is one more forward pass: about a third more time.
 
 Source: Gao et al. 2021, section 3; the same idea is ``--accum-freq`` in open_clip ``train.py``.
@@ -35,8 +35,8 @@ def cached_backward(
     Args:
         model: a `CLIP`, or one in DistributedDataParallel; it exchanges gradients once, with the last micro-batch.
         pixels: (B, 3, H, W), normalized.
-        ids: (B, T); row i describes picture i.
-        loss: from (B, E) picture features, (B, E) caption features and the scale to a scalar. A parameter that it uses
+        ids: (B, T); row i describes image i.
+        loss: from (B, E) image features, (B, E) caption features and the scale to a scalar. A parameter that it uses
             by itself, as the sigmoid loss uses ``model.logit_bias``, gets its gradient, too.
         micro_batch: how many pairs a graph is held of at once.
         precision: makes the context in which the model runs, such as autocast.

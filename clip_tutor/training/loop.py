@@ -69,7 +69,7 @@ def train(
     average of the weights (``config.ema``) the model holds that average in the end.
 
     Args:
-        source: where pairs come from, `Scenes` or `Photos`; the picture size must be the model's.
+        source: where pairs come from, `Scenes` or `Photos`; the image size must be the model's.
         run: a folder for checkpoints and the log. A run that was killed continues there, with the numbers it would
             have had.
         evaluate: called every ``evaluate_every`` steps and at the end, in every process; what it returns joins the
@@ -139,7 +139,7 @@ def train(
                     "batch_size": config.batch_size,
                     **pace.since_last(progress.step, batches.waited),
                     "skipped_steps": progress.skipped_steps,
-                    "skipped_pictures": progress.skipped_pictures,
+                    "skipped_images": progress.skipped_images,
                 }
                 progress.history.append(record)
                 if evaluate and due:
@@ -218,8 +218,8 @@ class _Pace:
 
 def _report_skipped(progress: Progress, step: Step, batch: TrainBatch, log: RunLog) -> None:
     if batch.skipped:
-        progress.skipped_pictures += len(batch.skipped)
-        log.skip(progress.step, "picture does not decode", batch.skipped)
+        progress.skipped_images += len(batch.skipped)
+        log.skip(progress.step, "image does not decode", batch.skipped)
         _say(f"step {progress.step}: left out {listed(batch.skipped, NAMED)}")
     if step.spoiled is not None:
         progress.skipped_steps += 1

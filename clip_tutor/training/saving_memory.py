@@ -35,7 +35,7 @@ def checkpoint_activations(model: CLIP) -> None:
 def compile_towers(model: CLIP) -> None:
     """Compile the towers in place with ``torch.compile``: the first step takes a minute or so, later ones less.
 
-    Pictures always have one shape, so the image tower is compiled whole. Captions do not, so the text tower is
+    Images always have one shape, so the image tower is compiled whole. Captions do not, so the text tower is
     compiled block by block, for any shape.
     """
     model.image_tower.compile()

@@ -40,7 +40,7 @@ def take_step(
 
     Args:
         pixels: (B, 3, H, W) uint8.
-        ids: (B, T); row i describes picture i.
+        ids: (B, T); row i describes image i.
         rate: the learning rate of this step.
     """
     for group in optimizer.param_groups:

@@ -4,7 +4,7 @@
                                                 ├─ gather, pool: one mean ┤
     process 1   x (B/2, C, H, W) ─ n, mean, M2 ─╯   and variance of all  ╰─ normalize ─▶
 
-BatchNorm makes every picture's vector depend on the pictures beside it. Two processes that each normalize their own
+BatchNorm makes every image's vector depend on the images beside it. Two processes that each normalize their own
 half of a batch therefore compute another function than one process with all of it, and learn other weights.
 ``torch.nn.SyncBatchNorm`` solves this on GPUs and refuses tensors on a CPU; this form runs on both.
 """
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
-    """``nn.BatchNorm2d`` whose mean and variance in training are those of all processes' pictures together.
+    """``nn.BatchNorm2d`` whose mean and variance in training are those of all processes' images together.
 
     Alone, or in evaluation, it is its parent. Every process must come by equally often: each forward and each backward
     pass waits for the others once. Source: Ioffe and Szegedy 2015, algorithm 1; Chan et al. 1979, equation 2.1, for

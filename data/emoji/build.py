@@ -1,7 +1,7 @@
 """Draw and describe every emoji, and write `emoji.parquet`: the embedded data set of the kit.
 
     emoji-test.txt ──▶ characters, groups ─┐
-    Noto Color Emoji ─▶ 72x72 pictures ────┼──▶ emoji.parquet
+    Noto Color Emoji ─▶ 72x72 images ────┼──▶ emoji.parquet
     CLDR annotations ─▶ names, keywords ───┤
     WordNet ──────────▶ synonyms ──────────┘
 
@@ -127,7 +127,7 @@ def read_annotations(archives: dict[str, Path], language: str) -> dict[str, dict
 
 
 def draw(character: str, font: ImageFont.FreeTypeFont) -> bytes:
-    """The emoji as a 72x72 RGBA picture in PNG: the font's whole cell, scaled to fit and centered.
+    """The emoji as a 72x72 RGBA image in PNG: the font's whole cell, scaled to fit and centered.
 
     Raises: ValueError when the font has no single glyph for the character.
     """
@@ -144,15 +144,15 @@ def draw(character: str, font: ImageFont.FreeTypeFont) -> bytes:
     small = premultiplied.resize((round(cell[0] * scale), round(cell[1] * scale)), PillowImage.Resampling.LANCZOS)
     square = PillowImage.new("RGBa", (SIDE, SIDE))
     square.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
-    picture = square.convert("RGBA").point(_COARSE * 3 + _COARSE_ALPHA)
-    shown = picture.getchannel("A").point(lambda alpha: 255 if alpha else 0)
+    image = square.convert("RGBA").point(_COARSE * 3 + _COARSE_ALPHA)
+    shown = image.getchannel("A").point(lambda alpha: 255 if alpha else 0)
     file = io.BytesIO()
-    PillowImage.composite(picture, PillowImage.new("RGBA", picture.size), shown).save(file, "PNG", optimize=True)
+    PillowImage.composite(image, PillowImage.new("RGBA", image.size), shown).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def describe(emoji: Emoji, names: dict[str, dict[str, dict[str, list[str]]]], wordnet: WordNet) -> dict[str, object]:
-    """The row of an emoji without its picture."""
+    """The row of an emoji without its image."""
     key = emoji.character.replace(VARIATION_SELECTOR, "")
     missing = [language for language in names if "tts" not in names[language].get(key, {})]
     if missing:
@@ -190,7 +190,7 @@ def columns() -> Features:
 
 
 def schema() -> pa.Schema:
-    """The columns as Parquet keeps them, with the note from which `datasets` knows that `image` holds pictures."""
+    """The columns as Parquet keeps them, with the note from which `datasets` knows that `image` holds images."""
     written = columns().arrow_schema
     # Since version 4, datasets calls a list "List"; "Sequence" is the name that the older ones understand too.
     note = written.metadata[b"huggingface"].replace(b'"_type": "List"', b'"_type": "Sequence"')
@@ -208,8 +208,8 @@ def build(output: Path, cache: Path) -> int:
     rows = []
     for emoji in read_emoji(checked(EMOJI_TEST)):
         file_name = "-".join(f"{ord(part):x}" for part in emoji.character) + ".png"
-        picture = {"bytes": draw(emoji.character, font), "path": file_name}
-        rows.append({"image": picture, **describe(emoji, names, wordnet)})
+        image = {"bytes": draw(emoji.character, font), "path": file_name}
+        rows.append({"image": image, **describe(emoji, names, wordnet)})
     unfinished = output.with_suffix(".unfinished")
     pq.write_table(pa.Table.from_pylist(rows, schema=schema()), unfinished, compression="zstd")
     os.replace(unfinished, output)

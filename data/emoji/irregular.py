@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Names that are no noun phrases, or whose picture is another thing than the name's last word.
+# Names that are no noun phrases, or whose image is another thing than the name's last word.
 PHRASES = {
     # Smileys
     "rolling on the floor laughing": "face rolling on the floor laughing",
@@ -110,7 +110,7 @@ PHRASES = {
     "locked with key": "padlock with a key",
     "dna": "strand of DNA",
     "soap": "bar of soap",
-    "x-ray": "x-ray picture",
+    "x-ray": "x-ray image",
     # Symbols
     "om": "om symbol",
     "yin yang": "yin yang symbol",
@@ -200,7 +200,7 @@ TOO_GENERAL = {
     "chocolate", "clothing", "saturn", "light", "index", "creature",
 }  # fmt: skip
 
-# Keywords that are true of every picture of a subgroup that has them.
+# Keywords that are true of every image of a subgroup that has them.
 TRUE_OF_SUBGROUP = {
     "animal-mammal": {"pet"},
     "plant-flower": {"flower"},
@@ -212,7 +212,7 @@ TRUE_OF_SUBGROUP = {
     "sky & weather": {"moon"},
 }
 
-# Keywords that are true of one picture though WordNet does not say so.
+# Keywords that are true of one image though WordNet does not say so.
 ALSO = {
     "black bird": {"crow"}, "turtle": {"tortoise"}, "health worker": {"doctor", "nurse"},
     "technologist": {"developer", "coder"}, "student": {"graduate"}, "old man": {"grandfather", "grandpa"},

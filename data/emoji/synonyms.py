@@ -1,7 +1,7 @@
 """Which CLDR keywords can stand for the thing itself.
 
 CLDR's keywords mix names ("puppy", "car") with moods, places and uses ("adorbs", "driving"). A caption may only replace
-the name by a noun that is true of the picture, so a keyword is kept as a synonym when it ends the name ("red apple":
+the name by a noun that is true of the image, so a keyword is kept as a synonym when it ends the name ("red apple":
 "apple"), or when WordNet relates it to the name's head noun:
 
     the same sense   automobile = car

@@ -1,4 +1,4 @@
-"""The benchmark of photographs: which pictures it learns from, and which it is asked about."""
+"""The benchmark of photographs: which images it learns from, and which it is asked about."""
 
 import csv
 import importlib
@@ -60,29 +60,29 @@ def test_a_folder_of_parquet_files_has_its_own_test_split(photos, tmp_path, patt
     assert names(test) == named(range(25, 30)) and where.endswith(".parquet")
 
 
-def test_folders_of_pictures_may_be_splits_too(photos, tmp_path):
+def test_folders_of_images_may_be_splits_too(photos, tmp_path):
     write_folder(tmp_path / "train", range(20))
     write_folder(tmp_path / "test", range(20, 25))
     train, test, where = photos.open_splits(tmp_path, None)
     assert (names(train), names(test), where) == (named(range(20)), named(range(20, 25)), "the test split")
 
 
-def test_without_a_test_split_a_tenth_of_the_pictures_is_held_out(photos, tmp_path):
+def test_without_a_test_split_a_tenth_of_the_images_is_held_out(photos, tmp_path):
     write_folder(tmp_path / "all", range(30))
     write_parquet(tmp_path / "all.parquet", range(30))
     for data in (tmp_path / "all", tmp_path / "all.parquet"):
         train, test, where = photos.open_splits(data, None)
         assert len(test) == 3 and names(train).isdisjoint(names(test))
         assert names(train) | names(test) == named(range(30))
-        assert "a tenth of the pictures, held out" in where
+        assert "a tenth of the images, held out" in where
 
 
-def test_pictures_in_memory_are_small_and_damaged_ones_stay_for_training_to_name(photos):
+def test_images_in_memory_are_small_and_damaged_ones_stay_for_training_to_name(photos):
     large = [Pair("large", encoded(1, width=400, height=200), ("a",)), Pair("small", encoded(1), ("a",))]
     broken = make_pairs(3, broken=(1,))
     kept = photos.in_memory(large + broken, 96)
-    assert [pair.picture.size for pair in kept[:2]] == [(192, 96), (40, 30)]
-    assert kept[3] == broken[1] and kept[2].picture.mode == "RGB"
+    assert [pair.image.size for pair in kept[:2]] == [(192, 96), (40, 30)]
+    assert kept[3] == broken[1] and kept[2].image.mode == "RGB"
 
 
 def test_the_last_line_counts_every_caption_of_the_test_split(photos, tmp_path, monkeypatch, capsys):
@@ -92,7 +92,7 @@ def test_the_last_line_counts_every_caption_of_the_test_split(photos, tmp_path, 
     monkeypatch.setattr(sys, "argv", arguments)
     photos.main()
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (figures["test_pictures"], figures["test_captions"], figures["chance_at_10"]) == (20, 100, 0.5)
+    assert (figures["test_images"], figures["test_captions"], figures["chance_at_10"]) == (20, 100, 0.5)
     recalls = [figures[f"{way}_recall_at_{k}"] for way in ("text_to_image", "image_to_text") for k in (1, 5, 10)]
     assert all(0 <= value <= 1 for value in recalls)
     assert recalls[0] <= recalls[1] <= recalls[2] and recalls[3] <= recalls[4] <= recalls[5]

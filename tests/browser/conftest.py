@@ -46,7 +46,7 @@ CHROMIUM_FLAGS = (
 )
 
 LAB_SETTINGS = {
-    # No toast over the picture, every cell in the page (not only those in view), no writing behind our back.
+    # No toast over the image, every cell in the page (not only those in view), no writing behind our back.
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
@@ -150,7 +150,7 @@ class NotebookPage:
         return self.errors() + self.heard
 
     def screenshot(self, name: str, whole: bool = False) -> Path:
-        """Keep a picture of what is in view, or of the ``whole`` notebook."""
+        """Keep an image of what is in view, or of the ``whole`` notebook."""
         path = SCREENSHOTS / f"{name}.png"
         view = self.page.viewport_size
         if whole and view:

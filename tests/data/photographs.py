@@ -9,7 +9,7 @@ from clip_tutor.data.pairs import Pair
 
 
 def photograph(number: int, width: int = 40, height: int = 30) -> Image.Image:
-    """A smooth picture whose mean tells its number: two pictures are nearer than 4 only if they are the same."""
+    """A smooth image whose mean tells its number: two images are nearer than 4 only if they are the same."""
     rows, columns = np.mgrid[0:height, 0:width]
     base = np.array([number * 37 % 200, number * 91 % 200, number * 53 % 200])
     wave = 20 * np.sin(rows / 5 + number) + 20 * np.cos(columns / 7)
@@ -26,7 +26,7 @@ def encoded(number: int, kind: str = "JPEG", width: int = 40, height: int = 30) 
 def captions_of(number: int, count: int = 5) -> tuple[str, ...]:
     """What five people would say about it."""
     letters = f"{chr(97 + number // 26)}{chr(97 + number % 26)}"  # digits would be taken apart by the tokenizer
-    return tuple(f"picture {letters} said by {chr(97 + n)}" for n in range(count))
+    return tuple(f"image {letters} said by {chr(97 + n)}" for n in range(count))
 
 
 def make_pairs(count: int, broken: tuple[int, ...] = ()) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""Batches of real pictures: the same whoever draws them, and none lost to a damaged file."""
+"""Batches of real images: the same whoever draws them, and none lost to a damaged file."""
 
 import itertools
 import os
@@ -59,12 +59,12 @@ def test_a_batch_is_bytes_ids_and_names(pairs, words):
     assert batch.skipped == []
     for name, row, pixels in zip(batch.names, batch.ids.tolist(), batch.pixels, strict=True):
         number = int(name.split("-")[1].split(".")[0])
-        assert words.decode(row) in captions_of(number), "the caption is one of its own picture's"
+        assert words.decode(row) in captions_of(number), "the caption is one of its own image's"
         seen = np.asarray(photograph(number)).mean(axis=(0, 1))
         assert np.abs(pixels.double().mean(dim=(1, 2)).numpy() - seen).max() < 4, "and so are the pixels"
 
 
-def test_an_epoch_shows_every_picture_once_and_the_next_in_another_order(pairs, words):
+def test_an_epoch_shows_every_image_once_and_the_next_in_another_order(pairs, words):
     seen = [batch.names for batch in take(Photos(pairs, SIZE), words, 8, batch_size=5)]
     first, second = flat(seen[:4]), flat(seen[4:])
     assert sorted(first) == sorted(second) == sorted(pair.name for pair in pairs)
@@ -81,7 +81,7 @@ def test_what_does_not_fill_a_batch_waits_for_another_epoch(pairs, words):
     )
 
 
-def test_all_captions_of_a_picture_are_drawn_about_equally(words):
+def test_all_captions_of_an_image_are_drawn_about_equally(words):
     said = Counter(
         words.decode(row)[-1]
         for batch in take(Photos(make_pairs(5), SIZE), words, 100, 5)
@@ -116,8 +116,8 @@ def test_ranks_share_the_batch_that_one_would_see(words, broken):
 
 
 def test_without_augmenting_the_middle_is_shown_as_preprocessing_has_it(words):
-    pictures = [Pair(str(n), photograph(n), ("a",)) for n in range(3)]
-    (batch,) = take(Photos(pictures, SIZE, augment=False), words, 1, batch_size=3)
+    images = [Pair(str(n), photograph(n), ("a",)) for n in range(3)]
+    (batch,) = take(Photos(images, SIZE, augment=False), words, 1, batch_size=3)
     for name, pixels in zip(batch.names, batch.pixels, strict=True):
         expected = np.asarray(center_crop(resize(photograph(int(name)), SIZE), SIZE))
         assert (pixels.permute(1, 2, 0).numpy() == expected).all()
@@ -126,12 +126,12 @@ def test_without_augmenting_the_middle_is_shown_as_preprocessing_has_it(words):
 def test_augmenting_shows_another_rectangle_each_time(words):
     one = [Pair("wide", photograph(1, 400, 400), ("a",))]
     shown = torch.stack([batch.pixels[0] for batch in take(Photos(one, SIZE), words, 12, batch_size=1)])
-    assert len({picture.numpy().tobytes() for picture in shown}) > 6, "where no rectangle fits, it is the middle"
-    middle = Photos(one, SIZE, augment=False).pixels(one[0].picture, 0)
-    assert (shown.double() - middle).abs().mean() < 8, "but most of the picture each time"
+    assert len({image.numpy().tobytes() for image in shown}) > 6, "where no rectangle fits, it is the middle"
+    middle = Photos(one, SIZE, augment=False).pixels(one[0].image, 0)
+    assert (shown.double() - middle).abs().mean() < 8, "but most of the image each time"
 
 
-def test_half_of_the_pictures_are_mirrored_if_asked():
+def test_half_of_the_images_are_mirrored_if_asked():
     ramp = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1))).convert("RGB")  # dark left, light right
     for mirror in (True, False):
         photos = Photos([], SIZE, mirror=mirror)
@@ -139,16 +139,16 @@ def test_half_of_the_pictures_are_mirrored_if_asked():
         assert (70 < sum(left_dark) < 130) if mirror else all(left_dark)
 
 
-def test_scale_says_how_much_of_the_picture_is_left():
+def test_scale_says_how_much_of_the_image_is_left():
     ramp = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1))).convert("RGB")
     for scale, least in (((0.9, 1.0), 0.7), ((0.25, 0.3), 0.35)):
         spans = [Photos([], SIZE, scale=scale).pixels(ramp, chance / 50)[0, 0].double() for chance in range(50)]
-        widths = [(row[-1] - row[0]).item() / (200 * (SIZE - 1) / SIZE) for row in spans]  # of the picture's width
+        widths = [(row[-1] - row[0]).item() / (200 * (SIZE - 1) / SIZE) for row in spans]  # of the image's width
         assert least < min(widths), (min(widths), max(widths))
         assert max(widths) <= 1.02 if scale[1] == 1 else max(widths) < 0.72, (min(widths), max(widths))
 
 
-def test_a_picture_that_does_not_decode_is_named_and_another_stands_in(words):
+def test_an_image_that_does_not_decode_is_named_and_another_stands_in(words):
     broken = (3, 7, 12)
     photos = Photos(make_pairs(40, broken), SIZE)
     reasons = set()
@@ -168,7 +168,7 @@ def test_missing_files_and_missing_captions_are_skipped_with_their_reason(words,
     skipped = dict(reason.split(": ", 1) for reason in batch.skipped)
     assert "No such file" in skipped["gone"]
     assert skipped["mute"] == "it has no caption"
-    assert "not a picture" in skipped["text"]
+    assert "not an image" in skipped["text"]
 
 
 def test_what_is_no_file_at_all_is_skipped_with_its_reason(words, tmp_path):
@@ -186,7 +186,7 @@ def test_a_set_that_is_mostly_unreadable_is_an_error_with_examples(words):
     photos = Photos(make_pairs(40, broken=tuple(range(30))), SIZE)
     with pytest.raises(ValueError, match=r"cannot be used, too many to go on.*\n  photo-\d+.jpg: .*damaged"):
         take(photos, words, 1, batch_size=20)
-    with pytest.raises(ValueError, match="3 pictures of batch 0 cannot be used"):
+    with pytest.raises(ValueError, match="3 images of batch 0 cannot be used"):
         take(Photos(make_pairs(3, broken=(0, 1, 2)), SIZE), words, 1, batch_size=1)
 
 
@@ -281,7 +281,7 @@ def test_a_stream_that_continues_sees_the_batches_it_would_have_seen(words, work
             assert_same(ours, theirs)
 
 
-def test_a_damaged_picture_of_a_stream_is_replaced_by_one_that_is_still_seen_in_its_turn(words):
+def test_a_damaged_image_of_a_stream_is_replaced_by_one_that_is_still_seen_in_its_turn(words):
     photos = Photos(in_shards(5, broken=(2, 9, 13)), SIZE)
     seen = take(photos, words, 5, batch_size=4)
     skipped = [reason for batch in seen for reason in batch.skipped]

@@ -66,7 +66,7 @@ def test_behind_damage_in_the_middle_reading_goes_on(folder):
     archive[place + 5 : place + 9] = b"oops"
     (folder / "0.tar").write_bytes(archive)
     with pytest.warns(UserWarning) as said:
-        assert [(pair.name, bool(pair.picture)) for pair in read_shard(str(folder / "0.tar"))] == [
+        assert [(pair.name, bool(pair.image)) for pair in read_shard(str(folder / "0.tar"))] == [
             ("0.tar/0", True),
             ("0.tar/1", False),
             ("0.tar/2", True),
@@ -188,5 +188,5 @@ def test_images_of_other_kinds_are_trained_on(tmp_path, kind):
     extension = {"JPEG2000": "jp2"}.get(kind, kind.lower())
     (tmp_path / "0.tar").write_bytes(tar([(f"1.{extension}", image.getvalue()), ("1.txt", b"red")]))
     (pair,) = read_shard(str(tmp_path / "0.tar"))
-    pixels = Photos([pair], 8).pixels(pair.picture, 0.5)
+    pixels = Photos([pair], 8).pixels(pair.image, 0.5)
     assert pixels[0].min() > 240 and pixels[1:].max() < 15

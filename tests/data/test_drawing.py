@@ -1,4 +1,4 @@
-"""Pictures against slow, exact compositing by Pillow."""
+"""Images against slow, exact compositing by Pillow."""
 
 import numpy as np
 import pytest
@@ -10,19 +10,19 @@ from clip_tutor.data.scenes import Scenes
 
 
 def composed_by_pillow(scenes: Scenes, index: int) -> np.ndarray:
-    """The picture of one scene, laid together drawing by drawing at full precision."""
+    """The image of one scene, laid together drawing by drawing at full precision."""
     plan = scenes.plan([index])
-    picture = Image.new("RGBA", (scenes.size, scenes.size), tuple(plan.color[0].tolist()))
+    image = Image.new("RGBA", (scenes.size, scenes.size), tuple(plan.color[0].tolist()))
     for k in range(plan.number[0]):
         left, top, side = plan.places[0, k].tolist()
         row = plan.objects[0, k if plan.kind[0] == 2 else 0]
-        drawing = scenes.objects[row].picture().convert("RGBa").resize((side, side), Image.Resampling.LANCZOS)
-        picture.alpha_composite(drawing.convert("RGBA"), (left, top))
-    return np.asarray(picture.convert("RGB")).astype(int)
+        drawing = scenes.objects[row].image().convert("RGBa").resize((side, side), Image.Resampling.LANCZOS)
+        image.alpha_composite(drawing.convert("RGBA"), (left, top))
+    return np.asarray(image.convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("size", [32, 64, 96])
-def test_pictures_are_what_the_plan_says(objects, size):
+def test_images_are_what_the_plan_says(objects, size):
     scenes = Scenes(objects, "train", size)
     batch = scenes.batch(range(120))
     assert {scene.count for scene in batch.scenes} == {1, 2, 3, 4}
@@ -41,7 +41,7 @@ def test_colors_never_wrap_around():
         for side in (10, 28, 60):
             place = np.array([[[0, 0, side]]])
             drawn = box.draw(side, white, np.array([[row, row]]), not_pair, one, place)[0].astype(int)
-            sprite = some[row].picture().convert("RGBa").resize((side, side), Image.Resampling.LANCZOS)
+            sprite = some[row].image().convert("RGBa").resize((side, side), Image.Resampling.LANCZOS)
             color, opacity = np.split(np.asarray(sprite).astype(int), [3], axis=2)
             assert np.abs(drawn - np.minimum(color + 255 - opacity, 255)).max() <= 1, (some[row].name, side)
 

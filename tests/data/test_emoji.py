@@ -29,7 +29,7 @@ def test_every_emoji_has_a_name_in_every_language():
 
 
 def test_a_drawing_is_transparent_around_the_thing():
-    picture = load_emoji()[0].picture()
-    assert (picture.mode, picture.size) == ("RGBA", (72, 72))
-    assert picture.getpixel((0, 0))[3] == 0
-    assert picture.getpixel((36, 36))[3] == 255
+    image = load_emoji()[0].image()
+    assert (image.mode, image.size) == ("RGBA", (72, 72))
+    assert image.getpixel((0, 0))[3] == 0
+    assert image.getpixel((36, 36))[3] == 255

@@ -40,9 +40,9 @@ def by_phrase(rows: list[dict]) -> dict[str, dict]:
 
 @pytest.fixture(scope="module")
 def pixels(rows: list[dict]) -> np.ndarray:
-    pictures = [Image.open(io.BytesIO(row["image"]["bytes"])) for row in rows]
-    assert {(picture.format, picture.mode, picture.size) for picture in pictures} == {("PNG", "RGBA", (72, 72))}
-    return np.stack([np.asarray(picture) for picture in pictures])  # (rows, H, W, C)
+    images = [Image.open(io.BytesIO(row["image"]["bytes"])) for row in rows]
+    assert {(image.format, image.mode, image.size) for image in images} == {("PNG", "RGBA", (72, 72))}
+    return np.stack([np.asarray(image) for image in images])  # (rows, H, W, C)
 
 
 def test_it_is_small_enough_to_ship():
@@ -65,16 +65,16 @@ def test_datasets_opens_it_with_an_image_feature(tmp_path):
     assert opened[0]["image"].size == (72, 72)
 
 
-def test_pictures_have_something_to_show_and_something_to_show_through(pixels):
+def test_images_have_something_to_show_and_something_to_show_through(pixels):
     alpha = pixels[..., 3]
     assert (alpha == 255).any(axis=(1, 2)).all()
     assert (alpha == 0).any(axis=(1, 2)).all()
     assert not pixels[alpha == 0].any(), "color under full transparency would bleed when a sprite is scaled"
 
 
-def test_pictures_are_of_different_things(pixels):
+def test_images_are_of_different_things(pixels):
     # The font draws some characters alike (README.md names them); a font without glyphs would draw them all alike.
-    assert len({picture.tobytes() for picture in pixels}) >= len(pixels) - 10
+    assert len({image.tobytes() for image in pixels}) >= len(pixels) - 10
 
 
 def test_no_text_is_missing(rows):

@@ -1,4 +1,4 @@
-"""Folders of pictures with every kind of caption file, and a sentence for every way to get one wrong."""
+"""Folders of images with every kind of caption file, and a sentence for every way to get one wrong."""
 
 import csv
 import json
@@ -32,7 +32,7 @@ def write_csv(path: Path, heading: list[str], separator: str = ",", encoding: st
 def assert_read(folder: Path, **where: str | Path) -> None:
     pairs = read_folder(folder, **where)
     assert {pair.name: list(pair.captions) for pair in pairs} == SAID
-    assert all(Path(pair.picture).is_file() for pair in pairs)
+    assert all(Path(pair.image).is_file() for pair in pairs)
 
 
 @pytest.mark.parametrize("heading", [["file_name", "caption"], ["image", "caption"], ["Filename ", " Text"]])
@@ -101,7 +101,7 @@ def test_a_caption_file_may_lie_anywhere_and_be_called_anything(folder, tmp_path
     assert_read(folder, captions=file)
 
 
-def test_pictures_without_words_are_kept_and_left_out_later(folder):
+def test_images_without_words_are_kept_and_left_out_later(folder):
     (folder / "captions.csv").write_text("file_name,caption\none.jpg,a dog\nsub/two.png,\n")
     assert [pair.captions for pair in read_folder(folder)] == [("a dog",), ()]
 
@@ -109,7 +109,7 @@ def test_pictures_without_words_are_kept_and_left_out_later(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("photo,caption\none.jpg,a dog\n", "no column for the pictures' file names among photo, caption.*'file_name'"),
+        ("photo,caption\none.jpg,a dog\n", "no column for the images' file names among photo, caption.*'file_name'"),
         ("image,words\none.jpg,a dog\n", "no column for captions among image, words. Call one of them 'captions'"),
         ("", "among none at all"),
         ("image,caption\n", "holds no caption: write one row a caption"),
@@ -139,7 +139,7 @@ def test_wrong_json_lines_are_told_what_they_lack(folder, text, message):
         read_folder(folder)
 
 
-def test_a_table_with_the_pictures_inside_is_sent_to_the_right_reader(folder):
+def test_a_table_with_the_images_inside_is_sent_to_the_right_reader(folder):
     table = pa.table({"image": [{"bytes": encoded(1), "path": "1.jpg"}], "caption": ["a"]})
     parquet.write_table(table, folder / "captions.parquet")
     with pytest.raises(ValueError, match=r"holds dict, not file names.*parquet_pairs"):
@@ -219,7 +219,7 @@ def test_numbered_captions_include_the_one_without_a_number_and_may_be_fewer(fol
 
 def test_two_columns_of_images_are_refused(folder):
     (folder / "captions.csv").write_text("file_name,File_Name ,caption\none.jpg,two.jpg,a dog\n")
-    with pytest.raises(ValueError, match=r"captions.csv has 2 columns for the pictures' file names.*something else"):
+    with pytest.raises(ValueError, match=r"captions.csv has 2 columns for the images' file names.*something else"):
         read_folder(folder)
 
 

@@ -26,9 +26,9 @@ def offline(monkeypatch, tmp_path):
 
 
 def rows(numbers: range, broken: tuple[int, ...] = ()) -> dict[str, list]:
-    pictures = [encoded(n)[: 200 if n in broken else None] for n in numbers]
+    images = [encoded(n)[: 200 if n in broken else None] for n in numbers]
     return {
-        "image": [{"bytes": picture, "path": f"{n}.jpg"} for n, picture in zip(numbers, pictures, strict=True)],
+        "image": [{"bytes": image, "path": f"{n}.jpg"} for n, image in zip(numbers, images, strict=True)],
         "captions": [list(captions_of(n)) for n in numbers],
         "filename": [f"photo-{n}.jpg" for n in numbers],
     }
@@ -48,7 +48,7 @@ def streamed(paths: list[str]) -> datasets.IterableDataset:
     return load_dataset("parquet", data_files={"train": paths}, split="train", streaming=True)
 
 
-def test_a_parquet_file_with_pictures_is_a_set(tmp_path):
+def test_a_parquet_file_with_images_is_a_set(tmp_path):
     (path,) = write(tmp_path, 1)
     for pairs in (parquet_pairs(path), parquet_pairs([path]), DatasetPairs(Dataset.from_parquet(path))):
         assert isinstance(pairs, PairSet) and not isinstance(pairs, PairStream)
@@ -75,10 +75,10 @@ def test_columns_go_by_many_names(tmp_path):
         by_path, features=Features({"image": Image(), "text": Value("string"), "alt": Value("string")})
     )
     pair = DatasetPairs(dataset, captions="alt")[0]
-    assert (pair.picture, pair.name, pair.captions) == (str(tmp_path / "1.jpg"),) * 2 + (("b",),)
+    assert (pair.image, pair.name, pair.captions) == (str(tmp_path / "1.jpg"),) * 2 + (("b",),)
 
 
-def test_a_damaged_picture_of_the_hub_is_skipped(tmp_path):
+def test_a_damaged_image_of_the_hub_is_skipped(tmp_path):
     words = BPETokenizer.train(captions_of(1), 600, context_length=16)
     for pairs in (
         parquet_pairs(write(tmp_path, 3, broken=(5,))),
@@ -149,7 +149,7 @@ def test_missing_columns_and_files_are_named(tmp_path):
         DatasetPairs(dataset)
     with pytest.raises(ValueError, match="there is no column 'words': this data set has image, label"):
         DatasetPairs(dataset, captions="words")
-    with pytest.raises(ValueError, match="no column for pictures among captions, filename"):
+    with pytest.raises(ValueError, match="no column for images among captions, filename"):
         DatasetPairs(Dataset.from_dict({"captions": ["a"], "filename": ["b"]}))
     with pytest.raises(FileNotFoundError, match=r"there is no Parquet file .*train.parquet"):
         parquet_pairs(tmp_path / "train.parquet")
@@ -171,5 +171,5 @@ def test_what_is_no_caption_is_named_with_its_row_and_column():
 def test_two_columns_of_one_name_lose_nothing():
     two = Dataset.from_dict({"image": [b""], " Caption": ["a"], "caption": ["b"]})
     assert DatasetPairs(two)[0].captions == ("a", "b")
-    with pytest.raises(ValueError, match=r"this data set has 2 columns for pictures, \['image', 'Image '\]"):
+    with pytest.raises(ValueError, match=r"this data set has 2 columns for images, \['image', 'Image '\]"):
         DatasetPairs(Dataset.from_dict({"image": [b""], "Image ": [b""], "caption": ["b"]}))

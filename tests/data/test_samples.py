@@ -15,7 +15,7 @@ def read(*names, **contents):
         Member(name, contents.get(name.rpartition(".")[2], name.encode()), name.startswith("link")) for name in names
     ]
     pairs = [pair for key, sample in samples(files) for pair in pairs_of(key, sample, remarks)]
-    return [(pair.name, pair.picture.decode(), "|".join(pair.captions)) for pair in pairs], remarks
+    return [(pair.name, pair.image.decode(), "|".join(pair.captions)) for pair in pairs], remarks
 
 
 def captions(**contents):

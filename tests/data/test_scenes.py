@@ -74,7 +74,7 @@ def test_stream_and_map_agree_in_any_number_of_processes(scenes, tokenizer, work
     loader = DataLoader(stream, batch_size=None, num_workers=workers)
     for k, (pixels, ids, names, skipped) in enumerate(islice(loader, 7), start=5):
         pairs = [scenes[i] for i in range(8 * k, 8 * k + 8)]
-        assert torch.equal(pixels, torch.stack([picture for picture, _ in pairs]))
+        assert torch.equal(pixels, torch.stack([image for image, _ in pairs]))
         assert ids.tolist() == tokenizer([caption for _, caption in pairs], truncate=True, trim=True)
         assert (names, skipped) == ([f"train scene {i}" for i in range(8 * k, 8 * k + 8)], [])
 
@@ -101,7 +101,7 @@ def test_it_has_a_length_and_refuses_what_lies_beyond(objects):
             few[index]
 
 
-# ---- a picture shows its truth --------------------------------------------------------------------------------------
+# ---- an image shows its truth --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -121,7 +121,7 @@ def test_truth_and_plan_agree(objects, split):
 
 
 @pytest.mark.parametrize("size", [16, 30, 32, 33, 38, 64, 96, 128])
-def test_everything_lies_inside_the_picture_and_apart(objects, size):
+def test_everything_lies_inside_the_image_and_apart(objects, size):
     plan = Scenes(objects, size=size).plan(range(3000))
     for n in range(3000):
         count = plan.number[n]
@@ -166,7 +166,7 @@ def test_every_kind_and_attribute_has_its_share(objects):
 
 
 @pytest.mark.parametrize("size", [32, 96, 128])
-def test_pictures_come_in_any_size(objects, size):
+def test_images_come_in_any_size(objects, size):
     scenes = Scenes(objects, size=size)
     batch = scenes.batch(range(64))
     assert batch.pixels.shape == (64, 3, size, size)

@@ -76,7 +76,7 @@ def from_folder(data: bytes, folder: Path) -> Pair:
 ], ids=["set", "parquet", "stream", "decoded", "shard", "folder"])  # fmt: skip
 @pytest.mark.parametrize("augment", [True, False])
 def test_every_reader_shows_it_upright(sideways, tmp_path, read, augment):
-    seen = Photos([], SIZE, augment).pixels(read(sideways, tmp_path).picture, 0.5)
+    seen = Photos([], SIZE, augment).pixels(read(sideways, tmp_path).image, 0.5)
     expected = Photos([], SIZE, augment).pixels(UPRIGHT, 0.5)
     assert np.abs(seen.int() - expected.int()).float().mean() < 3
 

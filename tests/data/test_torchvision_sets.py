@@ -15,35 +15,35 @@ NUMBERS = [9, 25, 30]
 
 @pytest.fixture
 def coco(tmp_path: Path) -> tuple[Path, Path]:
-    """The folder and the captions of three pictures, the captions in no order."""
-    pictures = tmp_path / "train2017"
-    pictures.mkdir()
+    """The folder and the captions of three images, the captions in no order."""
+    folder = tmp_path / "train2017"
+    folder.mkdir()
     for n in NUMBERS:
-        (pictures / f"{n:012d}.jpg").write_bytes(encoded(n))
+        (folder / f"{n:012d}.jpg").write_bytes(encoded(n))
     images = [{"id": n, "file_name": f"{n:012d}.jpg", "height": 30, "width": 40, "license": 3} for n in NUMBERS]
     said = [(n, caption) for k in range(5) for n in NUMBERS for caption in [captions_of(n)[k] + "\n"]]
     annotations = [{"image_id": n, "id": k, "caption": caption} for k, (n, caption) in enumerate(said)]
     file = tmp_path / "captions_train2017.json"
     file.write_text(json.dumps({"info": {}, "licenses": [], "images": images, "annotations": annotations}))
-    return pictures, file
+    return folder, file
 
 
 @pytest.fixture
 def flickr30k(tmp_path: Path) -> tuple[Path, Path]:
-    pictures = tmp_path / "flickr30k-images"
-    pictures.mkdir()
+    images = tmp_path / "flickr30k-images"
+    images.mkdir()
     for n in NUMBERS:
-        (pictures / f"{n}.jpg").write_bytes(encoded(n))
+        (images / f"{n}.jpg").write_bytes(encoded(n))
     file = tmp_path / "results_20130124.token"
     lines = [f"{n}.jpg#{k}\t{caption}" for n in NUMBERS for k, caption in enumerate(captions_of(n))]
     file.write_text("\n".join(lines) + "\n")
-    return pictures, file
+    return images, file
 
 
 def assert_all_there(pairs: list, names: list[str]) -> None:
     assert [pair.name for pair in pairs] == names
     assert [pair.captions for pair in pairs] == [captions_of(n) for n in NUMBERS]
-    assert [Path(pair.picture).read_bytes() for pair in pairs] == [encoded(n) for n in NUMBERS]
+    assert [Path(pair.image).read_bytes() for pair in pairs] == [encoded(n) for n in NUMBERS]
 
 
 def test_coco_is_read_as_torchvision_reads_it(coco):
@@ -65,7 +65,7 @@ def test_flickr30k_is_read_as_torchvision_reads_it(flickr30k):
     assert_all_there(sorted(pairs, key=lambda pair: int(Path(pair.name).stem)), [f"{n}.jpg" for n in NUMBERS])
 
 
-def test_a_picture_that_is_missing_is_no_matter_until_it_is_opened(coco):
+def test_an_image_that_is_missing_is_no_matter_until_it_is_opened(coco):
     (coco[0] / "000000000025.jpg").unlink()
     assert len(coco_pairs(*coco)) == 3
 
@@ -92,7 +92,7 @@ def test_a_csv_file_is_not_flickrs_own(flickr30k):
 
 @pytest.mark.parametrize("read", [coco_pairs, flickr30k_pairs])
 def test_missing_files_are_named_with_their_usual_names(tmp_path, read):
-    with pytest.raises(FileNotFoundError, match=r"there is no folder of pictures .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder of images .*nowhere"):
         read(tmp_path / "nowhere", tmp_path / "captions")
     with pytest.raises(FileNotFoundError, match=r"the captions usually come as (annotations/captions|results_)"):
         read(tmp_path, tmp_path / "captions")
@@ -100,19 +100,19 @@ def test_missing_files_are_named_with_their_usual_names(tmp_path, read):
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_marks_before_the_first_letter_do_not_count(coco, flickr30k, encoding):
-    for read, (pictures, file) in ((coco_pairs, coco), (flickr30k_pairs, flickr30k)):
-        before = read(pictures, file)
+    for read, (images, file) in ((coco_pairs, coco), (flickr30k_pairs, flickr30k)):
+        before = read(images, file)
         file.write_bytes(file.read_text("utf-8").encode(encoding))
-        assert read(pictures, file) == before
+        assert read(images, file) == before
 
 
 @pytest.mark.parametrize("which", ["coco", "flickr30k"])
 def test_text_that_is_not_utf8_is_named(which, request):
-    pictures, file = request.getfixturevalue(which)
+    images, file = request.getfixturevalue(which)
     text = file.read_text("utf-8").replace(captions_of(25)[0], "un café")
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=rf"line \d+ of {file} is not UTF-8 text: byte \d+ is 0xe9.*un café"):
-        (coco_pairs if which == "coco" else flickr30k_pairs)(pictures, file)
+        (coco_pairs if which == "coco" else flickr30k_pairs)(images, file)
 
 
 def test_a_coco_file_that_was_cut_off_is_named(coco):

@@ -33,20 +33,20 @@ def write_shard(path: Path, files: list[File]) -> None:
 
 
 def of_laion(number: int, kind: str = "jpg") -> list[File]:
-    """What img2dataset writes for one picture of the web."""
+    """What img2dataset writes for one image of the web."""
     key, caption = f"{number:09d}", f"alt text\nof {number}"
     about = {"url": f"https://example.org/{number}", "caption": caption, "key": key, "status": "success"}
     about |= {"error_message": None, "width": 40, "height": 30, "original_width": 400, "exif": "{}"}
-    picture = encoded(number, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[kind])
+    image = encoded(number, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[kind])
     return [
-        (f"{key}.{kind}", picture),
+        (f"{key}.{kind}", image),
         (f"{key}.json", json.dumps(about, indent=4).encode()),
         (f"{key}.txt", caption.encode()),
     ]
 
 
 def of_clip_benchmark(number: int) -> list[File]:
-    """What CLIP-benchmark publishes for one picture with five captions."""
+    """What CLIP-benchmark publishes for one image with five captions."""
     key = f"s{number:07d}"
     return [(f"{key}.txt", "\n".join(captions_of(number)).encode()), (f"{key}.webp", encoded(number, "WEBP"))]
 
@@ -57,7 +57,7 @@ def flat(lists: list[list[File]]) -> list[File]:
 
 @pytest.fixture
 def laion(tmp_path: Path) -> Path:
-    """Five shards of four pictures, with the tables that lie beside them."""
+    """Five shards of four images, with the tables that lie beside them."""
     for shard in range(5):
         write_shard(tmp_path / f"{shard:05d}.tar", flat([of_laion(4 * shard + n) for n in range(4)]))
         (tmp_path / f"{shard:05d}.parquet").write_bytes(b"not read")
@@ -82,7 +82,7 @@ def names(stream: ShardPairs, rank: int = 0, world: int = 1, worker: int = 0, wo
 def test_laions_shards_give_one_caption_however_many_lines_it_has(laion):
     pairs = list(read_shard(str(laion / "00001.tar")))
     assert [pair.name for pair in pairs] == [f"00001.tar/{n:09d}" for n in range(4, 8)]
-    assert pairs[1].picture == encoded(5)
+    assert pairs[1].image == encoded(5)
     assert pairs[1].captions == ("alt text\nof 5",)
     assert isinstance(ShardPairs(laion), PairStream)
 
@@ -93,36 +93,36 @@ def test_clip_benchmarks_shards_give_a_caption_for_each_line(clip_benchmark):
     assert stream.shards == [f"{clip_benchmark}/{n}.tar" for n in range(2)], "nshards.txt has the last word"
     pairs = sorted(stream.pairs(0, 1, 0, 1, 0))
     assert [pair.captions for pair in pairs] == [captions_of(n) for n in range(6)]
-    assert [pair.picture for pair in pairs] == [encoded(n, "WEBP") for n in range(6)]
+    assert [pair.image for pair in pairs] == [encoded(n, "WEBP") for n in range(6)]
 
 
-def test_kinds_of_pictures_may_change_within_a_shard(tmp_path):
+def test_kinds_of_images_may_change_within_a_shard(tmp_path):
     kinds = ["jpg", "png", "webp", "jpg"]
     write_shard(tmp_path / "0.tar", flat([of_laion(n, kind) for n, kind in enumerate(kinds)]))
     pairs = list(read_shard(str(tmp_path / "0.tar")))
-    assert [pair.picture[:3] for pair in pairs] == [b"\xff\xd8\xff", b"\x89PN", b"RIF", b"\xff\xd8\xff"]
+    assert [pair.image[:3] for pair in pairs] == [b"\xff\xd8\xff", b"\x89PN", b"RIF", b"\xff\xd8\xff"]
 
 
 def test_names_are_taken_apart_at_the_first_dot_of_the_file_not_of_the_folder(tmp_path):
-    files = [("a.b/1.seg.png", b"not a picture"), ("a.b/1.JPG", encoded(1)), ("a.b/1.txt", b"one"), ("README", b"")]
+    files = [("a.b/1.seg.png", b"not an image"), ("a.b/1.JPG", encoded(1)), ("a.b/1.txt", b"one"), ("README", b"")]
     write_shard(tmp_path / "0.tar", files)
     (pair,) = read_shard(str(tmp_path / "0.tar"))
     assert pair == ("0.tar/a.b/1", encoded(1), ("one",))
 
 
 def test_a_pair_that_lacks_something_is_passed_on_and_named_later(tmp_path):
-    files = [("1.txt", b"no picture"), ("2.jpg", encoded(2)), ("3.jpg", encoded(3)), ("3.json", b"{broken")]
+    files = [("1.txt", b"no image"), ("2.jpg", encoded(2)), ("3.jpg", encoded(3)), ("3.json", b"{broken")]
     files += [("4.jpg", encoded(4)), ("4.json", b'{"caption": 7}'), ("4.txt", b"\xff four")]
     write_shard(tmp_path / "0.tar", files)
     pairs = list(read_shard(str(tmp_path / "0.tar")))
-    assert [(bool(pair.picture), len(pair.captions)) for pair in pairs] == [(False, 1), (True, 0), (True, 0), (True, 1)]
+    assert [(bool(pair.image), len(pair.captions)) for pair in pairs] == [(False, 1), (True, 0), (True, 0), (True, 1)]
 
 
 @pytest.mark.parametrize("content", ["half", "empty", "no archive"])
 def test_a_shard_that_is_cut_off_gives_what_it_has_and_a_warning(laion, content):
     shard = laion / "00002.tar"
     whole = shard.read_bytes()
-    # Cut inside the third picture.
+    # Cut inside the third image.
     shard.write_bytes(
         {"half": whole[: whole.find(encoded(10)) + 100], "empty": b"", "no archive": b"hello" * 300}[content]
     )

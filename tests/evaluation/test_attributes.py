@@ -135,14 +135,14 @@ def bags_of_words(model, tokenizer, captions, truncate=False) -> torch.Tensor:
 @pytest.fixture
 def good_reader(monkeypatch):
     """Let the questions be put to `bags_of_words`."""
-    monkeypatch.setattr(attributes, "embed_captions", bags_of_words)
-    monkeypatch.setattr(zero_shot, "embed_captions", bags_of_words)
+    monkeypatch.setattr(attributes, "encode_texts", bags_of_words)
+    monkeypatch.setattr(zero_shot, "encode_texts", bags_of_words)
 
 
 @ENSEMBLE
 def test_who_reads_well_answers_well(good_reader, unseen, objects, ensemble):
-    pictures = bags_of_words(None, None, [full_truth(scene) for scene in unseen])
-    hits = attribute_hits(None, None, pictures, unseen, objects, ensemble)
+    images = bags_of_words(None, None, [full_truth(scene) for scene in unseen])
+    hits = attribute_hits(None, None, images, unseen, objects, ensemble)
     assert list(hits) == ["object", "count", "relation", "background"]
     assert min(hit.float().mean().item() for hit in hits.values()) > 0.9, "a bag of words trips over red apples alone"
     kinds = [scene.kind for scene in unseen]
@@ -154,9 +154,9 @@ def test_who_reads_well_answers_well(good_reader, unseen, objects, ensemble):
 
 
 @ENSEMBLE
-def test_who_looks_at_other_pictures_answers_by_chance(good_reader, unseen, objects, ensemble):
-    pictures = bags_of_words(None, None, [full_truth(scene) for scene in unseen])
-    hits = attribute_hits(None, None, pictures.roll(1, 0), unseen, objects, ensemble)
+def test_who_looks_at_other_images_answers_by_chance(good_reader, unseen, objects, ensemble):
+    images = bags_of_words(None, None, [full_truth(scene) for scene in unseen])
+    hits = attribute_hits(None, None, images.roll(1, 0), unseen, objects, ensemble)
     rates = {name: hit.float().mean().item() for name, hit in hits.items()}
     chance = {"object": 1 / len(objects), "count": 0.45, "relation": 0.25, "background": 1 / len(BACKGROUNDS)}
     assert rates == pytest.approx(chance, abs=0.15)

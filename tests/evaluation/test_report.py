@@ -9,7 +9,7 @@ from PIL import Image
 from clip_tutor.data.batches import Photos
 from clip_tutor.data.folder import read_folder
 from clip_tutor.data.pairs import Pair
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation import report, usable
 from clip_tutor.evaluation.report import photo_report
 from clip_tutor.evaluation.retrieval import multi_caption_report
@@ -24,22 +24,22 @@ BROKEN = Pair("broken.jpg", b"\xff\xd8\xff half a file", ("a cat",))
 
 
 def test_the_figures_are_those_of_all_pixels_at_once(model, tokenizer, monkeypatch):
-    pixels = torch.stack([Photos(PAIRS, 32, augment=False).pixels(pair.picture, 0) for pair in PAIRS])
+    pixels = torch.stack([Photos(PAIRS, 32, augment=False).pixels(pair.image, 0) for pair in PAIRS])
     captions = [caption for pair in PAIRS for caption in pair.captions]
-    texts = embed_captions(model, tokenizer, captions)
-    expected = multi_caption_report(embed_pictures(model, pixels), texts, torch.arange(6))
+    texts = encode_texts(model, tokenizer, captions)
+    expected = multi_caption_report(encode_images(model, pixels), texts, torch.arange(6))
     monkeypatch.setattr(report, "BATCH", 4)
     sizes = []
-    monkeypatch.setattr(report, "embed_pictures", lambda m, p: sizes.append(len(p)) or embed_pictures(m, p))
+    monkeypatch.setattr(report, "encode_images", lambda m, p: sizes.append(len(p)) or encode_images(m, p))
     figures = photo_report(model, tokenizer, PAIRS)
     assert {name: figures[name] for name in expected} == pytest.approx(expected)
     assert sizes == [4, 2], "never all pixels at once"
-    assert (figures["test_pictures"], figures["test_captions"], figures["chance_at_10"]) == (6, 6, 1.0)
+    assert (figures["test_images"], figures["test_captions"], figures["chance_at_10"]) == (6, 6, 1.0)
 
 
 def test_a_set_and_a_generator_are_measured_as_a_list_is(model, tokenizer, tmp_path):
     for n, pair in enumerate(PAIRS):
-        pair.picture.save(tmp_path / f"{n}.png")
+        pair.image.save(tmp_path / f"{n}.png")
     rows = [json.dumps({"file_name": f"{n}.png", "captions": pair.captions}) for n, pair in enumerate(PAIRS)]
     (tmp_path / "captions.jsonl").write_text("\n".join(rows))
     expected = photo_report(model, tokenizer, PAIRS)
@@ -53,8 +53,8 @@ def test_what_cannot_be_measured_is_left_out_and_named(model, tokenizer, tmp_pat
         photo(7, "&nbsp;"),
         photo(8)._replace(captions=()),
         BROKEN,
-        photo(9)._replace(picture=tmp_path / "gone.png"),
-        photo(10)._replace(picture=tmp_path),
+        photo(9)._replace(image=tmp_path / "gone.png"),
+        photo(10)._replace(image=tmp_path),
     ]
     with pytest.warns(UserWarning, match="left out of the test") as caught:
         figures = photo_report(model, tokenizer, [*PAIRS, *odd])
@@ -68,13 +68,13 @@ def test_what_cannot_be_measured_is_left_out_and_named(model, tokenizer, tmp_pat
         "10.png",
     ]
     assert "its caption '&nbsp;' has no words" in said[0]
-    assert (figures["test_pictures"], figures["test_captions"]) == (7, 7)
+    assert (figures["test_images"], figures["test_captions"]) == (7, 7)
 
 
 def test_a_warning_does_not_name_thousands(model, tokenizer, monkeypatch):
     monkeypatch.setattr(report, "NAMED", 2)
     with pytest.warns(UserWarning, match=r"broken.jpg: .*\n.*broken.jpg: .*\n  and 3 more$"):
-        assert photo_report(model, tokenizer, [*PAIRS, *[BROKEN] * 5])["test_pictures"] == 6
+        assert photo_report(model, tokenizer, [*PAIRS, *[BROKEN] * 5])["test_images"] == 6
 
 
 def test_nothing_to_measure_on(model, tokenizer):

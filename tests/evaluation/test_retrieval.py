@@ -46,48 +46,48 @@ def test_queries_and_candidates_must_match(shape):
 
 
 def test_the_report_looks_both_ways():
-    pictures = torch.eye(3)
+    images = torch.eye(3)
     captions = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [0.0, 0.6, 0.8]])
-    report = retrieval_report(pictures, captions)
-    assert report["recall_at_1"] == pytest.approx(2 / 3), "the second caption prefers the first picture"
-    assert report["image_to_text_recall_at_1"] == pytest.approx(2 / 3), "the second picture is wanted by two captions"
+    report = retrieval_report(images, captions)
+    assert report["recall_at_1"] == pytest.approx(2 / 3), "the second caption prefers the first image"
+    assert report["image_to_text_recall_at_1"] == pytest.approx(2 / 3), "the second image is wanted by two captions"
     captions[2] = torch.tensor([0.0, 0.0, 1.0])
-    report = retrieval_report(pictures, captions)
+    report = retrieval_report(images, captions)
     assert report["recall_at_1"] == pytest.approx(2 / 3)
-    assert report["image_to_text_recall_at_1"] == 1, "but every picture prefers its own caption"
+    assert report["image_to_text_recall_at_1"] == 1, "but every image prefers its own caption"
     assert set(report) == {f"{way}recall_at_{k}" for way in ("", "image_to_text_") for k in (1, 5, 10)}
     assert report["recall_at_5"] == 1
 
 
-def five_captions(pictures: int = 60, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Unit vectors of pictures and of five noisy captions each, in a shuffled order."""
+def five_captions(images: int = 60, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Unit vectors of images and of five noisy captions each, in a shuffled order."""
     generator = torch.Generator().manual_seed(seed)
-    image_features = torch.randn(pictures, 16, generator=generator)
-    picture_of = torch.arange(pictures).repeat_interleave(5)[torch.randperm(pictures * 5, generator=generator)]
-    noise = torch.randn(pictures * 5, 16, generator=generator)
-    return F.normalize(image_features, dim=-1), F.normalize(image_features[picture_of] + noise, dim=-1), picture_of
+    image_features = torch.randn(images, 16, generator=generator)
+    image_of = torch.arange(images).repeat_interleave(5)[torch.randperm(images * 5, generator=generator)]
+    noise = torch.randn(images * 5, 16, generator=generator)
+    return F.normalize(image_features, dim=-1), F.normalize(image_features[image_of] + noise, dim=-1), image_of
 
 
 def test_several_captions_are_counted_as_a_plain_loop_does():
-    image_features, text_features, picture_of = five_captions()
-    of_caption, of_picture = multi_caption_ranks(image_features, text_features, picture_of)
+    image_features, text_features, image_of = five_captions()
+    of_caption, of_image = multi_caption_ranks(image_features, text_features, image_of)
     similarity = (text_features @ image_features.T).tolist()
     for caption, row in enumerate(similarity):
-        picture = picture_of[caption].item()
-        assert of_caption[caption] == sum(s >= row[picture] for n, s in enumerate(row) if n != picture)
-    for picture in range(60):
-        column = [row[picture] for row in similarity]
-        best = max(s for n, s in enumerate(column) if picture_of[n] == picture)
-        assert of_picture[picture] == sum(s >= best for n, s in enumerate(column) if picture_of[n] != picture)
-    assert 0 < (of_caption < 1).float().mean() < (of_picture < 1).float().mean() < 1
+        image = image_of[caption].item()
+        assert of_caption[caption] == sum(s >= row[image] for n, s in enumerate(row) if n != image)
+    for image in range(60):
+        column = [row[image] for row in similarity]
+        best = max(s for n, s in enumerate(column) if image_of[n] == image)
+        assert of_image[image] == sum(s >= best for n, s in enumerate(column) if image_of[n] != image)
+    assert 0 < (of_caption < 1).float().mean() < (of_image < 1).float().mean() < 1
 
 
 def test_several_captions_are_counted_as_clip_benchmark_does():
     """Its way: topk of each row, one-hot, and a query is content if any of its own is among them."""
-    image_features, text_features, picture_of = five_captions(seed=1)
-    report = multi_caption_report(image_features, text_features, picture_of)
+    image_features, text_features, image_of = five_captions(seed=1)
+    report = multi_caption_report(image_features, text_features, image_of)
     scores = text_features @ image_features.T
-    positive = F.one_hot(picture_of, 60).bool()
+    positive = F.one_hot(image_of, 60).bool()
     for k in (1, 5, 10):
         for key, s, own in (("text_to_image", scores, positive), ("image_to_text", scores.T, positive.T)):
             found = F.one_hot(s.topk(k, dim=1).indices, s.shape[1]).sum(dim=1).bool()
@@ -105,23 +105,23 @@ def test_with_one_caption_each_both_reports_agree():
 
 
 def test_several_equal_captions_earn_nothing():
-    picture_of = torch.arange(20).repeat_interleave(5)
+    image_of = torch.arange(20).repeat_interleave(5)
     for value in (1.0, float("nan")):
-        report = multi_caption_report(torch.full((20, 4), value), torch.ones(100, 4), picture_of)
+        report = multi_caption_report(torch.full((20, 4), value), torch.ones(100, 4), image_of)
         assert set(report.values()) == {0.0}
-    image_features, text_features, picture_of = (
+    image_features, text_features, image_of = (
         torch.eye(3),
         torch.eye(3).repeat_interleave(2, 0),
         torch.tensor([0, 0, 1, 1, 2, 2]),
     )
-    text_features[2] = float("nan")  # one of picture 1's captions; the other is enough
-    of_caption, of_picture = multi_caption_ranks(image_features, text_features, picture_of)
+    text_features[2] = float("nan")  # one of image 1's captions; the other is enough
+    of_caption, of_image = multi_caption_ranks(image_features, text_features, image_of)
     assert of_caption.tolist() == [0, 0, 2, 0, 0, 0]
-    assert of_picture.tolist() == [1, 0, 1], "a caption that is NaN is preferred by all whose it is not"
+    assert of_image.tolist() == [1, 0, 1], "a caption that is NaN is preferred by all whose it is not"
 
 
-def test_captions_must_belong_to_pictures():
-    with pytest.raises(ValueError, match="5 captions need 5 pictures they belong to: got \\(4,\\)"):
+def test_captions_must_belong_to_images():
+    with pytest.raises(ValueError, match="5 captions need 5 images they belong to: got \\(4,\\)"):
         multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.arange(4))
     with pytest.raises(ValueError, match="2 have none, and the largest number is 1"):
         multi_caption_ranks(torch.eye(4), torch.zeros(5, 4), torch.tensor([0, 1, 1, 1, 1]))

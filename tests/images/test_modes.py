@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clip_tutor.images import open_picture
+from clip_tutor.images import load_image
 
 SLOPE = np.linspace(0, 1, 12 * 10).reshape(10, 12)
 GREY = np.repeat(np.round(SLOPE * 255)[:, :, None], 3, axis=2)
@@ -17,7 +17,7 @@ def opened(values: np.ndarray, format: str = "TIFF") -> np.ndarray:
     """(H, W, 3) shades of the image whose file holds these numbers."""
     file = io.BytesIO()
     Image.fromarray(values).save(file, format)
-    return np.asarray(open_picture(file.getvalue(), convert=True)).astype(int)
+    return np.asarray(load_image(file.getvalue(), convert=True)).astype(int)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def opened(values: np.ndarray, format: str = "TIFF") -> np.ndarray:
 )
 def test_the_slope_from_black_to_white_is_seen(values):
     assert np.abs(opened(values) - GREY).max() <= 1
-    assert (open_picture(Image.fromarray(values), convert=True).convert("L").getextrema()) == (0, 255)
+    assert (load_image(Image.fromarray(values), convert=True).convert("L").getextrema()) == (0, 255)
 
 
 def test_unsigned_numbers_of_32_bits_are_not_taken_for_negative_ones():
@@ -46,7 +46,7 @@ def test_unsigned_numbers_of_32_bits_are_not_taken_for_negative_ones():
     Image.fromarray((SLOPE * (2**32 - 1)).astype(np.uint32).view(np.int32)).save(file, "TIFF")
     signed, unsigned = (struct.pack("<HHIH", 339, 3, 1, kind) for kind in (2, 1))
     assert signed in file.getvalue()
-    shades = np.asarray(open_picture(file.getvalue().replace(signed, unsigned), convert=True)).astype(int)
+    shades = np.asarray(load_image(file.getvalue().replace(signed, unsigned), convert=True)).astype(int)
     assert np.abs(shades - GREY).max() <= 1
 
 
@@ -72,12 +72,12 @@ def test_every_mode_becomes_rgb(mode):
         return
     image = Image.new(mode, (4, 4))
     with pytest.raises(ValueError, match=r"towers read RGB: pass convert=True"):
-        open_picture(image)
-    assert (open_picture(image, convert=True).mode, open_picture(image, convert=True).size) == ("RGB", (4, 4))
+        load_image(image)
+    assert (load_image(image, convert=True).mode, load_image(image, convert=True).size) == ("RGB", (4, 4))
 
 
 def test_colors_multiplied_by_their_opacity_are_laid_over_white():
-    assert open_picture(Image.new("La", (4, 4), (64, 128)), convert=True).getpixel((0, 0)) == (191, 191, 191)
+    assert load_image(Image.new("La", (4, 4), (64, 128)), convert=True).getpixel((0, 0)) == (191, 191, 191)
 
 
 def test_the_transparent_number_of_sixteen_bits_shows_white():
@@ -85,7 +85,7 @@ def test_the_transparent_number_of_sixteen_bits_shows_white():
     values = np.full((4, 4), 30_000, np.uint16)
     values[:2] = 100
     Image.fromarray(values).save(file, "PNG", transparency=100)
-    assert np.asarray(open_picture(file.getvalue(), convert=True))[:, 0, 0].tolist() == [255, 255, 117, 117]
+    assert np.asarray(load_image(file.getvalue(), convert=True))[:, 0, 0].tolist() == [255, 255, 117, 117]
 
 
 def test_pages_are_not_called_an_animation():
@@ -93,5 +93,5 @@ def test_pages_are_not_called_an_animation():
     page = Image.new("RGB", (8, 8), "red")
     page.save(file, "TIFF", save_all=True, append_images=[Image.new("RGB", (8, 8))])
     with pytest.raises(ValueError, match="a file of several images, with 2 pages"):
-        open_picture(file.getvalue())
-    assert (np.asarray(open_picture(file.getvalue(), convert=True)) == [255, 0, 0]).all()
+        load_image(file.getvalue())
+    assert (np.asarray(load_image(file.getvalue(), convert=True)) == [255, 0, 0]).all()

@@ -1,4 +1,4 @@
-"""Native shapes equal the published ones for thousands of sizes; packed pictures equal the published batch."""
+"""Native shapes equal the published ones for thousands of sizes; packed images equal the published batch."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from transformers.models.siglip2.image_processing_siglip2 import (
 
 from clip_tutor.images.naflex import native_size, pack
 from clip_tutor.patches import patchify, whole
-from tests.images.pictures import SIZES, photograph
+from tests.images.examples import SIZES, photograph
 
 
 @pytest.mark.parametrize(("patch_size", "max_patches"), [(16, 256), (14, 729), (16, 1024), (16, 1), (32, 7)])
@@ -46,12 +46,12 @@ def test_familiar_shapes(size, grid):
 
 @pytest.mark.parametrize("max_patches", [256, 60])
 def test_packing_equals_the_published_batch(max_patches):
-    pictures = [photograph(*size) for size in SIZES]
-    ours = pack(pictures, max_patches=max_patches)
+    images = [photograph(*size) for size in SIZES]
+    ours = pack(images, max_patches=max_patches)
     assert ours.patches.shape == (len(SIZES), max_patches, 768)
     level = 2 / 255  # a step of 0..255, after (x - 0.5) / 0.5
     for processor in (Siglip2ImageProcessorPil, Siglip2ImageProcessor):
-        published = processor()(pictures, max_num_patches=max_patches, return_tensors="pt")
+        published = processor()(images, max_num_patches=max_patches, return_tensors="pt")
         assert torch.equal(ours.shapes, published["spatial_shapes"])
         assert torch.equal(ours.mask, published["pixel_attention_mask"].bool())
         steps = (ours.patches - published["pixel_values"]).abs() / level
@@ -81,9 +81,9 @@ def test_packing_reads_files_and_explains_itself(tmp_path):
     with pytest.raises(ValueError, match="pass convert=True"):
         pack([Image.new("L", (20, 20))])
     assert pack([Image.new("L", (20, 20))], convert=True).patches.shape == (1, 256, 768)
-    with pytest.raises(ValueError, match="there are no pictures to pack"):
+    with pytest.raises(ValueError, match="there are no images to pack"):
         pack([])
     with pytest.raises(ValueError, match="each of these numbers must be at least 1"):
         native_size(0, 20)
-    with pytest.raises(ValueError, match="patches of 2 pixels do not tile pictures of 4 × 5"):
+    with pytest.raises(ValueError, match="patches of 2 pixels do not tile images of 4 × 5"):
         patchify(torch.zeros(1, 3, 4, 5), 2)

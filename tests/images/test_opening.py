@@ -1,4 +1,4 @@
-"""Every odd file gets a sentence or the right picture."""
+"""Every odd file gets a sentence or the right image."""
 
 import errno
 import io
@@ -9,30 +9,30 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from clip_tutor.images import open_picture, preprocess
-from tests.images.pictures import photograph
+from clip_tutor.images import load_image, preprocess
+from tests.images.examples import photograph
 
 
-def as_bytes(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
+def as_bytes(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
     file = io.BytesIO()
-    picture.save(file, format, **options)
+    image.save(file, format, **options)
     return file.getvalue()
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP"])
-def test_an_rgb_picture_is_opened_from_anywhere(tmp_path, format):
-    path = tmp_path / "picture"
+def test_an_rgb_image_is_opened_from_anywhere(tmp_path, format):
+    path = tmp_path / "image"
     path.write_bytes(as_bytes(photograph(9, 7), format))
     expected = np.asarray(Image.open(path).convert("RGB"))
     for source in (path, str(path), path.read_bytes(), Image.open(path)):
-        opened = open_picture(source)
+        opened = load_image(source)
         assert (opened.mode, opened.size) == ("RGB", (9, 7))
         assert (np.asarray(opened) == expected).all()
 
 
-def test_an_rgb_picture_in_memory_is_given_back_as_it_is():
-    picture = photograph(9, 7)
-    assert open_picture(picture) is picture
+def test_an_rgb_image_in_memory_is_given_back_as_it_is():
+    image = photograph(9, 7)
+    assert load_image(image) is image
 
 
 def greyscale_of_16_bits() -> Image.Image:
@@ -45,10 +45,10 @@ def half_transparent_red(mode: str = "RGBA") -> Image.Image:
 
 def palette_with_a_hole() -> bytes:
     """Left half: color 0, blue. Right half: color 1, of which the file says that it is transparent."""
-    picture = Image.new("P", (8, 8), 0)
-    picture.putpalette([0, 0, 255, 255, 0, 0])
-    picture.paste(1, (4, 0, 8, 8))
-    return as_bytes(picture, transparency=1)
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([0, 0, 255, 255, 0, 0])
+    image.paste(1, (4, 0, 8, 8))
+    return as_bytes(image, transparency=1)
 
 
 def animation() -> bytes:
@@ -70,47 +70,45 @@ def animation() -> bytes:
         (animation(), "animated, with 3 frames"),
     ],
 )
-def test_a_picture_of_another_kind_is_named_and_converted_on_request(source, what):
-    with pytest.raises(
-        ValueError, match=rf"this picture is {what}, and towers read RGB: pass convert=True to make RGB"
-    ):
-        open_picture(source)
-    converted = open_picture(source, convert=True)
+def test_an_image_of_another_kind_is_named_and_converted_on_request(source, what):
+    with pytest.raises(ValueError, match=rf"this image is {what}, and towers read RGB: pass convert=True to make RGB"):
+        load_image(source)
+    converted = load_image(source, convert=True)
     assert converted.mode == "RGB"
     assert preprocess(source, 16, convert=True).shape == (3, 16, 16)
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK"])
 def test_conversion_keeps_the_colors(mode):
-    picture = photograph(12, 10, mode)
-    expected = np.asarray(picture.convert("RGB"))
-    assert (np.asarray(open_picture(picture, convert=True)) == expected).all()
+    image = photograph(12, 10, mode)
+    expected = np.asarray(image.convert("RGB"))
+    assert (np.asarray(load_image(image, convert=True)) == expected).all()
 
 
 def test_conversion_of_16_bits_keeps_the_shades():
-    converted = np.asarray(open_picture(as_bytes(greyscale_of_16_bits()), convert=True)).astype(int)
+    converted = np.asarray(load_image(as_bytes(greyscale_of_16_bits()), convert=True)).astype(int)
     assert np.abs(converted - np.linspace(0, 255, 12 * 10).reshape(10, 12, 1)).max() <= 1
 
 
 def test_transparency_is_laid_over_white():
-    rose = np.asarray(open_picture(half_transparent_red(), convert=True))
+    rose = np.asarray(load_image(half_transparent_red(), convert=True))
     assert (np.abs(rose.astype(int) - [255, 127, 127]) <= 1).all()
-    holed = np.asarray(open_picture(palette_with_a_hole(), convert=True))
+    holed = np.asarray(load_image(palette_with_a_hole(), convert=True))
     assert (holed[:, :4] == [0, 0, 255]).all()
     assert (holed[:, 4:] == 255).all(), "what is transparent shows white, not the color beneath"
 
 
 def test_an_animation_gives_its_first_frame():
-    assert (np.asarray(open_picture(animation(), convert=True)) == [255, 0, 0]).all()
+    assert (np.asarray(load_image(animation(), convert=True)) == [255, 0, 0]).all()
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
 def test_a_file_that_is_cut_off_says_so(tmp_path, format):
-    path = tmp_path / "cut.picture"
+    path = tmp_path / "cut.image"
     whole = as_bytes(photograph(60, 40), format)
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"cut.picture is damaged or cut off \(.*\): download or copy it again"):
-        open_picture(path, convert=True)
+    with pytest.raises(ValueError, match=r"cut.image is damaged or cut off \(.*\): download or copy it again"):
+        load_image(path, convert=True)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -120,25 +118,25 @@ def test_an_animation_that_is_cut_off_gives_its_first_frame_or_a_sentence(format
     frames = [photograph(30, 30, seed=seed) for seed in range(4)]
     whole = as_bytes(frames[0], format, save_all=True, append_images=frames[1:])
     try:
-        assert open_picture(whole[: int(share * len(whole))], convert=True).size == (30, 30)
+        assert load_image(whole[: int(share * len(whole))], convert=True).size == (30, 30)
     except ValueError as error:
-        assert "this picture is damaged or cut off" in str(error) or "is not a picture" in str(error)
+        assert "this image is damaged or cut off" in str(error) or "is not an image" in str(error)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1)])
 def test_a_single_pixel_is_refused(size):
-    with pytest.raises(ValueError, match=rf"this picture is {size[0]}×{size[1]} pixels: there is nothing to see in it"):
-        open_picture(as_bytes(Image.new("RGB", size)), convert=True)
+    with pytest.raises(ValueError, match=rf"this image is {size[0]}×{size[1]} pixels: there is nothing to see in it"):
+        load_image(as_bytes(Image.new("RGB", size)), convert=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"once upon a time", b"\x89PNG", bytes(1000), b"<svg></svg>"])
-def test_what_is_not_a_picture_is_refused(tmp_path, content):
+def test_what_is_not_an_image_is_refused(tmp_path, content):
     (tmp_path / "notes.txt").write_bytes(content)
-    message = "is not a picture that can be read: give a PNG, JPEG, WebP or GIF file"
+    message = "is not an image that can be read: give a PNG, JPEG, WebP or GIF file"
     with pytest.raises(ValueError, match=f"notes.txt {message}"):
-        open_picture(tmp_path / "notes.txt", convert=True)
-    with pytest.raises(ValueError, match=f"this picture {message}"):
-        open_picture(content)
+        load_image(tmp_path / "notes.txt", convert=True)
+    with pytest.raises(ValueError, match=f"this image {message}"):
+        load_image(content)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +156,12 @@ def test_what_is_often_taken_for_an_image_is_called_by_its_name(tmp_path, conten
     (tmp_path / "photo.jpg").write_bytes(content)
     for source in (tmp_path / "photo.jpg", content):
         with pytest.raises(ValueError, match=f"give a PNG, JPEG, WebP or GIF file; this one is {kind}"):
-            open_picture(source)
+            load_image(source)
 
 
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"cat\.png"):
-        open_picture(tmp_path / "cat.png")
+        load_image(tmp_path / "cat.png")
 
 
 def test_an_image_of_many_megapixels_is_too_large_and_not_damaged(monkeypatch):
@@ -171,7 +169,7 @@ def test_an_image_of_many_megapixels_is_too_large_and_not_damaged(monkeypatch):
     with pytest.raises(
         ValueError, match=r"too large: 9 megapixels, and Pillow opens up to 4\. .*raise PIL\.Image\.MAX"
     ):
-        open_picture(as_bytes(Image.new("1", (3000, 3000))), convert=True)
+        load_image(as_bytes(Image.new("1", (3000, 3000))), convert=True)
 
 
 def what_is_no_file(folder: Path) -> dict[str, object]:
@@ -186,7 +184,7 @@ def what_is_no_file(folder: Path) -> dict[str, object]:
         "pipe.jpg is a pipe or a device, not a file": folder / "pipe.jpg",
         "/dev/zero is a pipe or a device, not a file": "/dev/zero",
         "a.jpg/b.jpg cannot be opened: a part of this path is a file": folder / "a.jpg" / "b.jpg",
-        "a.jpg is not a picture .*; this one is empty": folder / "a.jpg",
+        "a.jpg is not an image .*; this one is empty": folder / "a.jpg",
         "a+ … a+ is a longer name than the file system allows": "a" * 5000,
         r"'a\\x00b' is not a path": "a\0b",
     }
@@ -196,7 +194,7 @@ def what_is_no_file(folder: Path) -> dict[str, object]:
 def test_what_is_no_file_is_called_what_it_is(tmp_path):
     for message, path in what_is_no_file(tmp_path).items():
         with pytest.raises(ValueError, match=message) as caught:
-            open_picture(path)
+            load_image(path)
         assert "damaged" not in str(caught.value)
 
 
@@ -218,7 +216,7 @@ def test_whatever_a_decoder_raises_is_a_sentence_about_this_file(tmp_path, monke
     (tmp_path / "odd.png").write_bytes(as_bytes(photograph(9, 7)))
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fails)
     with pytest.raises(ValueError, match=f"odd.png {message}"):
-        open_picture(tmp_path / "odd.png")
+        load_image(tmp_path / "odd.png")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
@@ -233,17 +231,17 @@ def test_random_damage_gives_an_image_or_a_sentence(format, monkeypatch):
         for place in chance.integers(0, min(len(data), 200), 3):
             data[place] = chance.integers(256)
         try:
-            assert open_picture(bytes(data), convert=True).mode == "RGB"
+            assert load_image(bytes(data), convert=True).mode == "RGB"
         except ValueError as error:
-            assert str(error).startswith("this picture is")
+            assert str(error).startswith("this image is")
 
 
 def test_a_format_that_needs_another_program_is_not_called_damaged():
     with pytest.raises(ValueError, match=r"of the kind HDF5, which cannot be decoded here .*: save it as PNG or JPEG"):
-        open_picture(b"\x89HDF\r\n\x1a\n" + bytes(100))
+        load_image(b"\x89HDF\r\n\x1a\n" + bytes(100))
 
 
 @pytest.mark.parametrize("source", [None, 3, np.zeros((4, 4, 3), np.uint8), ["a.jpg"]], ids=lambda s: type(s).__name__)
 def test_what_is_neither_path_nor_bytes_nor_image_is_refused(source):
     with pytest.raises(TypeError, match=f"an image is a path, .*, and this is {type(source).__name__}"):
-        open_picture(source)
+        load_image(source)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps, features
 
-from clip_tutor.images import open_picture, preprocess
+from clip_tutor.images import load_image, preprocess
 from clip_tutor.images.naflex import pack
 
 UPRIGHT = Image.new("RGB", (24, 48), "blue")
@@ -45,21 +45,21 @@ def assert_upright(image: Image.Image) -> None:
 def test_all_eight_orientations_are_undone(format):
     for orientation in range(1, 9):
         data = photographed(orientation, format)
-        assert_upright(open_picture(data))
-        assert_upright(open_picture(Image.open(io.BytesIO(data))))
+        assert_upright(load_image(data))
+        assert_upright(load_image(Image.open(io.BytesIO(data))))
 
 
 def test_a_turned_image_is_pillows_and_is_not_turned_again():
     data = photographed(6)
-    once = open_picture(data)
+    once = load_image(data)
     assert (np.asarray(once) == np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))).all()
-    assert open_picture(once) is once
+    assert load_image(once) is once
     assert not once.getexif()
 
 
 def test_files_of_other_modes_are_turned_too(tmp_path):
     (tmp_path / "grey.png").write_bytes(photographed(6, stored=UPRIGHT.convert("L").transpose(LAID_DOWN[6])))
-    grey = open_picture(tmp_path / "grey.png", convert=True)
+    grey = load_image(tmp_path / "grey.png", convert=True)
     assert (np.asarray(grey) == np.asarray(UPRIGHT.convert("L").convert("RGB"))).all()
 
 
@@ -89,12 +89,12 @@ SHORT, ASCII, LONG, RATIONAL = 3, 2, 4, 5  # kinds of values in EXIF data
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_mark_that_means_nothing_turns_nothing(kind, count, value):
     tag = struct.pack("<HHI", ExifTags.Base.Orientation, kind, count) + value
-    assert_upright(open_picture(with_exif(b"II*\0\x08\0\0\0\x01\0" + tag + bytes(4))))
+    assert_upright(load_image(with_exif(b"II*\0\x08\0\0\0\x01\0" + tag + bytes(4))))
 
 
 def test_a_mark_is_read_whichever_way_round_its_numbers_are():
     tag = struct.pack(">HHIHH", ExifTags.Base.Orientation, SHORT, 1, 3, 0)
-    turned = open_picture(with_exif(b"MM\0*\0\0\0\x08\0\x01" + tag + bytes(4)))
+    turned = load_image(with_exif(b"MM\0*\0\0\0\x08\0\x01" + tag + bytes(4)))
     assert_upright(turned.transpose(Image.Transpose.ROTATE_180))
 
 
@@ -123,4 +123,4 @@ def test_damaged_exif_turns_nothing(exif):
     for format in ("JPEG", "PNG", "WEBP"):
         file = io.BytesIO()
         UPRIGHT.save(file, format, exif=exif)
-        assert_upright(open_picture(file.getvalue()))
+        assert_upright(load_image(file.getvalue()))

@@ -1,4 +1,4 @@
-"""Every model's pictures are prepared as the published code prepares them, to the last shade of grey."""
+"""Every model's images are prepared as the published code prepares them, to the last shade of grey."""
 
 import open_clip
 import pytest
@@ -28,7 +28,7 @@ from clip_tutor.images import (
     squash,
     to_tensor,
 )
-from tests.images.pictures import SIZES, photograph
+from tests.images.examples import SIZES, photograph
 
 EVERY = {
     "clip": CLIP_PREPROCESSING,
@@ -63,9 +63,9 @@ def assert_within_one_shade(ours: torch.Tensor, theirs: torch.Tensor, preprocess
 @pytest.mark.parametrize("target", [64, 224])
 @every_size
 def test_clips_is_torchvisions_chain(size, target):
-    picture = photograph(*size)
+    image = photograph(*size)
     chain = [Resize(target, InterpolationMode.BICUBIC), CenterCrop(target), ToTensor(), Normalize(CLIP_MEAN, CLIP_STD)]
-    torch.testing.assert_close(preprocess(picture, target), Compose(chain)(picture), atol=1e-5, rtol=0)
+    torch.testing.assert_close(preprocess(image, target), Compose(chain)(image), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["clip", "laion L/14", "clipa", "siglip", "siglip 2"])
@@ -80,8 +80,8 @@ def test_equal_to_openclips(size, name):
         interpolation=ours.interpolation,
         resize_mode={"shorter_side": "shortest", "squash": "squash"}[ours.resize],
     )
-    picture = photograph(*size)
-    torch.testing.assert_close(ours(picture, 64), theirs(picture), atol=1e-5, rtol=0)
+    image = photograph(*size)
+    torch.testing.assert_close(ours(image, 64), theirs(image), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -127,17 +127,17 @@ TRANSFORMERS = {
 }
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["on tensors", "on pictures"])
+@pytest.mark.parametrize("kind", [0, 1], ids=["on tensors", "on images"])
 @pytest.mark.parametrize("name", list(TRANSFORMERS))
 @every_size
 def test_equal_to_transformers(size, name, kind):
     classes, settings, target = TRANSFORMERS[name]
-    picture = photograph(*size).point(lambda shade: 64 + shade // 2)  # so that bicubic has nothing to cut off
+    image = photograph(*size).point(lambda shade: 64 + shade // 2)  # so that bicubic has nothing to cut off
     longer = 64 * max(size) // min(size)
     if name == "clip" and longer % 2:
         pytest.skip("half a pixel is left over, and transformers rounds it down: see the next test")
-    theirs = torch.as_tensor(classes[kind](**settings)(picture, return_tensors="pt")["pixel_values"])[0]
-    ours = EVERY[name](picture, target)
+    theirs = torch.as_tensor(classes[kind](**settings)(image, return_tensors="pt")["pixel_values"])[0]
+    ours = EVERY[name](image, target)
     shades = (before_normalizing(ours, EVERY[name]) - before_normalizing(theirs, EVERY[name])).abs() / STEP
     # Torch counts bytes in short whole numbers: 3 pixels made 64 may come out 2 shades apart.
     assert shades.max() < (2.01 if kind == 0 and min(size) <= 3 else 1.01)
@@ -147,9 +147,9 @@ def test_transformers_crops_half_a_pixel_to_the_other_side():
     """65 pixels, or 67, cut to 64: torchvision and OpenCLIP round the margin to even, transformers always down."""
     settings = {"size": {"shortest_edge": 64}, "crop_size": SQUARE}
     for width, same in ((64 + 1, True), (64 + 3, False)):
-        picture = photograph(width, 64)
-        theirs = CLIPImageProcessorPil(**settings)(picture, return_tensors="pt")["pixel_values"][0]
-        ours = preprocess(picture, 64)
+        image = photograph(width, 64)
+        theirs = CLIPImageProcessorPil(**settings)(image, return_tensors="pt")["pixel_values"][0]
+        ours = preprocess(image, 64)
         assert torch.allclose(ours, torch.as_tensor(theirs), atol=STEP / min(CLIP_STD)) == same
 
 
@@ -159,8 +159,8 @@ def test_transformers_crops_half_a_pixel_to_the_other_side():
 @every_preprocessing
 @every_size
 def test_the_fast_way_and_the_written_out_way_agree(size, preprocessing):
-    """Pillow's resizing against ours: smaller pictures only, see test_resizing.py on enlarged ones."""
-    picture, target = photograph(*size), 16
+    """Pillow's resizing against ours: smaller images only, see test_resizing.py on enlarged ones."""
+    image, target = photograph(*size), 16
     resized_to = preprocessing.resize_to or target
     if resized_to > min(size):
         resized_to, target = min(size), min(size)
@@ -170,11 +170,11 @@ def test_the_fast_way_and_the_written_out_way_agree(size, preprocessing):
     width, height = (resized_to,) * 2
     if preprocessing.resize == "shorter_side":
         width, height = (resized_to * side // min(size) for side in size)
-    pixels = (to_tensor(picture) * 255).round().to(torch.uint8)
+    pixels = (to_tensor(image) * 255).round().to(torch.uint8)
     by_hand = resize_pixels(pixels, height, width, preprocessing.interpolation)
     top, left = round((height - target) / 2), round((width - target) / 2)
     by_hand = by_hand[:, top : top + target, left : left + target]
-    assert_within_one_shade(preprocessing(picture, target), preprocessing.normalize(by_hand), preprocessing)
+    assert_within_one_shade(preprocessing(image, target), preprocessing.normalize(by_hand), preprocessing)
 
 
 def test_resize_smooths_what_it_shrinks():
@@ -196,19 +196,19 @@ def test_resize_fits_the_shorter_side_and_squash_both(size):
 @pytest.mark.parametrize("target", [1, 2, 16, 17, 40, 41])
 @pytest.mark.parametrize("size", [(16, 16), (17, 16), (16, 19), (21, 30), (40, 15), (2, 2), (3, 60)], ids=str)
 def test_center_crop_is_torchvisions_at_any_size(size, target):
-    """Also where the picture is smaller than the crop, which gets a black frame, and where half a pixel is left."""
-    picture = photograph(*size)
-    ours = center_crop(picture, target)
+    """Also where the image is smaller than the crop, which gets a black frame, and where half a pixel is left."""
+    image = photograph(*size)
+    ours = center_crop(image, target)
     assert ours.size == (target, target)
-    assert (to_tensor(ours) == to_tensor(CenterCrop(target)(picture))).all()
+    assert (to_tensor(ours) == to_tensor(CenterCrop(target)(image))).all()
 
 
-def test_align_reads_the_middle_of_a_larger_picture():
-    picture = photograph(500, 400)
-    whole = to_tensor(squash(picture, 346, "bilinear"))
-    pixels = ALIGN_PREPROCESSING.pixels(picture, 289)
+def test_align_reads_the_middle_of_a_larger_image():
+    image = photograph(500, 400)
+    whole = to_tensor(squash(image, 346, "bilinear"))
+    pixels = ALIGN_PREPROCESSING.pixels(image, 289)
     assert (pixels == whole[:, 28 : 28 + 289, 28 : 28 + 289]).all()
-    torch.testing.assert_close(ALIGN_PREPROCESSING(picture, 289), pixels * 255 / 127.5 - 1)
+    torch.testing.assert_close(ALIGN_PREPROCESSING(image, 289), pixels * 255 / 127.5 - 1)
 
 
 @every_preprocessing

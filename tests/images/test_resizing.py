@@ -10,7 +10,7 @@ from torchvision.transforms.functional import resize as torchvision_resize
 from torchvision.transforms.v2 import functional as v2
 
 from clip_tutor.images import resize_pixels, resize_weights
-from tests.images.pictures import SIZES, photograph
+from tests.images.examples import SIZES, photograph
 
 # height, width: smaller, larger, one axis each way, a single pixel, unchanged in one axis
 NEW_SIZES = [(64, 64), (224, 224), (31, 97), (97, 31), (5, 700), (1, 1), (64, 320), (2, 3)]
@@ -20,9 +20,9 @@ TORCHVISION = {"bicubic": InterpolationMode.BICUBIC, "bilinear": InterpolationMo
 both_ways = pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 
 
-def as_pixels(picture: Image.Image) -> torch.Tensor:
+def as_pixels(image: Image.Image) -> torch.Tensor:
     """(3, H, W) bytes."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -31,24 +31,24 @@ every_size = pytest.mark.parametrize("size", SIZES, ids=str)
 @both_ways
 @every_size
 def test_bytes_are_pillows_to_the_last_one(size, interpolation):
-    picture = photograph(*size)
+    image = photograph(*size)
     for height, width in NEW_SIZES:
-        ours = resize_pixels(as_pixels(picture), height, width, interpolation)
+        ours = resize_pixels(as_pixels(image), height, width, interpolation)
         assert (ours.shape, ours.dtype) == ((3, height, width), torch.uint8)
-        across = picture.resize((width, picture.height), PILLOW[interpolation])  # which axis Pillow takes first varies
+        across = image.resize((width, image.height), PILLOW[interpolation])  # which axis Pillow takes first varies
         assert (ours == as_pixels(across.resize((width, height), PILLOW[interpolation]))).all(), (height, width)
 
 
 @both_ways
 @every_size
-def test_a_smaller_picture_is_pillows_whichever_axis_it_takes_first(size, interpolation):
+def test_a_smaller_image_is_pillows_whichever_axis_it_takes_first(size, interpolation):
     """Rounding twice may differ by 1. (Enlarged, noise overshoots 0 and 255, and is cut off there at another time.)"""
-    picture = photograph(*size)
-    smaller = (max(1, picture.height // 3), max(1, picture.width // 2))
-    ours = resize_pixels(as_pixels(picture), *smaller, interpolation)
+    image = photograph(*size)
+    smaller = (max(1, image.height // 3), max(1, image.width // 2))
+    ours = resize_pixels(as_pixels(image), *smaller, interpolation)
     for theirs in (
-        picture.resize(smaller[::-1], PILLOW[interpolation]),
-        torchvision_resize(picture, smaller, TORCHVISION[interpolation]),
+        image.resize(smaller[::-1], PILLOW[interpolation]),
+        torchvision_resize(image, smaller, TORCHVISION[interpolation]),
     ):
         assert (ours.int() - as_pixels(theirs).int()).abs().max() <= 1
 

@@ -18,7 +18,7 @@ from clip_tutor.images import (
 )
 from clip_tutor.images import preprocessing as preprocessing_module
 from clip_tutor.images.naflex import pack
-from tests.images.pictures import SIZES, photograph
+from tests.images.examples import SIZES, photograph
 
 THIN = [(2, 20_000), (20_000, 2), (2, 300_000), (300_000, 2), (3, 3_000_000)]
 

@@ -113,7 +113,7 @@ def test_a_new_notebook_has_a_folder_for_its_lesson_and_what_is_there_stays(root
     assert names["__doc__"] == "Exercises of notebook 07, between."
 
 
-def test_the_header_holds_title_promise_picture_and_facts(root: Path):
+def test_the_header_holds_title_promise_image_and_facts(root: Path):
     header = cell(read(root, "00_start_here"), "header")
     assert header.startswith("# 00 · Start here\n\nYou see it work.\n\n")
     assert "![Cats, found by the word](images/00_card.webp)" in header
@@ -318,6 +318,6 @@ def test_a_still_that_is_too_large_is_refused():
     assert len(to_webp(Image.effect_noise((300, 300), 90).convert("RGB"))) <= MOST_BYTES
 
 
-def test_a_still_is_a_figure_or_a_picture():
+def test_a_still_is_a_figure_or_an_image():
     with pytest.raises(TypeError, match="not as a str"):
         to_image("<b>cat</b>")

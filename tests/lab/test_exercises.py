@@ -183,6 +183,6 @@ def test_an_unknown_mistake_still_gets_what_was_seen_and_expected():
     lines = str(caught.value).splitlines()
     assert lines[0] == "08.3 Recall at k: not right yet"
     assert lines[1].split() == ["seen", "recall@1", "is", "0.500", "where", "every", "caption", "likes", "its", "own",
-                                "picture", "best"]  # fmt: skip
+                                "image", "best"]  # fmt: skip
     assert lines[2].split() == ["expected", "1.0"]
     assert caught.value._render_traceback_() == [str(caught.value)]

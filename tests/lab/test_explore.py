@@ -91,7 +91,7 @@ def test_a_broken_widget_fails_its_cell():
         explore(lambda k: str(1 / k), k=(0, 1))
 
 
-def test_an_error_of_a_later_draw_is_shown_and_kept_beside_the_last_good_picture():
+def test_an_error_of_a_later_draw_is_shown_and_kept_beside_the_last_good_image():
     def draw(k):
         return str(12 // (3 - k))
 
@@ -163,26 +163,26 @@ def test_where_notebooks_are_tested_a_broken_end_fails_the_cell(monkeypatch: pyt
         explore(lambda words: words.split()[0], words="cat")
 
 
-def test_a_figure_is_shown_as_a_picture_and_is_not_shown_twice():
+def test_a_figure_is_shown_as_an_image_and_is_not_shown_twice():
     def draw(k=2):
         figure, axes = plt.subplots(figsize=(k, 1))
         axes.plot([1, k])
         return figure
 
     box = explore(draw, k=(1, 4))
-    assert Image.open(io.BytesIO(box.screen.picture.value)).size == (300, 150)
-    assert box.screen.picture.width == "200"
+    assert Image.open(io.BytesIO(box.screen.image.value)).size == (300, 150)
+    assert box.screen.image.width == "200"
     box.controls["k"].value = 4
-    assert Image.open(io.BytesIO(box.screen.picture.value)).size == (600, 150)
+    assert Image.open(io.BytesIO(box.screen.image.value)).size == (600, 150)
     assert plt.get_fignums() == []
 
 
 def test_a_screen_shows_figures_html_and_tables_in_turn():
     screen = Screen()
     screen.show(Figure(figsize=(1, 1)))
-    assert (screen.picture.layout.display, screen.html.layout.display) == (None, "none")
+    assert (screen.image.layout.display, screen.html.layout.display) == (None, "none")
     screen.show("<b>a word</b>")
-    assert (screen.picture.layout.display, screen.html.layout.display) == ("none", None)
+    assert (screen.image.layout.display, screen.html.layout.display) == ("none", None)
     assert screen.html.value == "<b>a word</b>"
     screen.show(pandas.DataFrame({"recall": [0.5]}))
     assert "<table" in screen.html.value

@@ -18,17 +18,17 @@ class Screen:
         self.drawn: list[tuple] = []
         self.shown: list[str] = []
         monkeypatch.setattr(live.time, "perf_counter", lambda: self.now)
-        monkeypatch.setattr(DisplayHandle, "display", lambda _, picture: self.keep("display", picture))
-        monkeypatch.setattr(DisplayHandle, "update", lambda _, picture: self.keep("update", picture))
+        monkeypatch.setattr(DisplayHandle, "display", lambda _, image: self.keep("display", image))
+        monkeypatch.setattr(DisplayHandle, "update", lambda _, image: self.keep("update", image))
 
     def draw(self, *arguments: int) -> Figure:
         self.now += self.cost
         self.drawn.append(arguments)
         return Figure(figsize=(3, 1))
 
-    def keep(self, how: str, picture: Image) -> None:
-        assert picture.data.startswith(PNG)
-        assert picture.width == 300
+    def keep(self, how: str, image: Image) -> None:
+        assert image.data.startswith(PNG)
+        assert image.width == 300
         self.shown.append(how)
 
 

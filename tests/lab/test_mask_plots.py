@@ -1,4 +1,4 @@
-"""Figures of notebook 06: crosses where a mask hides, lines that end at their pictures, bars with intervals."""
+"""Figures of notebook 06: crosses where a mask hides, lines that end at their images, bars with intervals."""
 
 import pytest
 import torch
@@ -19,17 +19,17 @@ def test_what_a_mask_hides_is_crossed_out_and_gets_no_look():
     assert axes.get_xlabel() and axes.get_ylabel()
 
 
-@pytest.mark.parametrize("pictures", [1, 4])
-def test_each_picture_has_its_line(pictures: int):
-    nearness = torch.rand(5, pictures)
-    figure = mask_plots.growing_prefix(nearness, list("abcde"), torch.rand(pictures, 3, 8, 8))
+@pytest.mark.parametrize("images", [1, 4])
+def test_each_image_has_its_line(images: int):
+    nearness = torch.rand(5, images)
+    figure = mask_plots.growing_prefix(nearness, list("abcde"), torch.rand(images, 3, 8, 8))
     axes = figure.axes[0]
-    assert len(axes.lines) == pictures
+    assert len(axes.lines) == images
     assert axes.lines[0].get_ydata() == pytest.approx(nearness[:, 0].tolist())
-    assert len(axes.child_axes) == pictures
+    assert len(axes.child_axes) == images
 
 
-def test_pictures_that_would_cover_each_other_are_moved_apart():
+def test_images_that_would_cover_each_other_are_moved_apart():
     moved = mask_plots._spread([0.5, 0.51, 0.0], least=0.2)
     assert sorted(moved) == pytest.approx([-0.0633, 0.4367, 0.6367], abs=1e-3)
     assert moved[1] > moved[0] > moved[2], "and keep their order"

@@ -11,11 +11,11 @@ from PIL import Image
 
 from clip_tutor.lab import gallery, layouts, plots, style
 from clip_tutor.lab.plots.layouts import pca_layout, umap_layout
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 from tests.lab.conftest import texts
 
-PICTURES = [np.full((8, 8, 3), shade, np.uint8) for shade in range(0, 250, 20)]
-CAPTIONS = [f"a picture of {n} cats, $5 & a long way to the end of the line" for n in range(len(PICTURES))]
+IMAGES = [np.full((8, 8, 3), shade, np.uint8) for shade in range(0, 250, 20)]
+CAPTIONS = [f"a picture of {n} cats, $5 & a long way to the end of the line" for n in range(len(IMAGES))]
 HISTORY = [
     {"step": s, "seconds": 2.0 * s, "loss": 5 - s / 2, "logit_scale": 14.0 + s, "batch_size": 64}
     | ({"recall_at_1": s / 10} if s % 2 else {})
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.usefixtures("course_style")
 @pytest.mark.parametrize(("rows", "columns", "values"), [(8, 8, 64), (3, 5, 15), (2, 11, 0), (1, 1, 1)])
 def test_small_similarity_matrices_show_their_values(rows: int, columns: int, values: int):
     matrix = torch.linspace(-1, 1, rows * columns).reshape(rows, columns).requires_grad_()
-    figure = plots.similarity_matrix(matrix, PICTURES[:columns], CAPTIONS[:rows], "A title")
+    figure = plots.similarity_matrix(matrix, IMAGES[:columns], CAPTIONS[:rows], "A title")
     assert len(texts(figure)) == values
     assert len(figure.axes[0].child_axes) == columns
     assert [label.get_text().replace("\n", " ") for label in figure.axes[0].get_yticklabels()] == CAPTIONS[:rows]
     assert figure.get_suptitle() == "A title"
-    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("pictures", "captions")
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("images", "captions")
 
 
 def test_a_whole_batch_is_drawn_without_labels_and_on_a_scale_of_ones_own():
@@ -44,20 +44,20 @@ def test_a_whole_batch_is_drawn_without_labels_and_on_a_scale_of_ones_own():
 
 
 def test_a_similarity_matrix_lying_on_its_side_is_noticed():
-    with pytest.raises(ValueError, match=r"3 × 5 need 3 captions \(rows\) and 5 pictures.*transpose"):
-        plots.similarity_matrix(np.zeros((3, 5)), PICTURES[:3], CAPTIONS[:5])
+    with pytest.raises(ValueError, match=r"3 × 5 need 3 captions \(rows\) and 5 images.*transpose"):
+        plots.similarity_matrix(np.zeros((3, 5)), IMAGES[:3], CAPTIONS[:5])
 
 
 @pytest.mark.parametrize("count", [1, 5, 6, 13])
-def test_a_grid_shows_every_picture_with_its_caption(count: int):
-    figure = plots.picture_grid(PICTURES[:count], CAPTIONS[:count], title="Pictures")
+def test_a_grid_shows_every_image_with_its_caption(count: int):
+    figure = plots.image_grid(IMAGES[:count], CAPTIONS[:count], title="Images")
     assert len(figure.axes[0].images) == count
     assert len(texts(figure)) == count
 
 
 def test_a_grid_needs_as_many_captions():
-    with pytest.raises(ValueError, match="3 pictures need as many captions, not 2"):
-        plots.picture_grid(PICTURES[:3], CAPTIONS[:2])
+    with pytest.raises(ValueError, match="3 images need as many captions, not 2"):
+        plots.image_grid(IMAGES[:3], CAPTIONS[:2])
 
 
 def test_the_training_curve_marks_the_loss_of_guessing():
@@ -80,7 +80,7 @@ def test_a_live_curve_can_begin_with_nothing(length: int):
 
 
 def test_bars_come_longest_first():
-    figure = plots.bars(["cat", "dog", "car"], torch.tensor([0.2, 0.7, 0.1]), PICTURES[0])
+    figure = plots.bars(["cat", "dog", "car"], torch.tensor([0.2, 0.7, 0.1]), IMAGES[0])
     assert texts(figure) == ["70%", "20%", "10%"]
     assert [label.get_text() for label in figure.axes[-1].get_yticklabels()] == ["dog", "cat", "car"]
     assert len(texts(plots.bars(CAPTIONS, np.ones(13) / 13, top=4))) == 4
@@ -99,7 +99,7 @@ def test_maps_stand_side_by_side_in_the_two_colors():
     assert [len(points.get_offsets()) for points in figure.axes[1].collections] == [30, 7]
     assert len(figure.axes[0].lines) == 1, "pairs are tied"
     assert len(figure.axes[1].lines) == 0, "there are no pairs"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["pictures", "captions"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["images", "captions"]
 
 
 def test_the_pair_of_colors_can_be_told_apart_without_color():
@@ -115,7 +115,7 @@ def test_the_pair_of_colors_can_be_told_apart_without_color():
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         Image.new("L", (5, 4), 255),
         Image.new("RGBA", (5, 4), "white"),
@@ -124,19 +124,19 @@ def test_the_pair_of_colors_can_be_told_apart_without_color():
         torch.ones(3, 4, 5),
     ],
 )
-def test_pictures_of_every_kind_become_arrays(picture: object):
-    array = as_picture(picture)
+def test_images_of_every_kind_become_arrays(image: object):
+    array = as_image(image)
     assert (array.shape, array.dtype, array.min()) == ((4, 5, 3), np.uint8, 255)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 8), (8, 8), (8, 8, 4)])
-def test_what_is_no_picture_is_refused(shape: tuple[int, ...]):
-    with pytest.raises(ValueError, match="a picture has shape"):
-        as_picture(np.zeros(shape, np.uint8))
+def test_what_is_no_image_is_refused(shape: tuple[int, ...]):
+    with pytest.raises(ValueError, match="an image has shape"):
+        as_image(np.zeros(shape, np.uint8))
 
 
-def test_a_gallery_shows_pictures_captions_and_scores():
-    html = gallery(PICTURES[:2], ["a <cat>", 'a "dog"'], [0.51, 0.25])
+def test_a_gallery_shows_images_captions_and_scores():
+    html = gallery(IMAGES[:2], ["a <cat>", 'a "dog"'], [0.51, 0.25])
     assert html.count("<img") == 2
     assert 'alt="a &lt;cat&gt;"' in html
     assert "0.51" in html
@@ -144,8 +144,8 @@ def test_a_gallery_shows_pictures_captions_and_scores():
 
 
 def test_a_gallery_needs_as_many_captions():
-    with pytest.raises(ValueError, match="2 pictures need as many"):
-        gallery(PICTURES[:2], ["a cat"])
+    with pytest.raises(ValueError, match="2 images need as many"):
+        gallery(IMAGES[:2], ["a cat"])
 
 
 def test_pca_keeps_the_two_widest_directions():

@@ -24,8 +24,8 @@ def labeled(figure: Figure) -> bool:
 @pytest.mark.parametrize("count", [1, 6])
 def test_a_film_has_one_scale_of_colors(count: int):
     frames = [torch.eye(8) * n for n in range(count)]
-    pictures = [torch.zeros(3, 4, 4)] * 8
-    figure = plots.film_strip(frames, [f"{n} s" for n in range(count)], pictures)
+    images = [torch.zeros(3, 4, 4)] * 8
+    figure = plots.film_strip(frames, [f"{n} s" for n in range(count)], images)
     figure.draw_without_rendering()
     panels = figure.axes[:count]
     assert [axes.get_title(loc="left") for axes in panels] == [f"{n} s" for n in range(count)]

@@ -70,7 +70,7 @@ def test_it_asks_for_pairs_of_unit_length(kind):
     images, texts, *scalars = inputs(7, *KINDS[kind][2])
     with pytest.raises(ValueError, match="image_features must have rows of unit length"):
         KINDS[kind][0](2 * images, texts, *scalars)
-    with pytest.raises(ValueError, match=r"\(7, 6\) picture vectors and \(6, 6\) caption vectors"):
+    with pytest.raises(ValueError, match=r"\(7, 6\) image vectors and \(6, 6\) caption vectors"):
         KINDS[kind][0](images, texts[:6], *scalars)
 
 

@@ -17,7 +17,7 @@ def inputs(n=7, scale=10.0, bias=-10.0, dtype=torch.float64):
 
 
 def unrelated(n):
-    """Pictures and captions that have nothing to do with each other: every cosine is 0."""
+    """Images and captions that have nothing to do with each other: every cosine is 0."""
     return torch.tensor([[1.0, 0.0]]).expand(n, 2), torch.tensor([[0.0, 1.0]]).expand(n, 2)
 
 
@@ -68,5 +68,5 @@ def test_it_asks_for_pairs_of_unit_length():
     images, texts, scale, bias = inputs()
     with pytest.raises(ValueError, match="text_features must have rows of unit length"):
         sigmoid_loss(images, 2 * texts, scale, bias)
-    with pytest.raises(ValueError, match=r"\(7, 5\) picture vectors and \(6, 5\) caption vectors"):
+    with pytest.raises(ValueError, match=r"\(7, 5\) image vectors and \(6, 5\) caption vectors"):
         sigmoid_loss(images, texts[:6], scale, bias)

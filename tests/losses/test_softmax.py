@@ -73,7 +73,7 @@ def test_each_vectors_gradient_moves_with_it():
     torch.testing.assert_close(permuted, straight, atol=1e-6, rtol=1e-5)
 
 
-def test_pictures_and_captions_count_alike():
+def test_images_and_captions_count_alike():
     images, texts = features()
     torch.testing.assert_close(contrastive_loss(texts, images, 14.3), contrastive_loss(images, texts, 14.3))
 
@@ -107,10 +107,10 @@ def test_vectors_must_have_unit_length(side, factor):
         contrastive_loss(**pair, logit_scale=14.3)
 
 
-def test_there_must_be_one_caption_for_each_picture():
+def test_there_must_be_one_caption_for_each_image():
     images, texts = features()
     with pytest.raises(
-        ValueError, match=r"\(7, 5\) picture vectors and \(6, 5\) caption vectors: .* one caption for each"
+        ValueError, match=r"\(7, 5\) image vectors and \(6, 5\) caption vectors: .* one caption for each"
     ):
         contrastive_loss(images, texts[:6], 14.3)
 

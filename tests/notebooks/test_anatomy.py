@@ -26,7 +26,7 @@ from clip_tutor.lab.plots import common
 
 FOLDER = CHECKOUT / "notebooks"
 MOST_LINES = 20  # of a code cell; aim at 15
-MOST_PICTURE_BYTES = 100_000
+MOST_IMAGE_BYTES = 100_000
 FIGURE_MARK = "*Figure:*"  # begins the line below a figure that says in words what it shows
 DRAWS = {"explore", "show_source", *(name for name, thing in vars(common).items() if callable(thing))} - {"canvas"}
 
@@ -36,7 +36,7 @@ Cell = dict[str, Any]
 def faults(notebook: dict[str, Any], number: str, folder: Path = FOLDER) -> list[str]:
     """Return every rule that a notebook breaks, none for a sound one."""
     cells = notebook["cells"]
-    found = [*_form(notebook), *_order(cells, number), *_sections(cells), *_pictures_and_links(cells, folder)]
+    found = [*_form(notebook), *_order(cells, number), *_sections(cells), *_images_and_links(cells, folder)]
     for cell in cells:
         if cell["cell_type"] == "code":
             found += _code_cell(cell)
@@ -100,7 +100,7 @@ def _code_cell(cell: Cell) -> Iterator[str]:
         yield f"cell {name} installs something: whatever a notebook needs is a dependency of the kit"
 
 
-def _pictures_and_links(cells: list[Cell], folder: Path) -> Iterator[str]:
+def _images_and_links(cells: list[Cell], folder: Path) -> Iterator[str]:
     for cell in cells:
         if cell["cell_type"] == "code":
             continue
@@ -112,8 +112,8 @@ def _pictures_and_links(cells: list[Cell], folder: Path) -> Iterator[str]:
                 yield f"{target} is not there"
             elif mark and not alt.strip():
                 yield f"{target} has no alt text"
-            elif mark and path.stat().st_size > MOST_PICTURE_BYTES:
-                yield f"{target} has more than {MOST_PICTURE_BYTES:,} bytes"
+            elif mark and path.stat().st_size > MOST_IMAGE_BYTES:
+                yield f"{target} has more than {MOST_IMAGE_BYTES:,} bytes"
 
 
 def _figures(cells: list[Cell]) -> Iterator[str]:
@@ -305,4 +305,4 @@ def test_every_still_has_a_function_and_has_been_drawn():
             find_drawing(notebook, name)
             path = FOLDER / notebook.still_file(name)
             assert path.exists(), f"{path.name}: run python -m clip_tutor.lab.course.stills"
-            assert path.stat().st_size <= MOST_PICTURE_BYTES
+            assert path.stat().st_size <= MOST_IMAGE_BYTES

@@ -13,7 +13,7 @@ from clip_tutor.weights.renaming import rename
 
 @torch.no_grad()
 def liven(tower: nn.Module, pixels: Tensor) -> nn.Module:
-    """Return a published tower, in evaluation and in the pixels' number type, that has seen these pictures.
+    """Return a published tower, in evaluation and in the pixels' number type, that has seen these images.
 
     BatchNorm's running figures are theirs, and nothing else is left at the 0 or 1 it starts from.
     """
@@ -42,14 +42,14 @@ def take_weights(ours: nn.Module, theirs: nn.Module, table: str, prefix: str) ->
     return ours.train(theirs.training)
 
 
-def pictures(count: int, size: int, dtype: torch.dtype = torch.float64) -> Tensor:
+def images(count: int, size: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """Return (count, 3, size, size) pixels, always the same."""
     return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
 
 def assert_same(ours: Tensor, theirs: Tensor) -> None:
-    """Hold the features of some pictures together: to 1e-9 in float64; in float32 to 1e-5, made as long as one."""
-    assert theirs.std(dim=0).max() > 0.01, "the features are those of one picture"
+    """Hold the features of some images together: to 1e-9 in float64; in float32 to 1e-5, made as long as one."""
+    assert theirs.std(dim=0).max() > 0.01, "the features are those of one image"
     if theirs.dtype == torch.float64:
         torch.testing.assert_close(ours, theirs, atol=1e-9, rtol=1e-9)
     else:

@@ -12,7 +12,7 @@ from torch import nn
 from clip_tutor.towers import ConvNeXt, ConvNeXtConfig, EfficientNet, EfficientNetConfig
 from clip_tutor.towers.convolution import DropPath
 from clip_tutor.weights.names.open_clip import CONVNEXT
-from tests.towers.conftest import assert_same, assert_trains_alike, liven, pictures, take_weights
+from tests.towers.conftest import assert_same, assert_trains_alike, images, liven, take_weights
 
 TINY = ConvNeXtConfig(64, (3, 3, 9, 3), (96, 192, 384, 768))
 BASE = ConvNeXtConfig(224, (3, 3, 27, 3), (128, 256, 512, 1024))
@@ -28,7 +28,7 @@ def small_pair(**settings: object) -> tuple[nn.Module, ConvNeXt]:
         theirs = TimmModel("convnext_tiny", 20, 64, pool="")
     theirs.trunk = timm.create_model("convnext_tiny", depths=SMALL.depths, dims=SMALL.widths, num_classes=0, **settings)
     theirs.head.proj = nn.Linear(32, 20, bias=False)
-    theirs = liven(theirs, pictures(2, 64))
+    theirs = liven(theirs, images(2, 64))
     return theirs, take_weights(ConvNeXt(SMALL, 20), theirs, CONVNEXT, "visual.")
 
 
@@ -37,7 +37,7 @@ def small_pair(**settings: object) -> tuple[nn.Module, ConvNeXt]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tiny_equals_open_clip(head: str, dtype: torch.dtype):
     torch.manual_seed(0)
-    pixels = pictures(2, 64, dtype)
+    pixels = images(2, 64, dtype)
     theirs = liven(TimmModel("convnext_tiny", 40, 64, pool="", proj=head, drop_path=0.1), pixels)
     config = ConvNeXtConfig(64, TINY.depths, TINY.widths, head=head)
     ours = take_weights(ConvNeXt(config, 40), theirs, CONVNEXT, "visual.")
@@ -47,9 +47,9 @@ def test_tiny_equals_open_clip(head: str, dtype: torch.dtype):
 @pytest.mark.slow
 @torch.no_grad()
 def test_base_equals_open_clip():
-    """All its layers, on small pictures."""
+    """All its layers, on small images."""
     torch.manual_seed(0)
-    pixels = pictures(2, 64, torch.float32)
+    pixels = images(2, 64, torch.float32)
     theirs = liven(TimmModel("convnext_base", 512, 64, pool="", drop_path=0.1), pixels)
     ours = take_weights(ConvNeXt(replace(BASE, image_size=64), 512), theirs, CONVNEXT, "visual.")
     assert_same(ours(pixels), theirs(pixels))
@@ -69,21 +69,21 @@ def test_parameter_counts_and_eps_are_open_clips(name: str, config: ConvNeXtConf
 
 
 @torch.no_grad()
-def test_eps_matters_where_a_picture_is_nearly_even():
-    """Xxlarge has its own: with the others' 1e-6, pictures without contrast come out differently."""
+def test_eps_matters_where_an_image_is_nearly_even():
+    """Xxlarge has its own: with the others' 1e-6, images without contrast come out differently."""
     theirs, ours = small_pair(norm_eps=1e-5)
     xxlarge = ConvNeXt(replace(SMALL, eps=1e-5), 20).double().eval()
     xxlarge.load_state_dict(ours.state_dict())
     for tower in (theirs.trunk.stem[0], ours.stem.conv, xxlarge.stem.conv):
         tower.bias.zero_()
-    pixels = 0.01 * pictures(2, 64)
+    pixels = 0.01 * images(2, 64)
     assert_same(xxlarge(pixels), theirs(pixels))
     assert (ours(pixels) - theirs(pixels)).abs().max() > 1e-3
 
 
 def test_training_equals_timm():
     theirs, ours = small_pair()
-    assert_trains_alike(ours, theirs, pictures(3, 64), CONVNEXT, "visual.")
+    assert_trains_alike(ours, theirs, images(3, 64), CONVNEXT, "visual.")
 
 
 def test_paths_are_dropped_more_often_the_deeper_they_lie():
@@ -96,12 +96,12 @@ def test_paths_are_dropped_more_often_the_deeper_they_lie():
     assert rates[1:] == pytest.approx(their_rates)  # a rate of 0 is no module there
 
 
-def test_a_dropped_path_is_gone_for_whole_pictures_and_keeps_the_mean():
+def test_a_dropped_path_is_gone_for_whole_images_and_keeps_the_mean():
     torch.manual_seed(0)
     drop, ones = DropPath(0.25), torch.ones(4000, 2, 3, 3)
     dropped = drop(ones)
     assert sorted(dropped.unique().tolist()) == pytest.approx([0, 1 / 0.75])
-    assert dropped.flatten(1).amax(dim=1).equal(dropped.flatten(1).amin(dim=1)), "a picture is dropped as a whole"
+    assert dropped.flatten(1).amax(dim=1).equal(dropped.flatten(1).amin(dim=1)), "an image is dropped as a whole"
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
     assert drop.eval()(ones) is ones
     assert DropPath(0.0)(ones) is ones
@@ -141,11 +141,11 @@ def test_a_fresh_block_hardly_does_anything():
 
 
 def test_the_map_is_32_times_smaller():
-    assert ConvNeXt(SMALL, 8).feature_map(pictures(2, 64, torch.float32)).shape == (2, 32, 2, 2)
+    assert ConvNeXt(SMALL, 8).feature_map(images(2, 64, torch.float32)).shape == (2, 32, 2, 2)
 
 
-def test_pictures_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r"reads pictures of shape \(B, 3, 64, 64\), and these have \(1, 3, 96, 96\)"):
-        ConvNeXt(SMALL, 8)(pictures(1, 96, torch.float32))
+def test_images_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"reads images of shape \(B, 3, 64, 64\), and these have \(1, 3, 96, 96\)"):
+        ConvNeXt(SMALL, 8)(images(1, 96, torch.float32))
     with pytest.raises(ValueError, match="100 is not a multiple of 32: take 96 or 128 pixels"):
         ConvNeXtConfig(100, (1, 1, 1, 1), (8, 8, 8, 8))

@@ -12,7 +12,7 @@ from clip_tutor.towers import EfficientNet, EfficientNetConfig
 from clip_tutor.towers.convolution import ConvNorm, DropPath, SqueezeExcitation
 from clip_tutor.towers.efficientnet import STAGES, HalvingPad, InvertedBottleneck
 from clip_tutor.weights.names.align import EFFICIENTNET
-from tests.towers.conftest import assert_same, assert_trains_alike, liven, pictures, take_weights
+from tests.towers.conftest import assert_same, assert_trains_alike, images, liven, take_weights
 
 B7 = EfficientNetConfig(289, width=2.0, depth=3.1)
 
@@ -27,9 +27,9 @@ def align(width: float, depth: float, **settings: object) -> AlignVisionModel:
     [(1.0, 1.0, 64), (1.0, 1.0, 97), (0.5, 1.4, 75), pytest.param(2.0, 3.1, 65, marks=pytest.mark.slow)],
 )
 def test_features_equal_aligns(width: float, depth: float, size: int):
-    """The last is ALIGN's B7, layer for layer. Odd sizes count: ALIGN's pictures have 289 pixels a side."""
+    """The last is ALIGN's B7, layer for layer. Odd sizes count: ALIGN's images have 289 pixels a side."""
     torch.manual_seed(0)
-    pixels, config = pictures(3, size), EfficientNetConfig(size, width, depth)
+    pixels, config = images(3, size), EfficientNetConfig(size, width, depth)
     theirs = liven(align(width, depth), pixels)
     ours = take_weights(EfficientNet(config, config.channels(320)), theirs, EFFICIENTNET, "vision_model.")
     published = theirs(pixels)
@@ -40,7 +40,7 @@ def test_features_equal_aligns(width: float, depth: float, size: int):
 @torch.no_grad()
 def test_features_equal_aligns_in_float32():
     torch.manual_seed(0)
-    pixels = pictures(2, 289, torch.float32)
+    pixels = images(2, 289, torch.float32)
     theirs = liven(align(1.0, 1.0), pixels)
     ours = take_weights(EfficientNet(EfficientNetConfig(289), 320), theirs, EFFICIENTNET, "vision_model.")
     assert_same(ours(pixels), theirs(pixels).pooler_output)
@@ -50,7 +50,7 @@ def test_features_equal_aligns_in_float32():
 def test_b0_equals_timms():
     """The same order of tensors, but for the convolution at the end of the classifier, which has no part here."""
     torch.manual_seed(0)
-    pixels = pictures(2, 64)
+    pixels = images(2, 64)
     theirs = liven(timm.create_model("tf_efficientnet_b0", num_classes=0), pixels)
     ours = EfficientNet(EfficientNetConfig(64), 320).double().eval()
     trunk = [tensor for name, tensor in theirs.state_dict().items() if not name.startswith(("conv_head", "bn2"))]
@@ -73,7 +73,7 @@ class Pooled(nn.Module):
 def test_training_equals_aligns():
     """But for the running figures: there the share that TensorFlow keeps has become the share that is new."""
     torch.manual_seed(0)
-    pixels = pictures(8, 64)
+    pixels = images(8, 64)
     theirs = Pooled(liven(align(0.5, 0.5, drop_connect_rate=0.0), pixels))
     ours = take_weights(EfficientNet(EfficientNetConfig(64, 0.5, 0.5, drop_path=0), 160), theirs, EFFICIENTNET, "")
     for norm in (m for m in theirs.modules() if isinstance(m, nn.BatchNorm2d)):
@@ -92,8 +92,8 @@ def test_b7_is_aligns_and_needs_no_projection():
 def test_other_widths_get_a_projection():
     tower = EfficientNet(EfficientNetConfig(64, width=0.25, depth=0.5), 24)
     assert isinstance(tower.projection, nn.Linear)
-    assert tower.feature_map(pictures(2, 64, torch.float32)).shape == (2, 80, 2, 2)
-    assert tower(pictures(2, 64, torch.float32)).shape == (2, 24)
+    assert tower.feature_map(images(2, 64, torch.float32)).shape == (2, 80, 2, 2)
+    assert tower(images(2, 64, torch.float32)).shape == (2, 24)
 
 
 @pytest.mark.parametrize("width", [0.25, 0.35, 0.5, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0])
@@ -120,7 +120,7 @@ def test_batchnorm_takes_in_one_part_in_a_hundred():
     assert isinstance(layer, ConvNorm)
     before = layer.norm.running_mean.clone()
     layer.conv.register_forward_hook(lambda *_: torch.full((2, 8, 4, 4), 5.0))
-    layer(pictures(2, 9, torch.float32))
+    layer(images(2, 9, torch.float32))
     torch.testing.assert_close(layer.norm.running_mean, before + 0.01 * (5 - before))
 
 
@@ -156,7 +156,7 @@ def test_efficientnet_initial_scales():
     assert not block.excitation.reduce.bias.any()
 
 
-def test_pictures_of_another_size_are_refused():
+def test_images_of_another_size_are_refused():
     tower = EfficientNet(EfficientNetConfig(64, 0.25, 0.5), 24)
-    with pytest.raises(ValueError, match=r"reads pictures of shape \(B, 3, 64, 64\), and these have \(1, 3, 65, 65\)"):
-        tower(pictures(1, 65, torch.float32))
+    with pytest.raises(ValueError, match=r"reads images of shape \(B, 3, 64, 64\), and these have \(1, 3, 65, 65\)"):
+        tower(images(1, 65, torch.float32))

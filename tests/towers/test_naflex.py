@@ -88,7 +88,7 @@ def test_naflex_equals_the_published_tower_in_a_mixed_batch(tower):
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(16, 16), (8, 24), (4, 4)])
-def test_pictures_of_one_shape_go_in_as_plain_pixels(tower, size):
+def test_images_of_one_shape_go_in_as_plain_pixels(tower, size):
     pixels = torch.randn(3, 3, *size)
     shape = torch.tensor([[size[0] // P, size[1] // P]]).expand(3, 2)
     mask = torch.ones(3, int(shape[0].prod()), dtype=torch.int)
@@ -104,7 +104,7 @@ def test_naflex_has_as_many_parameters_as_the_published_tower():
 
 
 @torch.no_grad()
-def test_a_picture_is_read_alike_alone_and_in_a_batch(tower):
+def test_an_image_is_read_alike_alone_and_in_a_batch(tower):
     batch = mixed_batch(SHAPES, length=33)
     features = tower(batch)
     for n, (height, width) in enumerate(SHAPES):
@@ -117,7 +117,7 @@ def test_a_picture_is_read_alike_alone_and_in_a_batch(tower):
 
 
 @torch.no_grad()
-def test_the_same_patches_in_another_shape_are_another_picture(tower):
+def test_the_same_patches_in_another_shape_are_another_image(tower):
     patches, mask, _ = mixed_batch([(4, 4)] * 3, length=16)
     features = tower(Patches(patches[:1].expand(3, -1, -1), mask, torch.tensor([(4, 4), (2, 8), (8, 2)])))
     assert torch.pdist(features).min() > 0.01
@@ -153,9 +153,7 @@ def test_naflex_says_what_it_cannot_read(tower):
         ValueError, match=r"patches of 4 × 4 pixels, 48 numbers, and these have 768: pack .* patch_size=4"
     ):
         tower(whole(torch.zeros(1, 3, 32, 32), 16))
-    with pytest.raises(
-        ValueError, match="patches of 4 pixels do not tile pictures of 16 × 18: resize to multiples of 4"
-    ):
+    with pytest.raises(ValueError, match="patches of 4 pixels do not tile images of 16 × 18: resize to multiples of 4"):
         tower(torch.zeros(1, 3, 16, 18))
     with pytest.raises(ValueError, match="a MAP head gives 24 numbers, as wide as the tower: embed_dim cannot be 10"):
         NaFlexTransformer(CONFIG, 10)

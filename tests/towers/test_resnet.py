@@ -16,7 +16,7 @@ from clip_tutor.towers.convolution import ConvNorm
 from clip_tutor.towers.pooling import AttentionPool, MeanPool
 from clip_tutor.towers.resnet import Bottleneck, DeepStem, PlainStem
 from clip_tutor.weights.names.open_clip import RESNET
-from tests.towers.conftest import assert_same, assert_trains_alike, liven, pictures, take_weights
+from tests.towers.conftest import assert_same, assert_trains_alike, images, liven, take_weights
 
 TORCHVISION = RESNET + "visual.fc.*   image_tower.pool.projection.*"
 SWITCHES = ("deep_stem", "blur", "attention_pool")
@@ -33,7 +33,7 @@ def ordinary(size: int, layers: tuple[int, int, int, int]) -> ResNetConfig:
 @torch.no_grad()
 def test_rn50_equals_open_clip():
     torch.manual_seed(0)
-    pixels = pictures(2, 224, torch.float32)
+    pixels = images(2, 224, torch.float32)
     theirs = liven(ModifiedResNet([3, 4, 6, 3], 1024, heads=32), pixels)
     ours = take_weights(ResNet(ResNetConfig(224, (3, 4, 6, 3)), 1024), theirs, RESNET, "visual.")
     assert_same(ours(pixels), theirs(pixels))
@@ -52,7 +52,7 @@ def test_without_the_three_changes_it_equals_torchvision(
     name: str, layers: tuple[int, int, int, int], dtype: torch.dtype
 ):
     torch.manual_seed(0)
-    pixels = pictures(3, 96, dtype)
+    pixels = images(3, 96, dtype)
     theirs = liven(torchvision.models.get_model(name, weights=None), pixels)
     ours = take_weights(ResNet(ordinary(96, layers), 1000), theirs, TORCHVISION, "visual.")
     assert_same(ours(pixels), theirs(pixels))
@@ -67,7 +67,7 @@ def test_training_equals_the_published(kind: str):
     else:
         theirs = torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [1, 2, 1, 1], num_classes=24)
         ours, table = ResNet(ordinary(64, (1, 2, 1, 1)), 24), TORCHVISION
-    pixels = pictures(6, 64)
+    pixels = images(6, 64)
     take_weights(ours, liven(theirs, pixels), table, "visual.")
     assert_trains_alike(ours, theirs, pixels, table, "visual.")
     with torch.no_grad():
@@ -81,8 +81,8 @@ def test_each_change_can_be_switched_alone(on: tuple[bool, bool, bool]):
     assert isinstance(tower.stem, DeepStem if switches["deep_stem"] else PlainStem)
     assert isinstance(tower.pool, AttentionPool if switches["attention_pool"] else MeanPool)
     assert tower.stage3[0].pooling == (2 if switches["blur"] else 1)
-    assert tower.feature_map(pictures(2, 64, torch.float32)).shape == (2, 256, 2, 2)
-    assert tower(pictures(2, 64, torch.float32)).shape == (2, 24)
+    assert tower.feature_map(images(2, 64, torch.float32)).shape == (2, 256, 2, 2)
+    assert tower(images(2, 64, torch.float32)).shape == (2, 24)
     # Blurring has nothing to learn: a blurred network's weights fit the other.
     other = ResNet(small(**switches | {"blur": not switches["blur"]}), 24)
     other.load_state_dict(tower.state_dict())
@@ -142,7 +142,7 @@ def test_blocks_begin_by_adding_nothing(training: bool):
 
 
 def test_a_forward_pass_leaves_its_input_alone():
-    tower, pixels = ResNet(small(), 24).eval(), pictures(2, 64, torch.float32)
+    tower, pixels = ResNet(small(), 24).eval(), images(2, 64, torch.float32)
     before = pixels.clone()
     assert torch.equal(tower(pixels), tower(pixels))
     assert torch.equal(pixels, before)
@@ -180,7 +180,7 @@ def test_folded_batchnorm_changes_nothing(size: int, groups: int, kernel_size: i
 
 
 def test_only_the_larger_walk_is_saved():
-    """On a large picture BatchNorm is folded away; on a small one, folding would be the larger part of the work."""
+    """On a large image BatchNorm is folded away; on a small one, folding would be the larger part of the work."""
     layer = ConvNorm(8, 8, 3).eval()
     calls: list[int] = []
     layer.norm.register_forward_hook(lambda *_: calls.append(1))
@@ -216,9 +216,9 @@ def test_initial_scales_of_the_attention_pool():
 # ---------------------------------------------------------------------------------------------------------- errors
 
 
-def test_pictures_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r"reads pictures of shape \(B, 3, 64, 64\), and these have \(1, 3, 96, 96\)"):
-        ResNet(small(), 24)(pictures(1, 96, torch.float32))
+def test_images_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"reads images of shape \(B, 3, 64, 64\), and these have \(1, 3, 96, 96\)"):
+        ResNet(small(), 24)(images(1, 96, torch.float32))
 
 
 @pytest.mark.parametrize(("size", "advice"), [(100, "take 96 or 128"), (20, "take 32 or 32")])

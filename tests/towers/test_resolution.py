@@ -113,7 +113,7 @@ def test_modes_layout_and_frozen_towers_are_kept():
     assert model.config.vision.image_size == model.image_tower.config.image_size == 32
 
 
-def test_the_crop_shows_the_same_part_of_a_picture():
+def test_the_crop_shows_the_same_part_of_an_image():
     with torch.device("meta"):
         align = zoo.create("ALIGN-base")
         other = align.at_image_size(2 * 289)
@@ -134,5 +134,5 @@ def test_the_crop_shows_the_same_part_of_a_picture():
     ],
 )
 def test_a_size_that_does_not_fit_is_refused_with_the_nearest(name, size, advice):
-    with pytest.raises(ValueError, match=f"do not tile a picture of {size} × {size}: {advice}"):
+    with pytest.raises(ValueError, match=f"do not tile an image of {size} × {size}: {advice}"):
         clip(VISION[name][0]).at_image_size(size)

@@ -1,4 +1,4 @@
-"""The image tower: patches, stems, first weights, and pictures of the wrong size."""
+"""The image tower: patches, stems, first weights, and images of the wrong size."""
 
 import pytest
 import timm
@@ -52,13 +52,13 @@ def test_a_stem_that_makes_other_cells_is_refused(patch_size, channels):
 
 
 @pytest.mark.parametrize("config", [CONFIG, CONV])
-def test_a_picture_is_embedded_alike_alone_and_in_company(config):
+def test_an_image_is_embedded_alike_alone_and_in_company(config):
     torch.manual_seed(0)
     pixels = torch.randn(5, 3, config.image_size, config.image_size)
     tower = VisionTransformer(config, embed_dim=10).eval()
     features = tower(pixels)
     assert features.shape == (5, 10)
-    torch.testing.assert_close(torch.cat([tower(picture[None]) for picture in pixels]), features, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(torch.cat([tower(image[None]) for image in pixels]), features, atol=1e-5, rtol=1e-4)
 
 
 def test_positions_tell_patches_apart():
@@ -82,14 +82,14 @@ def test_initial_scales():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 64, 64), (2, 3, 32, 31), (2, 1, 32, 32), (3, 32, 32)])
-def test_a_picture_of_another_size_is_refused(shape):
-    with pytest.raises(ValueError, match=r"reads pictures of shape \(B, 3, 32, 32\).*resize them") as caught:
+def test_an_image_of_another_size_is_refused(shape):
+    with pytest.raises(ValueError, match=r"reads images of shape \(B, 3, 32, 32\).*resize them") as caught:
         VisionTransformer(CONFIG, embed_dim=10)(torch.zeros(shape))
     assert str(shape) in str(caught.value)
 
 
-def test_patches_must_tile_the_picture():
-    with pytest.raises(ValueError, match="patches of 7 pixels do not tile a picture of 32: 4 pixels would be left"):
+def test_patches_must_tile_the_image():
+    with pytest.raises(ValueError, match="patches of 7 pixels do not tile an image of 32: 4 pixels would be left"):
         ViTConfig(image_size=32, patch_size=7, width=24, layers=1, heads=3)
 
 

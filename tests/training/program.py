@@ -53,7 +53,7 @@ def build(stem_channels: tuple[int, ...], bias: float | None) -> tuple[CLIP, BPE
 
 
 class _Spoil:
-    """Makes the first picture of the third batch not a number."""
+    """Makes the first image of the third batch not a number."""
 
     calls = 0
 

@@ -10,7 +10,7 @@ from clip_tutor.training.ema import EMA
 
 
 def shake(model, seed):
-    """A step of a sort: every weight moves, and BatchNorm sees pictures."""
+    """A step of a sort: every weight moves, and BatchNorm sees images."""
     torch.manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():

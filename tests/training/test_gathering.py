@@ -6,7 +6,7 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
-from clip_tutor.embedding import embed_captions
+from clip_tutor.embedding import encode_texts
 from clip_tutor.training.processes import gathered
 from clip_tutor.weights import load, save
 
@@ -29,7 +29,7 @@ def test_a_sharded_model_is_saved_and_measured_whole(group, make_model, tokenize
     assert all(torch.equal(tensor, saved[name]) for name, tensor in expected.items())
     assert type(alone.text_tower.projection.data) is torch.Tensor and not alone.training
     torch.testing.assert_close(
-        embed_captions(alone, tokenizer, ["a cat"]), embed_captions(make_model(), tokenizer, ["a cat"])
+        encode_texts(alone, tokenizer, ["a cat"]), encode_texts(make_model(), tokenizer, ["a cat"])
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from clip_tutor.data.scenes import Scenes
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation.retrieval import retrieval_report
 from clip_tutor.training import TrainConfig, loop, train
 from clip_tutor.training.loop import CHECKPOINT
@@ -34,7 +34,7 @@ def test_eight_pairs_are_learned_by_heart(make_model, objects, tokenizer):
     assert history[0]["loss"] > 0.5
     assert history[-1]["loss"] < 0.1
     pixels, captions, _ = scenes.batch(range(8))
-    report = retrieval_report(embed_pictures(model, pixels), embed_captions(model, tokenizer, captions))
+    report = retrieval_report(encode_images(model, pixels), encode_texts(model, tokenizer, captions))
     assert report["recall_at_1"] == report["image_to_text_recall_at_1"] == 1
 
 

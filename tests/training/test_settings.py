@@ -114,7 +114,7 @@ def photos(tmp_path_factory):
     for n in range(40):
         color = ("red", "green", "blue", "white")[n % 4]
         Image.new("RGB", (70, 60 + n), color).save(folder / f"{n}.png")
-        lines += [f"{n}.png,a {color} picture", f"{n}.png,nothing but {color}"]
+        lines += [f"{n}.png,a {color} image", f"{n}.png,nothing but {color}"]
     written(folder / "captions.csv", "\n".join(lines))
     return folder
 
@@ -130,11 +130,11 @@ def test_photos_of_a_folder_train_from_a_file_and_are_measured(photos, tmp_path,
     assert settings.data == FolderData(str(photos))
     shell.main([str(tmp_path / "a.yaml"), "--device", "cpu", "--run", str(tmp_path / "run")])
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert report["test_pictures"] == 40 and report["test_captions"] == 80
+    assert report["test_images"] == 40 and report["test_captions"] == 80
     assert 0 <= report["text_to_image_recall_at_1"] <= report["text_to_image_recall_at_10"] <= 1
     assert [record["step"] for record in read_log(tmp_path / "run")] == [1, 2, 3]
     assert any((tmp_path / "run" / "tensorboard").iterdir())
-    assert load(tmp_path / "done.safetensors").tokenizer.encode("a red picture")
+    assert load(tmp_path / "done.safetensors").tokenizer.encode("a red image")
 
 
 def test_scenes_train_from_a_file_and_are_measured(tmp_path, capsys, monkeypatch):

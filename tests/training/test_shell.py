@@ -128,7 +128,7 @@ def test_the_figures_are_kept_with_the_model(place, trained, capsys):
     run(place)
     model, _, notes = load(place / "done.safetensors")
     said = capsys.readouterr().out.splitlines()
-    assert said.index(f"saved to {place}/done.safetensors") < said.index(f"{'test_pictures':40} 4.000")
+    assert said.index(f"saved to {place}/done.safetensors") < said.index(f"{'test_images':40} 4.000")
     assert json.loads(said[-1]) == {"steps": 3, "seconds": 1, "loss": 2} | notes["figures"]
     assert notes["figures"]["test_captions"] == 4 and notes["steps"] == 3
     assert torch.equal(model.text_tower.projection, trained.model.text_tower.projection)

@@ -1,4 +1,4 @@
-"""What a long run meets: kill -9, a full disk, NaN, damaged pictures, a dead worker. None of it costs the run."""
+"""What a long run meets: kill -9, a full disk, NaN, damaged images, a dead worker. None of it costs the run."""
 
 import csv
 import math
@@ -190,19 +190,19 @@ def test_a_broken_model_is_not_trained_on(make_model, objects, tokenizer):
         train(make_model(), tokenizer, spoiled, replace(CONFIG, steps=50))
 
 
-# ---- damaged pictures, dead workers ---------------------------------------------------------------------------------
+# ---- damaged images, dead workers ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_picture_that_does_not_decode_is_left_out_counted_and_named(make_model, tokenizer, tmp_path, capsys, workers):
+def test_an_image_that_does_not_decode_is_left_out_counted_and_named(make_model, tokenizer, tmp_path, capsys, workers):
     pairs = [Pair(f"{n}.png", Image.new("RGB", (40, 40), (9 * n, 0, 0)), ("a red square",)) for n in range(24)]
     pairs[5] = Pair("5.jpg", b"\xff\xd8\xff half a file", ("a cat",))
     config = replace(CONFIG, steps=6, workers=workers)
     history = train(make_model(), tokenizer, Photos(pairs, 32), config, run=tmp_path)
-    assert history[-1]["skipped_pictures"] == 2, "once an epoch"
+    assert history[-1]["skipped_images"] == 2, "once an epoch"
     assert capsys.readouterr().out.count("left out 5.jpg: ") == 2
     rows = list(csv.reader((tmp_path / SKIPPED).open()))[1:]
-    assert all(what == "picture does not decode" and sample.startswith("5.jpg: ") for _, what, sample in rows)
+    assert all(what == "image does not decode" and sample.startswith("5.jpg: ") for _, what, sample in rows)
 
 
 def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, tokenizer):

@@ -14,7 +14,7 @@ from clip_tutor.training.synced_batchnorm import SyncedBatchNorm2d, synchronize_
 from tests.forking import run_together
 
 C = 5
-SHARES = {2: (3, 5), 4: (1, 4, 2, 1)}  # pictures of each process: eight in all
+SHARES = {2: (3, 5), 4: (1, 4, 2, 1)}  # images of each process: eight in all
 
 
 def layer(dtype):

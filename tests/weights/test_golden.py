@@ -1,4 +1,4 @@
-"""Numbers that the originals' authors published, asserted where a network is there to fetch weights and picture."""
+"""Numbers that the originals' authors published, asserted where a network is there to fetch weights and image."""
 
 import urllib.error
 import urllib.request
@@ -6,11 +6,11 @@ import urllib.request
 import pytest
 import torch
 
-from clip_tutor.images import open_picture
+from clip_tutor.images import load_image
 from clip_tutor.weights import load
 
 # openai/CLIP, README.md, section Usage: what ViT-B/32 says of the figure at its top.
-PICTURE = "https://raw.githubusercontent.com/openai/CLIP/main/CLIP.png"
+IMAGE = "https://raw.githubusercontent.com/openai/CLIP/main/CLIP.png"
 ANSWERS = {"a diagram": 0.9927937, "a dog": 0.00421068, "a cat": 0.00299572}
 
 
@@ -18,11 +18,11 @@ ANSWERS = {"a diagram": 0.9927937, "a dog": 0.00421068, "a cat": 0.00299572}
 def test_openais_readme_is_right():
     try:
         model, tokenizer, _ = load("ViT-B/32", weights="openai")
-        with urllib.request.urlopen(PICTURE, timeout=30) as answer:
-            picture = open_picture(answer.read(), convert=True)
+        with urllib.request.urlopen(IMAGE, timeout=30) as answer:
+            image = load_image(answer.read(), convert=True)
     except (FileNotFoundError, urllib.error.URLError) as error:
-        pytest.skip(f"weights or picture cannot be had here: {str(error).splitlines()[0]}")
-    pixels = model.config.preprocessing(picture, 224)[None]
+        pytest.skip(f"weights or image cannot be had here: {str(error).splitlines()[0]}")
+    pixels = model.config.preprocessing(image, 224)[None]
     with torch.no_grad():
         images = model.encode_image(pixels, normalize=True)
         texts = model.encode_text(torch.tensor(tokenizer(list(ANSWERS))), normalize=True)

@@ -110,7 +110,7 @@ def test_align(tmp_path: Path):
         EfficientNetConfig(64, width=0.5, depth=0.5),
         BertConfig(V, context_length=T, max_positions=40, width=48, layers=2, heads=4, mlp_width=100),
     )
-    # Let BatchNorm see a batch first: with its first figures, all pictures fade to nearly one vector.
+    # Let BatchNorm see a batch first: with its first figures, all images fade to nearly one vector.
     theirs.train().vision_model(some_pixels(config, count=8))
     ours = through_a_file(shake(theirs), config, tmp_path)
     ids = torch.randint(1, V, (2, T))

@@ -1,4 +1,4 @@
-"""Pictures and captions to logits, from folders like those on the Hub: ALIGN, SigLIP, NaFlex against transformers."""
+"""Images and captions to logits, from folders like those on the Hub: ALIGN, SigLIP, NaFlex against transformers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +19,11 @@ from clip_tutor.tokenizers.pieces import Kind
 from clip_tutor.towers import BertConfig, EfficientNetConfig
 from clip_tutor.weights import load
 from clip_tutor.weights.vocabularies import VOCABULARIES, Vocabulary
-from tests.images.pictures import photograph
+from tests.images.examples import photograph
 from tests.weights.conftest import shake
 
 CAPTIONS = ["a small red dog", "two cats on a beach at night", "a lighthouse"]
-PICTURES = [photograph(90, 60), photograph(50, 140, seed=1), photograph(70, 70, seed=2)]
+IMAGES = [photograph(90, 60), photograph(50, 140, seed=1), photograph(70, 70, seed=2)]
 BOTH = {"hidden_size": 48, "intermediate_size": 100, "num_hidden_layers": 2, "num_attention_heads": 4}
 SHAPE = {"width": 48, "layers": 2, "heads": 4, "mlp_width": 100}
 
@@ -55,7 +55,7 @@ def learn(kind: str, folder: Path, **settings: object) -> Path:
 
 def save(theirs: transformers.PreTrainedModel, folder: Path) -> transformers.PreTrainedModel:
     """Write a published model with random weights to a folder, and return it."""
-    for tensor in theirs.parameters():  # so loud that different pictures give different vectors
+    for tensor in theirs.parameters():  # so loud that different images give different vectors
         if tensor.dim() > 1:
             torch.nn.init.normal_(tensor, std=(2 / tensor[0].numel()) ** 0.5)
     theirs = shake(theirs)
@@ -64,7 +64,7 @@ def save(theirs: transformers.PreTrainedModel, folder: Path) -> transformers.Pre
 
 
 def agree(model: CLIP, out: CLIPOutput, expected: torch.Tensor) -> None:
-    """Hold the logits of all pairs together, once it is sure that pictures and captions differ enough to tell."""
+    """Hold the logits of all pairs together, once it is sure that images and captions differ enough to tell."""
     assert torch.pdist(out.image_features).min() > 0.02 and torch.pdist(out.text_features).min() > 0.02
     torch.testing.assert_close(model.logits(out.image_features, out.text_features), expected, atol=1e-5, rtol=1e-5)
 
@@ -83,7 +83,7 @@ def test_align_from_its_folder(tmp_path: Path, announce):
     )
     torch.manual_seed(0)
     theirs = transformers.AlignModel(settings)
-    theirs.vision_model.train()(torch.rand(8, 3, 64, 64) - 0.5)  # BatchNorm measures: else all pictures fade into one
+    theirs.vision_model.train()(torch.rand(8, 3, 64, 64) - 0.5)  # BatchNorm measures: else all images fade into one
     theirs = save(theirs, tmp_path)
     half_as_wide = EfficientNetConfig(64, width=0.5, depth=0.5)
     announce(
@@ -101,11 +101,11 @@ def test_align_from_its_folder(tmp_path: Path, announce):
     )
     size = {"height": 346, "width": 346}
     half = [0.5, 0.5, 0.5]
-    pictures = EfficientNetImageProcessorPil(
+    images = EfficientNetImageProcessorPil(
         size=size, resample=2, do_center_crop=True, crop_size=64, image_mean=half, image_std=half, include_top=False
     )
-    expected = theirs(**ids, **pictures(PICTURES, return_tensors="pt")).logits_per_image
-    pixels = torch.stack([model.config.preprocessing(picture, 64) for picture in PICTURES])
+    expected = theirs(**ids, **images(IMAGES, return_tensors="pt")).logits_per_image
+    pixels = torch.stack([model.config.preprocessing(image, 64) for image in IMAGES])
     out = model(pixels, torch.tensor(tokenizer(CAPTIONS)))
     torch.testing.assert_close(out.logit_scale, 1 / theirs.temperature)
     agree(model, out, expected)
@@ -128,9 +128,9 @@ def test_siglip_from_its_folder(tmp_path: Path, announce):
     model, tokenizer, _ = load("Small", weights=tmp_path, vocabulary=vocabulary)
     words = transformers.SiglipTokenizer(vocab_file=str(vocabulary))
     ids = words(CAPTIONS, padding="max_length", max_length=64, return_tensors="pt")["input_ids"]
-    pictures = SiglipImageProcessorPil(size={"height": 48, "width": 48})(PICTURES, return_tensors="pt")
-    expected = theirs(ids, **pictures).logits_per_image
-    pixels = torch.stack([model.config.preprocessing(picture, 48) for picture in PICTURES])
+    images = SiglipImageProcessorPil(size={"height": 48, "width": 48})(IMAGES, return_tensors="pt")
+    expected = theirs(ids, **images).logits_per_image
+    pixels = torch.stack([model.config.preprocessing(image, 48) for image in IMAGES])
     out = model(pixels, torch.tensor(tokenizer(CAPTIONS)))
     agree(model, out, expected)
 
@@ -163,11 +163,11 @@ def test_naflex_from_its_folder(tmp_path: Path, announce):
     # Put together from parts, theirs pads on the left and has no end mark; the rows of training end in one, then pads.
     ended = [f"{caption}<eos>" for caption in CAPTIONS]
     ids = words(ended, padding="max_length", padding_side="right", max_length=64, return_tensors="pt")["input_ids"]
-    pictures = Siglip2ImageProcessorPil(patch_size=8, max_num_patches=36)(PICTURES, return_tensors="pt")
-    expected = theirs(ids, **pictures).logits_per_image
-    out = model(pack(PICTURES, patch_size=8, max_patches=36), torch.tensor(tokenizer(CAPTIONS)))
+    images = Siglip2ImageProcessorPil(patch_size=8, max_num_patches=36)(IMAGES, return_tensors="pt")
+    expected = theirs(ids, **images).logits_per_image
+    out = model(pack(IMAGES, patch_size=8, max_patches=36), torch.tensor(tokenizer(CAPTIONS)))
     agree(model, out, expected)
-    squares = torch.stack([model.config.preprocessing(p, model.config.vision.image_size) for p in PICTURES])
+    squares = torch.stack([model.config.preprocessing(p, model.config.vision.image_size) for p in IMAGES])
     squashed = model.encode_image(squares, normalize=True)
-    assert (squashed[2] - out.image_features[2]).abs().max() < 1e-5, "a square picture is the same either way"
+    assert (squashed[2] - out.image_features[2]).abs().max() < 1e-5, "a square image is the same either way"
     assert (squashed[:2] - out.image_features[:2]).abs().amax(dim=1).min() > 1e-3

@@ -38,7 +38,7 @@ def generated_cells(notebook: Notebook, course: Sequence[Notebook], repository: 
 
 
 def header(notebook: Notebook, course: Sequence[Notebook], repository: str) -> str:
-    """Return title, promise, picture, and the line of time, needs and what it builds on."""
+    """Return title, promise, image, and the line of time, needs and what it builds on."""
     earlier = [_link(other) for other in course if other.number in notebook.builds_on]
     facts = [
         f"*time* {notebook.minutes} minutes",
@@ -49,8 +49,8 @@ def header(notebook: Notebook, course: Sequence[Notebook], repository: str) -> s
         place = f"{repository.removeprefix('https://github.com/')}/blob/main/notebooks/{notebook.file}"
         facts.append(f"[open in Colab](https://colab.research.google.com/github/{place})")
     card = notebook.stills.get("card")
-    picture = [f"![{card}]({notebook.still_file('card')})"] if card else []
-    return "\n\n".join([f"# {notebook.id} · {notebook.title}", notebook.promise, *picture, " · ".join(facts)])
+    image = [f"![{card}]({notebook.still_file('card')})"] if card else []
+    return "\n\n".join([f"# {notebook.id} · {notebook.title}", notebook.promise, *image, " · ".join(facts)])
 
 
 def start_up(repository: str) -> str:

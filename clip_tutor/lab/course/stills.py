@@ -1,4 +1,4 @@
-"""Draw the pictures that stand in for widgets where no kernel runs: ``python -m clip_tutor.lab.course.stills 00``.
+"""Draw the images that stand in for widgets where no kernel runs: ``python -m clip_tutor.lab.course.stills 00``.
 
 Without a number it draws those of every notebook; 08 trains a model for its own, which takes some minutes.
 For each that `course.toml` lists, the lesson's `stills.py` has a function of that name: without arguments, it returns a
@@ -35,10 +35,10 @@ def draw_stills(root: Path, only: Sequence[str] = ()) -> list[Path]:
     course = read_syllabus(root / "notebooks" / "course.toml")
     for notebook in [one for one in course if not only or one.id in only]:
         for name in notebook.stills:
-            picture = to_image(find_drawing(notebook, name)())
+            image = to_image(find_drawing(notebook, name)())
             paths.append(root / "notebooks" / notebook.still_file(name))
             paths[-1].parent.mkdir(exist_ok=True)
-            paths[-1].write_bytes(to_webp(picture))
+            paths[-1].write_bytes(to_webp(image))
     return paths
 
 
@@ -64,20 +64,20 @@ def to_image(drawn: Any) -> Image.Image:
         drawn = Image.open(file)
     if not isinstance(drawn, Image.Image):
         raise TypeError(f"a still is drawn as a matplotlib Figure or a PIL image, not as a {type(drawn).__name__}")
-    picture = drawn.convert("RGB")
-    picture.thumbnail((WIDTH, 2 * WIDTH), Image.Resampling.LANCZOS)
-    return picture
+    image = drawn.convert("RGB")
+    image.thumbnail((WIDTH, 2 * WIDTH), Image.Resampling.LANCZOS)
+    return image
 
 
-def to_webp(picture: Image.Image) -> bytes:
-    """Return the picture as WebP, as good as 100 kB allow.
+def to_webp(image: Image.Image) -> bytes:
+    """Return the image as WebP, as good as 100 kB allow.
 
     Raises:
         ValueError: it would have to look bad for that.
     """
     for quality in (90, 80, 70, 60):
         file = io.BytesIO()
-        picture.save(file, "WEBP", quality=quality, method=6)
+        image.save(file, "WEBP", quality=quality, method=6)
         if len(file.getvalue()) <= MOST_BYTES:
             return file.getvalue()
     raise ValueError(f"{len(file.getvalue()):,} bytes, and a still may have {MOST_BYTES:,}: show less, or smaller")

@@ -54,7 +54,7 @@ class Notebook:
         return importlib.import_module(f"{lesson}.{part}")
 
     def still_file(self, still: str) -> str:
-        """Return the file of one of its still pictures, seen from the notebook."""
+        """Return the file of one of its still images, seen from the notebook."""
         return f"images/{self.id}_{still}.webp"
 
 

@@ -1,7 +1,7 @@
 """The figures that several notebooks share: plain functions from data to a matplotlib ``Figure``.
 
 None of them calls ``plt.show``: end a cell with the call and the figure appears, or hand the function to ``explore``.
-What counts as a picture, `widgets.gallery.as_picture` says. ``M`` captions, ``N`` pictures.
+What counts as an image, `widgets.gallery.as_image` says. ``M`` captions, ``N`` images.
 """
 
 import math
@@ -14,40 +14,40 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, THOUSANDS, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 
 def similarity_matrix(
     similarity: Any,
-    pictures: Sequence[Any] = (),
+    images: Sequence[Any] = (),
     captions: Sequence[str] = (),
-    title: str = "How well does each caption fit each picture?",
+    title: str = "How well does each caption fit each image?",
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw similarities (M, N) as a heat map: a row for each caption, a column for each picture.
+    """Draw similarities (M, N) as a heat map: a row for each caption, a column for each image.
 
-    The pictures stand above their columns, the captions before their rows, and up to 10 columns the values in the
-    cells. Without pictures and captions it draws the map alone, for a whole batch. ``limits`` are the values of the
+    The images stand above their columns, the captions before their rows, and up to 10 columns the values in the
+    cells. Without images and captions it draws the map alone, for a whole batch. ``limits`` are the values of the
     lightest and the darkest color: give two figures the same limits to compare them.
     """
     values = _array(similarity)
     M, N = values.shape
-    if (pictures and len(pictures) != N) or (captions and len(captions) != M):
+    if (images and len(images) != N) or (captions and len(captions) != M):
         raise ValueError(
-            f"similarities of shape {M} × {N} need {M} captions (rows) and {N} pictures (columns), not "
-            f"{len(captions)} and {len(pictures)}: transpose the matrix if its rows are the pictures"
+            f"similarities of shape {M} × {N} need {M} captions (rows) and {N} images (columns), not "
+            f"{len(captions)} and {len(images)}: transpose the matrix if its rows are the images"
         )
-    cell = max(0.3, 6.4 / max(M, N)) if pictures or captions else 5.0 / max(M, N)
+    cell = max(0.3, 6.4 / max(M, N)) if images or captions else 5.0 / max(M, N)
     margin = 0.09 * min(36, max(map(len, captions))) if captions else 0.0
-    figure, (axes,) = canvas(cell * N + margin + 1.2, cell * (M + bool(pictures)) + 0.6)
+    figure, (axes,) = canvas(cell * N + margin + 1.2, cell * (M + bool(images)) + 0.6)
     low, high = limits or (float(values.min()), float(values.max()))
     shades = axes.imshow(values, cmap=SEQUENTIAL, vmin=low, vmax=high)
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    for n, picture in enumerate(pictures):
+    for n, image in enumerate(images):
         above = axes.inset_axes((n - 0.46, -1.5, 0.92, 0.92), transform=axes.transData)
-        above.imshow(as_picture(picture))
+        above.imshow(as_image(image))
         above.set_axis_off()
     if N <= 10:
         for (m, n), value in np.ndenumerate(values):
@@ -55,7 +55,7 @@ def similarity_matrix(
             text = f"{value:.2f}".replace("-0.00", "0.00")
             axes.text(n, m, text, ha="center", va="center", color="white" if dark else INK, size=9)
     axes.set_xticks([])
-    axes.set_xlabel("pictures", color=IMAGE_COLOR)
+    axes.set_xlabel("images", color=IMAGE_COLOR)
     axes.set_yticks(range(len(captions)), [fill(caption, 36) for caption in captions])
     axes.set_ylabel("captions", color=TEXT_COLOR)
     axes.tick_params(length=0)
@@ -64,19 +64,19 @@ def similarity_matrix(
     return figure
 
 
-def picture_grid(pictures: Sequence[Any], captions: Sequence[str] = (), columns: int = 6, title: str = "") -> Figure:
-    """Draw pictures in rows of ``columns``, each with its caption below."""
-    if captions and len(captions) != len(pictures):
-        raise ValueError(f"{len(pictures)} pictures need as many captions, not {len(captions)}")
-    columns = max(1, min(columns, len(pictures)))
-    rows = math.ceil(len(pictures) / columns)
+def image_grid(images: Sequence[Any], captions: Sequence[str] = (), columns: int = 6, title: str = "") -> Figure:
+    """Draw images in rows of ``columns``, each with its caption below."""
+    if captions and len(captions) != len(images):
+        raise ValueError(f"{len(images)} images need as many captions, not {len(captions)}")
+    columns = max(1, min(columns, len(images)))
+    rows = math.ceil(len(images) / columns)
     lines = [fill(caption, 20, max_lines=3, placeholder=" …") for caption in captions]
     below = 0.05 + 0.105 * max((line.count("\n") + 1 for line in lines), default=0)
     side = 1.5  # inches
     figure, (axes,) = canvas(side * columns, side * rows * (1 + below) + (0.5 if title else 0.1), image=True)
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         x, y = place % columns, place // columns * (1 + below)
-        axes.imshow(as_picture(picture), extent=(x + 0.03, x + 0.97, y + 0.97, y + 0.03))
+        axes.imshow(as_image(image), extent=(x + 0.03, x + 0.97, y + 0.97, y + 0.03))
         if lines:
             axes.text(x + 0.5, y + 1.0, lines[place], ha="center", va="top", size=8.5)
     axes.set(xlim=(0, columns), ylim=(rows * (1 + below), 0))
@@ -118,23 +118,23 @@ def training_curve(history: Sequence[Mapping[str, float]], title: str = "Trainin
         axes.xaxis.set_major_formatter(THOUSANDS)
     for axes in fourth:
         axes.imshow(_array(similarity), cmap=SEQUENTIAL)
-        axes.set(title="Similarity", xlabel="pictures", ylabel="captions", xticks=[], yticks=[])
+        axes.set(title="Similarity", xlabel="images", ylabel="captions", xticks=[], yticks=[])
         axes.grid(False)
     figure.suptitle(title)
     return figure
 
 
 def bars(
-    names: Sequence[str], probabilities: Any, picture: Any = None, title: str = "Which words fit?", top: int = 10
+    names: Sequence[str], probabilities: Any, image: Any = None, title: str = "Which words fit?", top: int = 10
 ) -> Figure:
-    """Draw one bar for each name, the longest first and at most ``top`` of them, beside the picture they speak of."""
+    """Draw one bar for each name, the longest first and at most ``top`` of them, beside the image they speak of."""
     values = _array(probabilities)
     if values.shape != (len(names),):
         raise ValueError(f"{len(names)} names need {len(names)} probabilities, not an array of shape {values.shape}")
     best = np.argsort(-values, kind="stable")[:top]
     lines = [fill(names[place], 30, max_lines=2, placeholder=" …") for place in best]
-    height = max(2.6 if picture is not None else 1.8, 0.42 * len(best) + 1.0)
-    figure, both = canvas(8, height, columns=1 if picture is None else 2)
+    height = max(2.6 if image is not None else 1.8, 0.42 * len(best) + 1.0)
+    figure, both = canvas(8, height, columns=1 if image is None else 2)
     axes = both[-1]
     colors = [TEXT_COLOR] + [FAINT] * (len(best) - 1)
     drawn = axes.barh(range(len(best)), values[best], color=colors)
@@ -144,17 +144,17 @@ def bars(
     axes.set(xlabel="probability", xlim=(0, 1.12), ylim=(len(best) - 0.4, -0.6))
     axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     axes.grid(axis="y", visible=False)
-    if picture is not None:
-        both[0].imshow(as_picture(picture))
+    if image is not None:
+        both[0].imshow(as_image(image))
         both[0].set_axis_off()
     figure.suptitle(title)
     return figure
 
 
-def embedding_map(panels: Mapping[str, tuple[Any, Any]], title: str = "One space for pictures and words") -> Figure:
-    """Draw maps of the joint space side by side: for each name the places (N, 2) of N pictures and of their captions.
+def embedding_map(panels: Mapping[str, tuple[Any, Any]], title: str = "One space for images and words") -> Figure:
+    """Draw maps of the joint space side by side: for each name the places (N, 2) of N images and of their captions.
 
-    A thin line ties each caption to its own picture. A UMAP alone tempts one to see what is not there: show it beside
+    A thin line ties each caption to its own image. A UMAP alone tempts one to see what is not there: show it beside
     a PCA of the same vectors and beside pairs that were shuffled.
     """
     figure, axes = canvas(3.7 * len(panels), 4.2, columns=len(panels))
@@ -170,7 +170,7 @@ def _one_map(axes: Axes, image_xy: np.ndarray, text_xy: np.ndarray) -> None:
     if len(image_xy) == len(text_xy):
         ends = np.stack([image_xy, text_xy, np.full_like(text_xy, np.nan)], axis=1).reshape(-1, 2)
         axes.plot(*ends.T, color=MUTED, linewidth=0.3, alpha=0.4, zorder=1)
-    for (x, y), color, label in ((image_xy.T, IMAGE_COLOR, "pictures"), (text_xy.T, TEXT_COLOR, "captions")):
+    for (x, y), color, label in ((image_xy.T, IMAGE_COLOR, "images"), (text_xy.T, TEXT_COLOR, "captions")):
         axes.scatter(x, y, s=7, color=color, linewidths=0, alpha=0.8, zorder=2, label=label)
     axes.set(xticks=[], yticks=[], xlabel="first direction", ylabel="second direction")
 

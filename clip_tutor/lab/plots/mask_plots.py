@@ -1,7 +1,7 @@
 """Figures of notebook 06: who sees whom, and what a sentence means word by word.
 
 attention_square   rows look, columns are looked at; what a mask hides is hatched
-growing_prefix     a caption's nearness to some pictures, after each of its words
+growing_prefix     a caption's nearness to some images, after each of its words
 readings           recall for each place where a sentence might be read, with intervals
 """
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clip_tutor.lab.plots.style import COLORS, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 
 def attention_square(
@@ -41,24 +41,24 @@ def attention_square(
 
 
 def growing_prefix(
-    nearness: Tensor, symbols: Sequence[str], pictures: Sequence[Any], title: str = "What it means so far"
+    nearness: Tensor, symbols: Sequence[str], images: Sequence[Any], title: str = "What it means so far"
 ) -> Figure:
-    """Draw nearness (T, M) of the caption so far to M pictures: one line a picture, one step a word."""
+    """Draw nearness (T, M) of the caption so far to M images: one line an image, one step a word."""
     figure, (axes,) = canvas(10, 4.6)
     T, M = nearness.shape
     for m in range(M):
         axes.plot(range(T), nearness[:, m].tolist(), "o-", color=COLORS[m % len(COLORS)], clip_on=False)
     last = _spread(nearness[-1].tolist(), 0.17 * float(nearness.max() - nearness.min()))
-    for m, (picture, height) in enumerate(zip(pictures, last, strict=True)):
+    for m, (image, height) in enumerate(zip(images, last, strict=True)):
         place = (T - 0.72, height - 0.45 * _step(last), 0.9, 0.9 * _step(last))
         inset = axes.inset_axes(place, transform=axes.transData)
-        inset.imshow(as_picture(picture))
+        inset.imshow(as_image(image))
         inset.set(xticks=[], yticks=[])
         for spine in inset.spines.values():
             spine.set(visible=True, color=COLORS[m % len(COLORS)], linewidth=2.5)
     axes.set_xlim(-0.2, T + 0.4)
     axes.set_xticks(range(T), symbols, color=TEXT_COLOR)
-    axes.set(title=title, xlabel="the caption up to this word", ylabel="cosine to the picture")
+    axes.set(title=title, xlabel="the caption up to this word", ylabel="cosine to the image")
     return figure
 
 
@@ -89,7 +89,7 @@ def readings(recalls: Mapping[str, tuple[float, float, float]], title: str) -> F
     axes.invert_yaxis()
     axes.set_xlim(0, 1.08)
     axes.grid(axis="y", visible=False)
-    axes.set(title=title, xlabel="recall@1: captions that find their picture (line: 95 % interval)")
+    axes.set(title=title, xlabel="recall@1: captions that find their image (line: 95 % interval)")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""One look for every figure of the course: what shows a picture is blue, what shows words is orange, always.
+"""One look for every figure of the course: what shows an image is blue, what shows words is orange, always.
 
 The two colors are from Okabe and Ito's palette ("Color universal design", 2008), which people with any of the common
 forms of color blindness tell apart; the two colormaps keep their order when printed in gray.
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-IMAGE_COLOR = "#0072B2"  # Okabe-Ito blue: pictures, and what the image tower makes of them
+IMAGE_COLOR = "#0072B2"  # Okabe-Ito blue: images, and what the image tower makes of them
 TEXT_COLOR = "#D55E00"  # Okabe-Ito vermilion: words, and what the text tower makes of them
 INK = "#26282B"
 MUTED = "#767A80"

@@ -14,32 +14,30 @@ from matplotlib.figure import Figure
 from clip_tutor.evaluation.retrieval import bootstrap_interval
 from clip_tutor.lab.plots.common import pairs_seen
 from clip_tutor.lab.plots.style import COLORS, INK, MUTED, SEQUENTIAL, TEXT_COLOR, THOUSANDS, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 SCALES = [100 ** (n / 50) for n in range(51)]  # 1 / temperature, from the least to the most that training allows
 
 
 def film_strip(
-    frames: Sequence[Any], names: Sequence[str], pictures: Sequence[Any] = (), title: str = "The diagonal appears"
+    frames: Sequence[Any], names: Sequence[str], images: Sequence[Any] = (), title: str = "The diagonal appears"
 ) -> Figure:
     """Draw similarities (M, M) of the same pairs at several moments side by side, all on one scale of colors.
 
-    Rows are captions, columns pictures: the M ``pictures`` stand above their columns.
+    Rows are captions, columns images: the M ``images`` stand above their columns.
     """
     if len(names) != len(frames):
         raise ValueError(f"{len(frames)} frames need as many names, not {len(names)}")
     values = [torch.as_tensor(frame).detach().float().cpu() for frame in frames]
-    figure, panels = canvas(1.85 * len(values) + 0.9, 2.75 if len(pictures) else 2.5, columns=len(values))
+    figure, panels = canvas(1.85 * len(values) + 0.9, 2.75 if len(images) else 2.5, columns=len(values))
     low, high = min(float(frame.min()) for frame in values), max(float(frame.max()) for frame in values)
     for axes, frame, name in zip(panels, values, names, strict=True):
         shades = axes.imshow(frame.numpy(), cmap=SEQUENTIAL, vmin=low, vmax=high)
-        for m, picture in enumerate(pictures):
-            axes.imshow(as_picture(picture), extent=(m - 0.46, m + 0.46, -0.65, -1.57))
+        for m, image in enumerate(images):
+            axes.imshow(as_image(image), extent=(m - 0.46, m + 0.46, -0.65, -1.57))
         M = len(frame)
-        axes.set(
-            xlim=(-0.5, M - 0.5), ylim=(M - 0.5, -1.7 if len(pictures) else -0.5), xticks=[], yticks=[], title=name
-        )
-        axes.set_xlabel("pictures")
+        axes.set(xlim=(-0.5, M - 0.5), ylim=(M - 0.5, -1.7 if len(images) else -0.5), xticks=[], yticks=[], title=name)
+        axes.set_xlabel("images")
         axes.grid(False)
         axes.set_frame_on(False)
     panels[0].set_ylabel("captions")
@@ -101,15 +99,13 @@ def accuracies(hits: Mapping[str, Any], chances: Mapping[str, float], title: str
 def temperature_board(similarity: Any, scale: float, learned: float) -> Figure:
     """Draw what similarities (N, N) of N pairs become at one temperature: probabilities, and the loss they cost.
 
-    Rows are captions, columns pictures. ``scale`` is 1 / temperature, ``learned`` the one that training arrived at.
+    Rows are captions, columns images. ``scale`` is 1 / temperature, ``learned`` the one that training arrived at.
     """
     values = torch.as_tensor(similarity).detach().float().cpu()
     probabilities, loss, N = (scale * values).softmax(dim=1), _loss(values, scale), len(values)
     figure, (left, right) = canvas(10, 4.2, columns=2)
     shades = left.imshow(probabilities.numpy(), cmap=SEQUENTIAL, vmin=0, vmax=1)
-    left.set(
-        xticks=[], yticks=[], xlabel="pictures", ylabel="captions", title="Which picture does each caption choose?"
-    )
+    left.set(xticks=[], yticks=[], xlabel="images", ylabel="captions", title="Which image does each caption choose?")
     left.grid(False)
     figure.colorbar(shades, ax=left, shrink=0.8, label="probability")
     right.plot(SCALES, [_loss(values, each) for each in SCALES], color=INK)
@@ -127,7 +123,7 @@ def temperature_board(similarity: Any, scale: float, learned: float) -> Figure:
     sure = probabilities.diagonal().mean()
     figure.suptitle(
         f"Temperature 1/{scale:.0f}: the loss is {loss:.2f}\n"
-        f"{first:.0%} of the captions choose their own picture, and give it {sure:.0%} on average"
+        f"{first:.0%} of the captions choose their own image, and give it {sure:.0%} on average"
     )
     return figure
 

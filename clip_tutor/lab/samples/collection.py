@@ -1,4 +1,4 @@
-"""The 2,000 pictures that the tour searches, chosen so that wishes come true. None of them was shown in training.
+"""The 2,000 images that the tour searches, chosen so that wishes come true. None of them was shown in training.
 
     a thousand portraits   each animal, dish, place, object, game and smiley of the vocabulary, large enough to see
     all about 12 favorites each of them tiny, plain and huge, and two, three and four of it, on ten colors
@@ -27,7 +27,7 @@ LOOK_THROUGH = 160_000  # scenes: enough for one of each kind that is wanted
 
 
 def collection(size: int = 64) -> Batch:
-    """Return the pictures (2000, 3, size, size) as uint8, their captions, and the truth about each; always the same."""
+    """Return the images (2000, 3, size, size) as uint8, their captions, and the truth about each; always the same."""
     portraits, indices = _portraits(size)
     batches = [portraits.batch(indices)]
     everyday, indices = _everyday(size)

@@ -1,1 +1,1 @@
-"""What a reader plays with: controls tied to a plain function, live screens, galleries, and maps made of pictures."""
+"""What a reader plays with: controls tied to a plain function, live screens, galleries, and maps made of images."""

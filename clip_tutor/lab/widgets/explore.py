@@ -2,7 +2,7 @@
 
     draw(k=5, query="cat")  ── once, unguarded: a broken widget fails its cell
           ▲        │
-     controls      └──▶ Screen: the picture, or in red what went wrong beside the last good picture
+     controls      └──▶ Screen: the image, or in red what went wrong beside the last good image
 
 ipywidgets catches what a callback raises, so a widget that never worked passes every test that only runs the notebook.
 That is why the first call is a plain one, and why, with CLIP_TUTOR_SWEEP=1 in the environment (the notebook tests set

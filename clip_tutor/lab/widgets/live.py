@@ -45,11 +45,11 @@ class Live:
     def _show(self) -> None:
         started = time.perf_counter()
         figure = self.draw(*(self._noted or ()))
-        picture = Image(data=as_png(figure), width=round(figure.get_figwidth() * 100))
+        image = Image(data=as_png(figure), width=round(figure.get_figwidth() * 100))
         if self._handle is None:
             self._handle = DisplayHandle()
-            self._handle.display(picture)
+            self._handle.display(image)
         else:
-            self._handle.update(picture)
+            self._handle.update(image)
         self._noted = None
         self._rest_until = started + max(self.pause, (time.perf_counter() - started) / self.share)

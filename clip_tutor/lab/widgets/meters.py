@@ -8,8 +8,8 @@ from clip_tutor.lab.plots.style import FAINT, MUTED, TEXT_COLOR
 from clip_tutor.lab.widgets.gallery import data_address
 
 
-def meters(names: Sequence[str], probabilities: Any, picture: Any = None) -> str:
-    """Return HTML with a bar for each name, the longest first, beside the picture they speak of.
+def meters(names: Sequence[str], probabilities: Any, image: Any = None) -> str:
+    """Return HTML with a bar for each name, the longest first, beside the image they speak of.
 
     Raises:
         ValueError: there is not one probability for each name.
@@ -20,8 +20,8 @@ def meters(names: Sequence[str], probabilities: Any, picture: Any = None) -> str
     best_first = sorted(zip(values, names, strict=True), key=lambda row: -row[0])
     rows = "".join(_row(name, value) for value, name in best_first)
     seen = ""
-    if picture is not None:
-        seen = f'<img src="{data_address(picture)}" alt="the picture" width="160" style="border-radius:6px">'
+    if image is not None:
+        seen = f'<img src="{data_address(image)}" alt="the image" width="160" style="border-radius:6px">'
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start;margin-top:8px">'
         f'{seen}<div style="flex:1 1 320px;max-width:560px;line-height:1.4">{rows}</div></div>'

@@ -27,10 +27,10 @@ class Screen(ipywidgets.VBox):
     error: Exception | None = None
 
     def __init__(self) -> None:
-        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "display": "none"})
+        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%", "display": "none"})
         self.html = ipywidgets.HTML()
         self.message = ipywidgets.HTML()
-        super().__init__([self.message, self.picture, self.html])
+        super().__init__([self.message, self.image, self.html])
 
     def show(self, drawn: Any) -> None:
         """Show a matplotlib figure, an HTML string, or whatever has an HTML form (a pandas table), and no error.
@@ -39,18 +39,18 @@ class Screen(ipywidgets.VBox):
             TypeError: it is none of these.
         """
         if isinstance(drawn, Figure):
-            self.picture.value = as_png(drawn)
-            self.picture.width = str(round(drawn.get_figwidth() * 100))
+            self.image.value = as_png(drawn)
+            self.image.width = str(round(drawn.get_figwidth() * 100))
         else:
             self.html.value = _html(drawn)
         is_figure = isinstance(drawn, Figure)
-        self.picture.layout.display = None if is_figure else "none"
+        self.image.layout.display = None if is_figure else "none"
         self.html.layout.display = "none" if is_figure else None
         self.message.value = ""
         self.error = None
 
     def fail(self, error: Exception) -> None:
-        """Say in red what went wrong, above the last good picture, and keep the error in ``.error``."""
+        """Say in red what went wrong, above the last good image, and keep the error in ``.error``."""
         self.error = error
         self.message.value = (
             f'<div class="{ERROR_MARK}" role="alert" style="border-left:4px solid #C62828;background:#FDECEA;'

@@ -1,4 +1,4 @@
-"""The tour's search box: words go in with each key stroke, and the pictures that fit them best come out."""
+"""The tour's search box: words go in with each key stroke, and the images that fit them best come out."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,24 +14,24 @@ from clip_tutor.lab.widgets.explore import Explorer, explore
 from clip_tutor.lab.widgets.gallery import data_address, gallery
 from clip_tutor.search import ImageIndex
 
-SIDE = 124  # of a picture on the screen, in pixels
+SIDE = 124  # of an image on the screen, in pixels
 
 
-def search_box(index: ImageIndex, pictures: Sequence[Any], to_try: Sequence[str], k: int = 12) -> Explorer:
+def search_box(index: ImageIndex, images: Sequence[Any], to_try: Sequence[str], k: int = 12) -> Explorer:
     """Return a widget that searches ``index`` while its reader types.
 
     Args:
-        index: holds the pictures' vectors, each under its caption.
-        pictures: the pictures themselves, in the same order; see `as_picture`.
+        index: holds the images' vectors, each under its caption.
+        images: the images themselves, in the same order; see `as_image`.
         to_try: searches that buttons offer; the first one is made at once.
-        k: how many pictures it shows.
+        k: how many images it shows.
 
     Raises:
-        ValueError: these are not as many pictures as the index has.
+        ValueError: these are not as many images as the index has.
     """
-    if len(pictures) != len(index):
-        raise ValueError(f"an index of {len(index)} pictures needs these, in its order, and not {len(pictures)} others")
-    addresses = [data_address(picture) for picture in pictures]  # once, and not at each key stroke
+    if len(images) != len(index):
+        raise ValueError(f"an index of {len(index)} images needs these, in its order, and not {len(images)} others")
+    addresses = [data_address(image) for image in images]  # once, and not at each key stroke
 
     def find(words: str) -> str:
         if not words.strip():
@@ -42,7 +42,7 @@ def search_box(index: ImageIndex, pictures: Sequence[Any], to_try: Sequence[str]
         found = [addresses[hit.row] for hit in hits]
         tiles = gallery(found, [hit.name for hit in hits], [hit.score for hit in hits], SIDE)
         milliseconds = 1000 * (time.perf_counter() - start)
-        said = _line(f"{len(index):,} pictures compared with “{words.strip()[:60]}” in {milliseconds:.0f} ms")
+        said = _line(f"{len(index):,} images compared with “{words.strip()[:60]}” in {milliseconds:.0f} ms")
         return f'<div style="max-width:{6 * SIDE + 5 * 12}px">{said}{tiles}</div>'
 
     text = ipywidgets.Text(value=to_try[0], description="search for", layout={"width": "480px"})
@@ -51,7 +51,7 @@ def search_box(index: ImageIndex, pictures: Sequence[Any], to_try: Sequence[str]
     for button in buttons:
         button.on_click(lambda pressed: setattr(text, "value", pressed.description))
     row = ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})
-    # Not the whole screen: its place for figures would stay empty, a broken picture to some readers.
+    # Not the whole screen: its place for figures would stay empty, a broken image to some readers.
     box.children = [box.children[0], row, box.screen.message, box.screen.html]
     box.add_class("kit-search")
     return box

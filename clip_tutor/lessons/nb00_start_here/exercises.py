@@ -1,4 +1,4 @@
-"""Exercises of notebook 00, the tour: two uses of one space, naming pictures and finding them."""
+"""Exercises of notebook 00, the tour: two uses of one space, naming images and finding them."""
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
 
 
 def classify(image_features: torch.Tensor, class_features: torch.Tensor) -> torch.Tensor:
-    """Return for each of B pictures the index (0 to M - 1) of the class whose direction is closest.
+    """Return for each of B images the index (0 to M - 1) of the class whose direction is closest.
 
     image_features is (B, E) and class_features (M, E); their rows may have any length, and only directions count.
     """
@@ -44,8 +44,8 @@ def _check_classify(classify_: Attempt) -> str:
     stretched = classify_(images, classes * torch.tensor([[1.0], [9.0], [0.2], [3.0]]))
     demand(
         torch.equal(found, stretched),
-        f"{(found != stretched).sum()} of 20 pictures change their class when the class vectors are stretched",
-        "none: a class is a direction, its vector's length says nothing about the picture",
+        f"{(found != stretched).sum()} of 20 images change their class when the class vectors are stretched",
+        "none: a class is a direction, its vector's length says nothing about the image",
     )
     demand(
         torch.equal(found, right),
@@ -57,12 +57,12 @@ def _check_classify(classify_: Attempt) -> str:
         images, classes = _vectors(9, seed), _vectors(5, seed + 10)
         found, right = classify_(images, classes), classify(images, classes)
         demand(torch.equal(found, right), f"classes {found.tolist()}", f"{right.tolist()}")
-    return "one class for each picture, whatever the vectors' lengths, equal to the library's on 3 sets"
+    return "one class for each image, whatever the vectors' lengths, equal to the library's on 3 sets"
 
 
 CLASSIFY = Exercise(
     id="00.1",
-    title="Name a picture",
+    title="Name an image",
     difficulty=1,
     minutes=5,
     reference=classify,
@@ -80,11 +80,11 @@ CLASSIFY = Exercise(
         ),
         Mutant(
             lambda i, c: (F.normalize(i, dim=0) @ F.normalize(c, dim=0).T).argmax(dim=-1),
-            "normalized along dim=0, over the pictures: a vector's numbers lie along the last dimension, dim=-1",
+            "normalized along dim=0, over the images: a vector's numbers lie along the last dimension, dim=-1",
         ),
         Mutant(
             lambda i, c: (F.normalize(i, dim=-1) @ F.normalize(c, dim=-1).T).argmax(dim=0),
-            "argmax along dim=0 finds the best picture for each class; a picture's classes lie along dim=-1",
+            "argmax along dim=0 finds the best image for each class; an image's classes lie along dim=-1",
         ),
         Mutant(lambda i, c: classify(-i, c), "argmin, or a sign turned: similarity grows as directions come closer"),
         Mutant(
@@ -106,9 +106,9 @@ CLASSIFY = Exercise(
 
 
 def search(query: torch.Tensor, index: torch.Tensor, k: int) -> torch.Tensor:
-    """Return the places (k,) of the k pictures that fit a query best, the best first.
+    """Return the places (k,) of the k images that fit a query best, the best first.
 
-    query is (E,) and index (N, E), one row a picture; all are of unit length.
+    query is (E,) and index (N, E), one row an image; all are of unit length.
     """
     return (index @ query).topk(k).indices
 
@@ -121,27 +121,27 @@ def _check_search(search_: Attempt) -> str:
     itself = search_(index[7], index, 3)
     demand(
         itself[0] == 7,
-        f"a search for picture 7's own vector gives picture {itself[0]} first",
-        "picture 7: nothing is closer to a vector than the vector itself",
+        f"a search for image 7's own vector gives image {itself[0]} first",
+        "image 7: nothing is closer to a vector than the vector itself",
     )
-    demand(torch.equal(found, right), f"pictures {found.tolist()}", f"{right.tolist()}")
+    demand(torch.equal(found, right), f"images {found.tolist()}", f"{right.tolist()}")
     for k in (1, 8):
         query = F.normalize(_vectors(1, seed=20 + k), dim=-1)[0]
         found, right = search_(query, index, k), search(query, index, k)
-        demand(torch.equal(found, right), f"pictures {found.tolist()} with k = {k}", f"{right.tolist()}")
-    return "k places, the best first, a picture finds itself, equal to the library's for 3 queries"
+        demand(torch.equal(found, right), f"images {found.tolist()} with k = {k}", f"{right.tolist()}")
+    return "k places, the best first, an image finds itself, equal to the library's for 3 queries"
 
 
 SEARCH = Exercise(
     id="00.2",
-    title="Find a picture",
+    title="Find an image",
     difficulty=1,
     minutes=5,
     reference=search,
     check=_check_search,
     hints=(
         "All vectors have unit length: what does a dot product say then?",
-        "One matrix product compares the query with all N pictures; then find the k largest of N numbers.",
+        "One matrix product compares the query with all N images; then find the k largest of N numbers.",
         "`index @ query` is (N,), and `.topk(k)` has `.values` and `.indices`.",
     ),
     mutants=(
@@ -152,7 +152,7 @@ SEARCH = Exercise(
         Mutant(lambda q, x, k: (x @ q).topk(k).indices.flip(0), "the best come last: argsort goes from low to high"),
         Mutant(
             lambda q, x, k: (x @ q).topk(k).indices.sort().values,
-            "the right pictures, but ordered by their place in the index: order them by similarity",
+            "the right images, but ordered by their place in the index: order them by similarity",
         ),
         Mutant(
             lambda q, x, k: (x @ q).topk(k).values,
@@ -160,9 +160,9 @@ SEARCH = Exercise(
         ),
         Mutant(
             lambda q, x, k: (x @ q).topk(k + 1).indices[1:],
-            "the best one was left out: that is right only where a picture must not find itself",
+            "the best one was left out: that is right only where an image must not find itself",
         ),
-        Mutant(lambda q, x, k: (x @ q).argsort(descending=True), "all pictures, in the right order: cut after k"),
+        Mutant(lambda q, x, k: (x @ q).argsort(descending=True), "all images, in the right order: cut after k"),
     ),
 )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clip_tutor.assets import asset
 from clip_tutor.data.scenes import Scene
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lab.course.notebook_files import CHECKOUT
 from clip_tutor.lab.plots.layouts import umap_layout
 from clip_tutor.lab.samples.collection import FAVORITES, collection
@@ -31,7 +31,7 @@ def pairs_on_the_map(scenes: Sequence[Scene]) -> list[int]:
 
 
 def open_layout(model: CLIP, captions: Sequence[str]) -> Tensor:
-    """Return (2N, 2): where UMAP put N pictures, then their captions.
+    """Return (2N, 2): where UMAP put N images, then their captions.
 
     Raises:
         ValueError: it was made of another model's vectors, or of other pairs.
@@ -52,7 +52,7 @@ def make_layout() -> None:
     pixels, captions, scenes = collection(model.config.vision.image_size)
     rows = pairs_on_the_map(scenes)
     chosen = [captions[row] for row in rows]
-    both = torch.cat([embed_pictures(model, pixels[rows]), embed_captions(model, tokenizer, chosen)])
+    both = torch.cat([encode_images(model, pixels[rows]), encode_texts(model, tokenizer, chosen)])
     write_tensors(CHECKOUT / "data" / SAVED, {"places": torch.from_numpy(umap_layout(both))}, _made_of(model, chosen))
 
 

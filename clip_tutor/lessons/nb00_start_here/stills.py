@@ -9,20 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from clip_tutor.data.scenes import Batch
-from clip_tutor.embedding import embed_captions
+from clip_tutor.embedding import encode_texts
 from clip_tutor.evaluation.zero_shot import classify
 from clip_tutor.lab import plots
 from clip_tutor.lab.plots.layouts import pca_layout
 from clip_tutor.lab.plots.style import INK, MUTED, canvas
 from clip_tutor.lab.samples.collection import collection
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 from clip_tutor.lessons.nb00_start_here.saved_layout import open_layout, pairs_on_the_map
 from clip_tutor.search import ImageIndex
 from clip_tutor.weights import load
 
 SEARCHES = ("a puppy", "three cats", "a tiny rocket on a black background")
-ACROSS = 8  # pictures a search
-ROW = 1.56  # height of a search and its pictures; a picture with its margin is 1 × 1
+ACROSS = 8  # images a search
+ROW = 1.56  # height of a search and its images; an image with its margin is 1 × 1
 
 
 @lru_cache(maxsize=1)
@@ -35,7 +35,7 @@ def _tour() -> tuple[ImageIndex, Batch]:
 
 
 def card() -> Figure:
-    """Draw three searches as they are typed, each above the pictures that it finds."""
+    """Draw three searches as they are typed, each above the images that it finds."""
     index, _ = _tour()
     sharp = collection(2 * index.model.config.vision.image_size).pixels  # the same scenes, with twice the pixels
     figure, (axes,) = canvas(1.5 * ACROSS, 1.5 * ROW * len(SEARCHES), image=True)
@@ -44,7 +44,7 @@ def card() -> Figure:
         _search_field(axes, top, words)
         for column, hit in enumerate(index.search(words, k=ACROSS)):
             extent = (column + 0.04, column + 0.96, top + 1.42, top + 0.5)
-            shown = axes.imshow(as_picture(sharp[hit.row]), extent=extent, interpolation="lanczos")
+            shown = axes.imshow(as_image(sharp[hit.row]), extent=extent, interpolation="lanczos")
             corner, rounded = (column + 0.04, top + 0.5), "round,pad=0,rounding_size=0.05"
             shown.set_clip_path(FancyBboxPatch(corner, 0.92, 0.92, rounded, transform=axes.transData))
     axes.set(xlim=(0, ACROSS), ylim=(ROW * len(SEARCHES) - 0.06, 0))
@@ -61,22 +61,22 @@ def _search_field(axes: Axes, top: float, words: str) -> None:
 
 
 def names() -> Figure:
-    """Draw a picture and how well each of five names fits it."""
+    """Draw an image and how well each of five names fits it."""
     index, batch = _tour()
     row = next(n for n, scene in enumerate(batch.scenes) if scene.objects[0].character == "🐅")
     choices = ["cat", "dog", "tiger", "leopard", "car"]
-    classes = embed_captions(index.model, index.tokenizer, [f"a {choice}" for choice in choices])
+    classes = encode_texts(index.model, index.tokenizer, [f"a {choice}" for choice in choices])
     scale = index.model.log_logit_scale.exp().item()
     probabilities = classify(index.features[row : row + 1], classes, scale)[0]
     return plots.bars(choices, probabilities, batch.pixels[row], title="Which name fits?")
 
 
 def maps() -> Figure:
-    """Draw the saved UMAP of pictures and captions, a PCA beside it, and the control."""
+    """Draw the saved UMAP of images and captions, a PCA beside it, and the control."""
     index, batch = _tour()
     rows = pairs_on_the_map(batch.scenes)
     captions = [batch.captions[row] for row in rows]
-    texts = embed_captions(index.model, index.tokenizer, captions)
+    texts = encode_texts(index.model, index.tokenizer, captions)
     flat_images, flat_texts = open_layout(index.model, captions).chunk(2)
     shadow_images, shadow_texts = np.split(pca_layout(torch.cat([index.features[rows], texts])), 2)
     shuffled = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))

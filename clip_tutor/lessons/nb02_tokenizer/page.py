@@ -12,7 +12,7 @@ looks at the fishermen's boats, because boats bring fish, and fish is the reason
 
 On market days the car is full. There are three chairs for the baker, a shelf for the teacher, and a small wooden bird
 for the teacher's daughter, who collects birds. She has a bird of glass, a bird of paper, a bird of bread that the baker
-baked for her birthday, and a photograph of a bird that was gone before the camera was ready. "What is in the picture?"
+baked for her birthday, and a photograph of a bird that was gone before the camera was ready. "What is in the image?"
 asks the carpenter. "A bird," says the girl. "It is the place where a bird was. You have to read the caption."
 
 In the evening the light turns yellow, then orange, then blue. The shops are shut, the boats are in, the market place is

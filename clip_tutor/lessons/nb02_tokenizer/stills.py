@@ -1,4 +1,4 @@
-"""The pictures of notebook 02 for places without a kernel."""
+"""The images of notebook 02 for places without a kernel."""
 
 from matplotlib.figure import Figure
 

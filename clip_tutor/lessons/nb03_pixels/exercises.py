@@ -46,7 +46,7 @@ def _check_normalize(normalize: Attempt) -> str:
             f"{result[0, :, 0, 0].tolist()} for the first pixel {pixels[0, :, 0, 0].tolist()}",
             f"{right[0, :, 0, 0].tolist()}",
         )
-    return "white by hand, the shape and type, and four batches, one of them 3 × 3 pixels of 3 pictures"
+    return "white by hand, the shape and type, and four batches, one of them 3 × 3 pixels of 3 images"
 
 
 def _along_the_width(pixels, mean, std):  # type: ignore[no-untyped-def]  # the mutants take what their exercise takes
@@ -102,7 +102,7 @@ NORMALIZE = Exercise(
         Mutant(
             _own_statistics,
             "these are the batch's own mean and spread: the model was trained with fixed ones, the same for every "
-            "picture",
+            "image",
         ),
     ),
 )
@@ -111,9 +111,9 @@ NORMALIZE = Exercise(
 
 
 def fit_and_crop(width: int, height: int, size: int) -> tuple[int, int, int, int]:
-    """Return (new_width, new_height, left, top) for a picture of width × height pixels.
+    """Return (new_width, new_height, left, top) for an image of width × height pixels.
 
-    The picture is resized so that its shorter side has size pixels; the longer side keeps the shape, rounded down.
+    The image is resized so that its shorter side has size pixels; the longer side keeps the shape, rounded down.
     Then the size × size pixels in the middle are kept, from left and top on; half a pixel is rounded down.
     """
     shorter = min(width, height)
@@ -136,7 +136,7 @@ def _check_fit(fit: Attempt) -> str:
             f"{result} for fit_and_crop{case}",
             f"{right}: resized to {right[0]} × {right[1]}, cropped from left {right[2]}, top {right[3]} on",
         )
-    return "wide, tall and square pictures, two photographs, and one that has to grow"
+    return "wide, tall and square images, two photographs, and one that has to grow"
 
 
 FIT = Exercise(
@@ -156,7 +156,7 @@ FIT = Exercise(
             lambda w, h, s: (w * s // max(w, h), h * s // max(w, h), 0, 0),
             "the longer side was made `size`: the shorter one would be too short for the crop",
         ),
-        Mutant(lambda w, h, s: (s, s, 0, 0), "both sides were made `size`: that squashes the picture"),
+        Mutant(lambda w, h, s: (s, s, 0, 0), "both sides were made `size`: that squashes the image"),
         Mutant(
             lambda w, h, s: (*fit_and_crop(w, h, s)[:2], 0, 0),
             "cropped from the corner: the crop lies in the middle",
@@ -171,7 +171,7 @@ FIT = Exercise(
         ),
         Mutant(
             lambda w, h, s: (*fit_and_crop(w, h, s)[:2], (w - s) // 2, (h - s) // 2),
-            "the margin was counted in the old picture: the crop is taken from the resized one",
+            "the margin was counted in the old image: the crop is taken from the resized one",
         ),
         Mutant(
             lambda w, h, s: (
@@ -180,7 +180,7 @@ FIT = Exercise(
                 (w * (s // min(w, h)) - s) // 2,
                 (h * (s // min(w, h)) - s) // 2,
             ),
-            "divided before multiplying: size // shorter is 0 or 1 for most pictures",
+            "divided before multiplying: size // shorter is 0 or 1 for most images",
         ),
     ),
 )

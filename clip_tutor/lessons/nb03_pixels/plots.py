@@ -1,4 +1,4 @@
-"""The figures of notebook 03: pixels as numbers, weights as heat maps, and pictures that differ, side by side."""
+"""The figures of notebook 03: pixels as numbers, weights as heat maps, and images that differ, side by side."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +10,14 @@ from matplotlib.patches import Rectangle
 
 from clip_tutor.images.resizing import BELLS
 from clip_tutor.lab.plots.style import COLORS, DIVERGING, INK, MUTED, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 CHANNELS = {"red": "#C23B22", "green": "#2E8B57", "blue": "#2F5FB3"}  # their own colors, here alone
 
 
-def numbers_behind(picture: Any, left: int, top: int, side: int = 8) -> Figure:
-    """Draw a picture with a small square marked in it, and beside it that square's pixels with their red values."""
-    pixels = as_picture(picture)
+def numbers_behind(image: Any, left: int, top: int, side: int = 8) -> Figure:
+    """Draw an image with a small square marked in it, and beside it that square's pixels with their red values."""
+    pixels = as_image(image)
     figure, (whole, near) = canvas(10, 3.8, columns=2, image=True)
     whole.imshow(pixels)
     whole.add_patch(Rectangle((left - 2, top - 2), side + 4, side + 4, fill=False, edgecolor="white", linewidth=3))
@@ -30,13 +30,13 @@ def numbers_behind(picture: Any, left: int, top: int, side: int = 8) -> Figure:
         light = square[row, column] @ [0.3, 0.6, 0.1] > 128
         near.text(column, row, str(value), ha="center", va="center", size=9, color=INK if light else "white")
     near.set_title(f"{side} × {side} of them, and how red each is")
-    figure.suptitle("A picture is a table of numbers from 0 to 255")
+    figure.suptitle("An image is a table of numbers from 0 to 255")
     return figure
 
 
-def side_by_side(pictures: Mapping[str, Any], title: str, height: float = 3.2) -> Figure:
-    """Draw pictures in a row, each as tall as the others below its name, with every pixel a sharp square."""
-    arrays = {name: as_picture(picture) for name, picture in pictures.items()}
+def side_by_side(images: Mapping[str, Any], title: str, height: float = 3.2) -> Figure:
+    """Draw images in a row, each as tall as the others below its name, with every pixel a sharp square."""
+    arrays = {name: as_image(image) for name, image in images.items()}
     ratios = [array.shape[1] / array.shape[0] for array in arrays.values()]
     figure, axes = canvas(height * sum(ratios) + 0.2 * len(ratios), height + 0.9, columns=len(arrays), image=True)
     if grid := axes[0].get_gridspec():
@@ -81,8 +81,8 @@ def bells(shrink: float = 4.0) -> Figure:
 
 
 def difference_map(one: Any, other: Any, names: tuple[str, str], title: str) -> Figure:
-    """Draw two pictures of one size, and how far apart they are in each pixel, in shades of 255."""
-    first, second = as_picture(one), as_picture(other)
+    """Draw two images of one size, and how far apart they are in each pixel, in shades of 255."""
+    first, second = as_image(one), as_image(other)
     apart = np.abs(first.astype(int) - second.astype(int)).max(axis=2)  # (H, W)
     figure, (left, middle, right) = canvas(11, 3.9, columns=3, image=True)
     left.imshow(first)
@@ -96,10 +96,10 @@ def difference_map(one: Any, other: Any, names: tuple[str, str], title: str) -> 
     return figure
 
 
-def crop_frames(picture: Any, frames: Mapping[str, tuple[float, float, float, float]], title: str) -> Figure:
-    """Draw a picture with frames (left, top, width, height) in it, one color for each."""
+def crop_frames(image: Any, frames: Mapping[str, tuple[float, float, float, float]], title: str) -> Figure:
+    """Draw an image with frames (left, top, width, height) in it, one color for each."""
     figure, (axes,) = canvas(6.4, 4.6, image=True)
-    axes.imshow(as_picture(picture))
+    axes.imshow(as_image(image))
     for (name, (left, top, width, height)), color in zip(
         frames.items(), ("#FFFFFF", "#E69F00", "#56B4E9"), strict=False
     ):

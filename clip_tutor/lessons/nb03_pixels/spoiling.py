@@ -1,6 +1,6 @@
-"""Notebook 03's widget: pictures on their way to a model, with one step or another done wrong, and what that costs.
+"""Notebook 03's widget: images on their way to a model, with one step or another done wrong, and what that costs.
 
-large pictures ─ surface ─▶ resize, crop ─▶ colors ─▶ numbers ─▶ image tower ─▶ how many captions find theirs?
+large images ─ surface ─▶ resize, crop ─▶ colors ─▶ numbers ─▶ image tower ─▶ how many captions find theirs?
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from torch import Tensor
 
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
-from clip_tutor.embedding import embed_captions
+from clip_tutor.embedding import encode_texts
 from clip_tutor.evaluation.retrieval import bootstrap_interval, ranks
 from clip_tutor.images import CLIP_PREPROCESSING, CLIPA_PREPROCESSING, SIGLIP_PREPROCESSING, resize_pixels
 from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
@@ -44,7 +44,7 @@ NUMBERS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def photographed(pixels: Tensor, surface: Surface, seed: int = 0) -> Tensor:
-    """Return pixels (N, 3, H, W), 0 to 1, with detail finer than a small picture can hold.
+    """Return pixels (N, 3, H, W), 0 to 1, with detail finer than a small image can hold.
 
     "grainy" adds a camera's noise in weak light, "off a screen" the dark and bright lines of a monitor.
     """
@@ -76,12 +76,12 @@ class Studio:
         scenes = Scenes(find_emoji(FIRST_WORDS), "test", side)
         batch = scenes.batch(scenes.distinct(count))
         self.large, self.captions = batch.pixels / 255, batch.captions  # (N, 3, side, side), 0 to 1
-        self.texts = embed_captions(model, tokenizer, self.captions)  # (N, E)
+        self.texts = encode_texts(model, tokenizer, self.captions)  # (N, E)
         self.small = lru_cache(maxsize=32)(self._small)
         self.usual = self.found(self.tensors())
 
     def _small(self, shape: Shape, surface: Surface, fit: Fit, smooth: bool) -> Tensor:
-        """Return the pictures (N, 3, S, S), 0 to 1, resized and cropped."""
+        """Return the images (N, 3, S, S), 0 to 1, resized and cropped."""
         large = photographed(widened(self.large, RATIOS[shape]), surface)
         width = self.size if fit == "squash" else round(RATIOS[shape] * self.size)
         small = resize_pixels(large, self.size, width, antialias=smooth).clamp(0, 1)
@@ -98,7 +98,7 @@ class Studio:
         mirrored: bool = False,
         numbers: str = "CLIP's mean and std",
     ) -> Tensor:
-        """Return the pictures (N, 3, S, S) as the tower would get them after these steps."""
+        """Return the images (N, 3, S, S) as the tower would get them after these steps."""
         pixels = self.small(shape, surface, fit, smooth)
         if colors == "BGR":
             pixels = pixels.flip(1)
@@ -107,19 +107,19 @@ class Studio:
         return NUMBERS[numbers](pixels)
 
     def found(self, tensors: Tensor) -> Tensor:
-        """Return (N,): whether each caption finds its own picture first, among all N."""
+        """Return (N,): whether each caption finds its own image first, among all N."""
         with torch.no_grad():
-            pictures = self.model.encode_image(tensors, normalize=True)  # (N, E)
-        return ranks(self.texts @ pictures.T) < 1
+            images = self.model.encode_image(tensors, normalize=True)  # (N, E)
+        return ranks(self.texts @ images.T) < 1
 
     def board(self, shown: int = 10, **steps: object) -> Figure:
-        """Draw what arrives at the tower after these steps, and how many captions still find their picture."""
+        """Draw what arrives at the tower after these steps, and how many captions still find their image."""
         tensors = self.tensors(**steps)  # type: ignore[arg-type]  # the names of the steps are those of `tensors`
         found = self.found(tensors)
         figure = Figure(figsize=(10, 6.4), layout="constrained")
         above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3.7, 1]))
         for place, one in enumerate(above.subplots(2, shown // 2).flat):
-            one.imshow(as_picture(as_the_tower_reads(tensors[place])))
+            one.imshow(as_image(as_the_tower_reads(tensors[place])))
             one.set_axis_off()
             mark, color = ("✓ found", IMAGE_COLOR) if found[place] else ("✗ not found", TEXT_COLOR)
             one.set_title(mark, color=color, size=9.5, loc="center", pad=4)
@@ -133,14 +133,14 @@ class Studio:
 
 
 def as_the_tower_reads(tensor: Tensor) -> Tensor:
-    """Return the picture (3, H, W), 0 to 1, that a tower trained with CLIP's numbers takes these numbers for."""
+    """Return the image (3, H, W), 0 to 1, that a tower trained with CLIP's numbers takes these numbers for."""
     mean = torch.tensor(CLIP_PREPROCESSING.mean).view(3, 1, 1)
     std = torch.tensor(CLIP_PREPROCESSING.std).view(3, 1, 1)
     return (tensor * std + mean).clamp(0, 1)
 
 
 def _meter(axes: Axes, found: Tensor, usual: Tensor) -> None:
-    """Draw the share of captions that find their picture, with its interval, over the one of a proper preparation."""
+    """Draw the share of captions that find their image, with its interval, over the one of a proper preparation."""
     for row, (hits, color) in enumerate(((usual, MUTED), (found, TEXT_COLOR))):
         low, high = bootstrap_interval(hits)
         share = hits.float().mean()
@@ -148,5 +148,5 @@ def _meter(axes: Axes, found: Tensor, usual: Tensor) -> None:
         axes.plot(share, row, "o", color=color, clip_on=False)
         axes.text(1.02, row, f"{share:.3f} ({low:.3f} to {high:.3f})", va="center", color=INK, size=9.5)
     axes.set(xlim=(0, 1), ylim=(1.6, -0.6), yticks=[0, 1], yticklabels=["prepared right", "as set above"])
-    axes.set(xlabel=f"share of {len(found)} captions that find their own picture first, 95 % interval")
+    axes.set(xlabel=f"share of {len(found)} captions that find their own image first, 95 % interval")
     axes.grid(axis="x", color=FAINT)

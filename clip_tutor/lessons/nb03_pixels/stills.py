@@ -1,4 +1,4 @@
-"""The still picture of notebook 03: one name, two pictures."""
+"""The still image of notebook 03: one name, two images."""
 
 import torch.nn.functional as F
 from matplotlib.figure import Figure
@@ -14,4 +14,4 @@ def card() -> Figure:
     square = Image.fromarray(load_sample_image("china.jpg")).crop((128, 21, 512, 405))
     smooth = square.resize((64, 64), Image.Resampling.BICUBIC)
     plain = F.interpolate(to_tensor(square)[None], (64, 64), mode="bicubic")[0].clamp(0, 1)  # (3, H, W)
-    return difference_map(smooth, plain, ("smoothed", "not smoothed"), "The same name, another picture")
+    return difference_map(smooth, plain, ("smoothed", "not smoothed"), "The same name, another image")

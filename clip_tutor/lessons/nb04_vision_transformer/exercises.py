@@ -1,4 +1,4 @@
-"""Exercises of notebook 04, the Vision Transformer: cut a picture, attend, part the heads, count the parameters."""
+"""Exercises of notebook 04, the Vision Transformer: cut an image, attend, part the heads, count the parameters."""
 
 import math
 
@@ -11,7 +11,7 @@ from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 
 
 def patchify(pixels: torch.Tensor, P: int) -> torch.Tensor:
-    """Return the patches (B, N, 3·P·P) of pictures (B, 3, H, W), in reading order, without a loop.
+    """Return the patches (B, N, 3·P·P) of images (B, 3, H, W), in reading order, without a loop.
 
     P is the patch side, and divides H and W. Within a patch: all of red, row by row, then all of green, then blue.
     """
@@ -31,7 +31,7 @@ def _check_patchify(cut: Attempt) -> str:
     demand(
         isinstance(patches, torch.Tensor) and patches.shape == (1, 6, 12),
         f"the result is {describe(patches)}",
-        "a tensor (1, 6, 12): a picture of 4 × 6 pixels has 6 patches of 2 × 2, of 3 · 2 · 2 numbers each",
+        "a tensor (1, 6, 12): an image of 4 × 6 pixels has 6 patches of 2 × 2, of 3 · 2 · 2 numbers each",
     )
     first, right = patches[0, 0], patchify(pixels, 2)[0, 0]
     demand(
@@ -57,7 +57,7 @@ def _check_patchify(cut: Attempt) -> str:
         patches, right = cut(pixels, P), patchify(pixels, P)
         demand(
             same(patches, right),
-            f"other patches for {B} pictures of {H} × {W} and P = {P}, or in another order",
+            f"other patches for {B} images of {H} × {W} and P = {P}, or in another order",
             f"{describe(right)}, the one that begins with {_list(right[0, -1, :3])} at the end of the first row",
         )
     return "shape, order of patches, order within a patch, on 5 batches, some of them not square"
@@ -79,13 +79,13 @@ def _grid(x, P):  # type: ignore[no-untyped-def]
 
 PATCHIFY = Exercise(
     id="04.1",
-    title="Cut a picture without a loop",
+    title="Cut an image without a loop",
     difficulty=2,
     minutes=12,
     reference=patchify,
     check=_check_patchify,
     hints=(
-        "Which axes has a picture that is cut? Rows of patches, columns of patches, and within each patch its own "
+        "Which axes has an image that is cut? Rows of patches, columns of patches, and within each patch its own "
         "three. Make an axis of each first.",
         "`view(B, 3, H // P, P, W // P, P)` moves nothing, it only splits H and W in two. Then bring the axes into the "
         "order in which you want to read.",
@@ -369,7 +369,7 @@ COUNT = Exercise(
     reference=vit_parameters,
     check=_check_count,
     hints=(
-        "Go through the tower in the order in which a picture does. For each part: what is the shape of its weight, "
+        "Go through the tower in the order in which an image does. For each part: what is the shape of its weight, "
         "and has it a bias?",
         "Before the blocks: 3·P·P·D for the patches, D for the class token, (N+1)·D positions, 2·D for ln_pre. After "
         "them: 2·D for ln_post, D·E for the projection.",

@@ -1,7 +1,7 @@
-"""The figures of the Vision Transformer: how a picture is cut, and where its tokens look.
+"""The figures of the Vision Transformer: how an image is cut, and where its tokens look.
 
 Like those of `lab.plots.common`, plain functions from data to a matplotlib ``Figure``. ``G`` is the number of patches
-along one side of a picture, N = G², numbered in reading order; ``L`` blocks, ``K`` heads.
+along one side of an image, N = G², numbered in reading order; ``L`` blocks, ``K`` heads.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from matplotlib.patches import Rectangle
 
 from clip_tutor.lab.plots.common import _array
 from clip_tutor.lab.plots.style import DIVERGING, FAINT, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 GHOST = 0.5  # how dark the drawing is that shines through its attention map
 
 
-def patch_cut(picture: Any, patch_size: int, title: str = "A picture is cut, and read like a sentence") -> Figure:
-    """Draw a picture whole, cut into patches, and its patches in reading order, in lines of 2·G words."""
-    shown = as_picture(picture)
+def patch_cut(image: Any, patch_size: int, title: str = "An image is cut, and read like a sentence") -> Figure:
+    """Draw an image whole, cut into patches, and its patches in reading order, in lines of 2·G words."""
+    shown = as_image(image)
     G, P = len(shown) // patch_size, patch_size
     across, lines = 2 * G, -(-G // 2)
     word, line, below = 1.14, 1.6, 1.8  # in words: from one to the next, from line to line, between above and below
     width = across * word - (word - 1)
-    side = 0.47 * width  # of the whole picture, and of the one that is cut
+    side = 0.47 * width  # of the whole image, and of the one that is cut
     figure, (axes,) = canvas(8.6, 8.6 * (side + below + lines * line + 1) / width + 0.5, image=True)
     axes.imshow(shown, extent=(0, side, side, 0))
     for edge in np.arange(1, G) * side / G:
@@ -52,17 +52,17 @@ def patch_cut(picture: Any, patch_size: int, title: str = "A picture is cut, and
     return figure
 
 
-def overlay(picture: Any, weights: Any, strongest: float | None = None) -> np.ndarray:
-    """Return (H, W, 3) a map of the patches' weights (N,), and the picture as a faint drawing in it.
+def overlay(image: Any, weights: Any, strongest: float | None = None) -> np.ndarray:
+    """Return (H, W, 3) a map of the patches' weights (N,), and the image as a faint drawing in it.
 
-    ``strongest`` is the weight of the darkest color, by default the largest one. Of the picture one sees what differs
+    ``strongest`` is the weight of the darkest color, by default the largest one. Of the image one sees what differs
     from its most common gray: a plain background must not tint the map.
     """
-    shown, values = as_picture(picture), _array(weights)
+    shown, values = as_image(image), _array(weights)
     G = round(len(values) ** 0.5)
     if len(values) != G * G or len(shown) % G:
         raise ValueError(
-            f"{len(values)} weights do not lie on a square grid over a picture of {len(shown)} pixels: "
+            f"{len(values)} weights do not lie on a square grid over an image of {len(shown)} pixels: "
             "leave out the class token's, and give one for each patch"
         )
     top = strongest or max(float(values.max()), 1e-9)
@@ -74,25 +74,25 @@ def overlay(picture: Any, weights: Any, strongest: float | None = None) -> np.nd
 
 
 def attention_grid(
-    pictures: Sequence[Any], weights: Any, names: Sequence[str], title: str, shared: bool = False
+    images: Sequence[Any], weights: Any, names: Sequence[str], title: str, shared: bool = False
 ) -> Figure:
-    """Draw for each of M pictures where C things look: ``weights`` (M, C, N), ``names`` of the C columns.
+    """Draw for each of M images where C things look: ``weights`` (M, C, N), ``names`` of the C columns.
 
     Each map has its own scale of colors: the darkest patch is the one that is looked at most. With ``shared`` all maps
-    of a picture have one scale, and one that looks everywhere alike is pale.
+    of an image have one scale, and one that looks everywhere alike is pale.
     """
     values = _array(weights)
     M, C = values.shape[:2]
-    if len(pictures) != M or len(names) != C:
-        raise ValueError(f"weights {values.shape} are those of {M} pictures and {C} columns, not of {len(pictures)} "
+    if len(images) != M or len(names) != C:
+        raise ValueError(f"weights {values.shape} are those of {M} images and {C} columns, not of {len(images)} "
                          f"and {len(names)}")  # fmt: skip
     side = min(1.2, 9.6 / (C + 1))
     figure, axes = canvas(side * (C + 1), side * M + 0.75, rows=M, columns=C + 1, image=True)
-    for m, picture in enumerate(pictures):
+    for m, image in enumerate(images):
         row = axes[m * (C + 1) : (m + 1) * (C + 1)]
-        row[0].imshow(as_picture(picture))
+        row[0].imshow(as_image(image))
         for one, map_weights in zip(row[1:], values[m], strict=True):
-            one.imshow(overlay(picture, map_weights, float(values[m].max()) if shared else None))
+            one.imshow(overlay(image, map_weights, float(values[m].max()) if shared else None))
     for one, name in zip(axes[1 : C + 1], names, strict=True):
         one.set_title(name, size=8.5, loc="center")
     figure.get_layout_engine().set(w_pad=0.025, h_pad=0.025, wspace=0.0, hspace=0.0)  # type: ignore[union-attr, call-arg]
@@ -136,21 +136,21 @@ def principal_colors(stages: Sequence[Any]) -> list[np.ndarray]:
     return colored
 
 
-def token_colors(pictures: Sequence[Any], stages: Sequence[Any], names: Sequence[str], title: str) -> Figure:
-    """Draw M pictures and what their patch tokens (M, N, D) are at several stages, each token as a colored square.
+def token_colors(images: Sequence[Any], stages: Sequence[Any], names: Sequence[str], title: str) -> Figure:
+    """Draw M images and what their patch tokens (M, N, D) are at several stages, each token as a colored square.
 
     Within one column, tokens of one color are alike, see `principal_colors`.
     """
     colors = principal_colors(stages)
-    M, C = len(pictures), len(stages)
+    M, C = len(images), len(stages)
     side = 1.35
     figure, axes = canvas(side * (C + 1), side * M + 0.8, rows=M, columns=C + 1, image=True)
     G = round(colors[0].shape[1] ** 0.5)
-    for m, picture in enumerate(pictures):
-        axes[m * (C + 1)].imshow(as_picture(picture))
+    for m, image in enumerate(images):
+        axes[m * (C + 1)].imshow(as_image(image))
         for c, stage in enumerate(colors, 1):
             axes[m * (C + 1) + c].imshow(stage[m].reshape(G, G, 3))
-    for one, name in zip(axes, ["picture", *names], strict=False):
+    for one, name in zip(axes, ["image", *names], strict=False):
         one.set_title(name, size=9, loc="center")
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0)  # type: ignore[union-attr, call-arg]
     figure.suptitle(title)

@@ -1,4 +1,4 @@
-"""The pictures of notebook 04 for places without a kernel. They come from a tower of their own: half a minute."""
+"""The images of notebook 04 for places without a kernel. They come from a tower of their own: half a minute."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from clip_tutor.data.scenes import Scene, Scenes
 from clip_tutor.images import normalize
 from clip_tutor.lab.plots.style import TEXT_COLOR
 from clip_tutor.lab.samples.collection import FAVORITES
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 from clip_tutor.lessons.nb04_vision_transformer.attention_maps import looks
 from clip_tutor.lessons.nb04_vision_transformer.plots import attention_grid, overlay
 from clip_tutor.towers import VisionTransformer, ViTConfig
@@ -28,7 +28,7 @@ BATCH = 64
 
 class _Run(NamedTuple):
     tower: VisionTransformer
-    pictures: Tensor  # (5, 3, H, W) uint8
+    images: Tensor  # (5, 3, H, W) uint8
     frames: list[Tensor]  # (5, N) at each moment: where the class token looks in the last block
 
 
@@ -39,11 +39,11 @@ def _run() -> _Run:
     things = find_emoji(FAVORITES) * 4  # scenes want 48
     scenes, unseen = Scenes(things, "train"), Scenes(things, "test")
     config = ViTConfig(image_size=64, patch_size=8, width=64, layers=3, heads=4, activation="gelu")
-    tower, pictures = VisionTransformer(config, embed_dim=24), unseen.batch(SHOWN).pixels
+    tower, images = VisionTransformer(config, embed_dim=24), unseen.batch(SHOWN).pixels
     optimizer, frames = make_optimizer(tower, weight_decay=0.05), []
     for step in range(MOMENTS[-1] + 1):
         if step in MOMENTS:
-            frames.append(looks(tower, normalize(pictures))[:, -1, :, 0, 1:].mean(dim=1))
+            frames.append(looks(tower, normalize(images))[:, -1, :, 0, 1:].mean(dim=1))
         batch = scenes.batch(range(step * BATCH, (step + 1) * BATCH))
         thing, color = tower(normalize(batch.pixels)).split(12, dim=1)
         loss = F.cross_entropy(thing, _things(batch.scenes)) + F.cross_entropy(color, _colors(batch.scenes))
@@ -53,7 +53,7 @@ def _run() -> _Run:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
         optimizer.step()
-    return _Run(tower.eval(), pictures, frames)
+    return _Run(tower.eval(), images, frames)
 
 
 def _things(scenes: list[Scene]) -> Tensor:
@@ -70,31 +70,29 @@ def _colors(scenes: list[Scene]) -> Tensor:
 
 
 def card() -> Figure:
-    """Draw where the class token looks in five pictures, from the first step of training to the last."""
-    _, pictures, frames = _run()
+    """Draw where the class token looks in five images, from the first step of training to the last."""
+    _, images, frames = _run()
     names = [f"step {step}" for step in MOMENTS]
-    return attention_grid(
-        list(pictures), torch.stack(frames, dim=1), names, "A tower learns where to look", shared=True
-    )
+    return attention_grid(list(images), torch.stack(frames, dim=1), names, "A tower learns where to look", shared=True)
 
 
 def board() -> Figure:
     """Draw the notebook's widget with one patch chosen: where that looks, by block and head."""
-    tower, pictures, _ = _run()
-    picture = pictures[1]
-    weights = looks(tower, normalize(picture[None]))[0]  # (L, K, T, T)
+    tower, images, _ = _run()
+    image = images[1]
+    weights = looks(tower, normalize(image[None]))[0]  # (L, K, T, T)
     G = round((weights.shape[-1] - 1) ** 0.5)
     token = 1 + int(weights[:, :, 0, 1:].mean(dim=(0, 1)).argmax())  # the patch that is looked at most
     row, column = divmod(token - 1, G)
-    side = picture.shape[-1] / G
+    side = image.shape[-1] / G
     L, K = weights.shape[:2]
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     grid = figure.add_gridspec(L, K + 3)
     whole = figure.add_subplot(grid[:, :3])
-    whole.imshow(as_picture(picture))
+    whole.imshow(as_image(image))
     maps = [figure.add_subplot(grid[n // K, 3 + n % K]) for n in range(L * K)]
     for n, one in enumerate(maps):
-        one.imshow(overlay(picture, weights[n // K, n % K, token, 1:]))
+        one.imshow(overlay(image, weights[n // K, n % K, token, 1:]))
         one.set_title(f"block {n // K + 1}, head {n % K + 1}", size=8, loc="center", pad=4)
     for one in (whole, *maps):
         one.add_patch(Rectangle((column * side - 0.5, row * side - 0.5), side, side, ec=TEXT_COLOR, fc="none", lw=2))

@@ -10,7 +10,7 @@ from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 
 
 def output_size(size: int, kernel_size: int, stride: int, padding: int) -> int:
-    """Return how many places a window can take along one side of a picture.
+    """Return how many places a window can take along one side of an image.
 
     The side has `size` pixels, and `padding` zeros are added at EACH of its two ends. The window covers `kernel_size`
     of all these, starts at the first, and moves `stride` at a time for as long as it fits.
@@ -108,8 +108,8 @@ def _check_blur(blur: Attempt) -> str:
         "0.5: a mean leaves an even gray as it is",
     )
     stripes = torch.tensor([1.0, 0.0]).repeat(4).expand(1, 1, 8, 8)  # upright ones, a pixel wide
-    for name, picture in (("upright", stripes), ("lying", stripes.transpose(2, 3))):
-        value = blur(picture.contiguous(), 2)
+    for name, image in (("upright", stripes), ("lying", stripes.transpose(2, 3))):
+        value = blur(image.contiguous(), 2)
         demand(
             same(value, torch.full((1, 1, 4, 4), 0.5)),
             f"{name} stripes of one pixel, black and white, become {sorted(set(value.flatten().tolist()))}",
@@ -120,7 +120,7 @@ def _check_blur(blur: Attempt) -> str:
         value = blur(x, factor)
         demand(
             same(value, F.avg_pool2d(x, factor)),
-            f"another picture than the means, for a tensor {shape} and factor {factor}",
+            f"another image than the means, for a tensor {shape} and factor {factor}",
             "the mean of each square, each in its place",
         )
     return "the right shape, gray stays gray, stripes of either direction vanish, equal to avg_pool2d on 3 shapes"
@@ -167,7 +167,7 @@ BLUR = Exercise(
             lambda x, factor: x.mean(dim=(2, 3), keepdim=True).expand(
                 -1, -1, x.shape[2] // factor, x.shape[3] // factor
             ),
-            "the mean of the whole picture: each square has a mean of its own",
+            "the mean of the whole image: each square has a mean of its own",
         ),
     ),
 )
@@ -213,7 +213,7 @@ def _check_attention_pool(pool: Attempt) -> str:
     demand(
         isinstance(pooled, torch.Tensor) and pooled.shape == (3, 8),
         f"the result is {describe(pooled)} for cells (3, 6, 8)",
-        "a tensor (3, 8): one vector for each picture, because only the mean asks",
+        "a tensor (3, 8): one vector for each image, because only the mean asks",
     )
     deaf = pool(cells, torch.zeros_like(positions), torch.zeros(8, 8), key, torch.eye(8), 2)
     demand(
@@ -224,12 +224,12 @@ def _check_attention_pool(pool: Attempt) -> str:
     )
     right = attention_pool(cells, positions, query, key, value, 2)
     error = float((pooled - right).abs().max())
-    demand(error < 1e-4, f"numbers off by up to {error:.3f} for 3 pictures of 6 cells and 2 heads", "the reference's")
+    demand(error < 1e-4, f"numbers off by up to {error:.3f} for 3 images of 6 cells and 2 heads", "the reference's")
     for seed, (N, D, heads) in enumerate(((1, 4, 1), (9, 12, 3), (4, 16, 4)), 1):
         given = _cells(2, N, D, seed)
         error = float((pool(*given, heads) - attention_pool(*given, heads)).abs().max())
         demand(error < 1e-4, f"numbers off by up to {error:.3f} with {N} cells and {heads} heads", "the reference's")
-    return "one vector a picture, the plain mean if nothing is asked, equal to the reference with 1 to 4 heads"
+    return "one vector an image, the plain mean if nothing is asked, equal to the reference with 1 to 4 heads"
 
 
 def _attend(x, asks, query, key, value, heads, scale=None, keys=None):  # type: ignore[no-untyped-def]

@@ -1,6 +1,6 @@
 """The figures of convolution: a template that slides, what skipping pixels does to a pattern, and where a pool looks.
 
-    picture (3, H, W) ─ template (3, k, k) ─▶ answers (H, W)          `sliding`
+    image (3, H, W) ─ template (3, k, k) ─▶ answers (H, W)          `sliding`
     pattern (S, S) ─ every second pixel, or the mean of each square   `sampled`
     the same thing, moved pixel by pixel ─▶ how far its vector moves  `shift_board`
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from clip_tutor.lab.plots.style import COLORS, DIVERGING, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 PAIR = (COLORS[3], IMAGE_COLOR)  # before a change, and after it
 
@@ -25,23 +25,23 @@ PAIR = (COLORS[3], IMAGE_COLOR)  # before a change, and after it
 def zone_plate(size: int, finest: float = 2.0) -> torch.Tensor:
     """Return (size, size), from 0 to 1: rings that get finer outwards, ``finest`` pixels apart in mid-edge.
 
-    All stripe widths and all directions in one picture: whatever cannot show some of them gives itself away.
+    All stripe widths and all directions in one image: whatever cannot show some of them gives itself away.
     """
     along = torch.arange(size) - (size - 1) / 2
     squared = along[:, None] ** 2 + along**2  # (size, size)
     return (1 + torch.cos(2 * torch.pi / (finest * size) * squared)) / 2
 
 
-def sliding(picture: Any, template: Any, answers: Any, place: tuple[int, int] | None = None, best: int = 1) -> Figure:
-    """Draw a picture, a template (3, k, k) or (1, k, k) and what it answers at each place (H, W).
+def sliding(image: Any, template: Any, answers: Any, place: tuple[int, int] | None = None, best: int = 1) -> Figure:
+    """Draw an image, a template (3, k, k) or (1, k, k) and what it answers at each place (H, W).
 
-    A ring marks the ``best`` highest answers, in the picture, too. ``place`` (row, column) is where the template was
+    A ring marks the ``best`` highest answers, in the image, too. ``place`` (row, column) is where the template was
     cut out, if it was; its middle.
     """
     figure, (left, middle, right) = canvas(10, 3.5, columns=3)
     values, weights = _array(answers), _array(template)
-    left.imshow(as_picture(picture))
-    left.set_title("The picture")
+    left.imshow(as_image(image))
+    left.set_title("The image")
     k = weights.shape[-1]
     if place is not None:
         row, column = place
@@ -85,11 +85,11 @@ def _peaks(values: np.ndarray, best: int, apart: int) -> list[tuple[int, int]]:
     return found
 
 
-def sampled(pictures: Mapping[str, Any], title: str) -> Figure:
-    """Draw gray pictures (S, S) of any size side by side, all from black 0 to white 1, each with its size below."""
-    figure, panels = canvas(3.6 * len(pictures) + 0.2, 4.3, columns=len(pictures))
-    for axes, (name, picture) in zip(panels, pictures.items(), strict=True):
-        values = _array(picture)
+def sampled(images: Mapping[str, Any], title: str) -> Figure:
+    """Draw gray images (S, S) of any size side by side, all from black 0 to white 1, each with its size below."""
+    figure, panels = canvas(3.6 * len(images) + 0.2, 4.3, columns=len(images))
+    for axes, (name, image) in zip(panels, images.items(), strict=True):
+        values = _array(image)
         # Enlarged to about one size: a screen that skips pixels would add rings of its own.
         larger = values.repeat(max(1, round(768 / len(values))), axis=0).repeat(
             max(1, round(768 / len(values))), axis=1
@@ -102,19 +102,19 @@ def sampled(pictures: Mapping[str, Any], title: str) -> Figure:
     return figure
 
 
-def shift_board(picture: Any, shift: int, moved: Mapping[str, Any], maps: Mapping[str, Any]) -> Figure:
-    """Draw how far a picture's vector moves while the thing in it moves pixel by pixel.
+def shift_board(image: Any, shift: int, moved: Mapping[str, Any], maps: Mapping[str, Any]) -> Figure:
+    """Draw how far an image's vector moves while the thing in it moves pixel by pixel.
 
     Args:
-        picture: the picture at the present ``shift``, in pixels.
+        image: the image at the present ``shift``, in pixels.
         moved: for each network the distances (S,) from where its vector began, for the shifts 0, 1, 2 and so on; 1 is
-            as far as from one picture to another.
-        maps: for each network (H, W), what it sees at the present shift; drawn between picture and curves.
+            as far as from one image to another.
+        maps: for each network (H, W), what it sees at the present shift; drawn between image and curves.
     """
     figure = Figure(figsize=(10, 4.1), layout="constrained")
     grid = figure.add_gridspec(len(maps), 3, width_ratios=[1.55, 0.8, 2.3])
     left, curve = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[:, 2])
-    left.imshow(as_picture(picture))
+    left.imshow(as_image(image))
     left.set_title(f"Moved by {shift} px")
     between = [figure.add_subplot(grid[row, 1]) for row in range(len(maps))]
     for axes, (name, values), color in zip(between, maps.items(), PAIR, strict=False):
@@ -126,7 +126,7 @@ def shift_board(picture: Any, shift: int, moved: Mapping[str, Any], maps: Mappin
         curve.plot(distances, ".-", color=color, linewidth=1.5, markersize=5, label=name)
         curve.plot(shift, distances[shift], "o", color=color, markersize=10, clip_on=False)
     curve.axhline(1, color=MUTED, linestyle="--", linewidth=1.2)
-    curve.text(len(distances) - 1, 0.99, "from one picture to another", color=MUTED, size=9, ha="right", va="top")
+    curve.text(len(distances) - 1, 0.99, "from one image to another", color=MUTED, size=9, ha="right", va="top")
     curve.axvline(shift, color=MUTED, linestyle=":", linewidth=1.2)
     top = max(1.3, 1.25 * max(float(_array(values).max()) for values in moved.values()))
     curve.set(xlabel="shift (pixels)", ylabel="distance from shift 0", ylim=(0, top))
@@ -135,20 +135,18 @@ def shift_board(picture: Any, shift: int, moved: Mapping[str, Any], maps: Mappin
     return figure
 
 
-def attention_over(pictures: Sequence[Any], weights: Any, title: str = "Where the pool looks") -> Figure:
-    """Draw each picture, and below it the same with a light only where a pool looks: weights (B, h, w) of its cells.
+def attention_over(images: Sequence[Any], weights: Any, title: str = "Where the pool looks") -> Figure:
+    """Draw each image, and below it the same with a light only where a pool looks: weights (B, h, w) of its cells.
 
-    The brightest cell of each picture has its full color; the weight of the brightest stands below, as a multiple of
+    The brightest cell of each image has its full color; the weight of the brightest stands below, as a multiple of
     what it would be if all cells weighed alike.
     """
     values = _array(weights)
-    if len(values) != len(pictures):
-        raise ValueError(f"{len(pictures)} pictures need as many maps of weights, not {len(values)}")
-    figure, panels = canvas(1.4 * len(pictures) + 0.3, 3.6, rows=2, columns=len(pictures))
-    for above, below, picture, cells in zip(
-        panels[: len(pictures)], panels[len(pictures) :], pictures, values, strict=True
-    ):
-        shown = as_picture(picture)
+    if len(values) != len(images):
+        raise ValueError(f"{len(images)} images need as many maps of weights, not {len(values)}")
+    figure, panels = canvas(1.4 * len(images) + 0.3, 3.6, rows=2, columns=len(images))
+    for above, below, image, cells in zip(panels[: len(images)], panels[len(images) :], images, values, strict=True):
+        shown = as_image(image)
         above.imshow(shown)
         H, W = shown.shape[:2]
         h, w = cells.shape
@@ -156,8 +154,8 @@ def attention_over(pictures: Sequence[Any], weights: Any, title: str = "Where th
         below.imshow((light * shown + (1 - light) * 0.16 * shown).astype(np.uint8))
         below.set_xlabel(f"up to {cells.max() / cells.mean():.0f} ×", size=9)
     _bare(*panels)
-    panels[0].set_ylabel("picture")
-    panels[len(pictures)].set_ylabel("light = weight")
+    panels[0].set_ylabel("image")
+    panels[len(images)].set_ylabel("light = weight")
     figure.suptitle(title)
     return figure
 

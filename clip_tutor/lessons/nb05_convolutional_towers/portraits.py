@@ -1,7 +1,7 @@
-"""One thing alone on a plain color: as many pictures as wanted, and the same ones with the thing moved a little.
+"""One thing alone on a plain color: as many images as wanted, and the same ones with the thing moved a little.
 
     thing, size, place, color ──▶ (3, H, W)          `portrait`, by hand
-    a throw of dice for each of B pictures ──▶ (B, 3, H, W), and what they show          `portraits`
+    a throw of dice for each of B images ──▶ (B, 3, H, W), and what they show          `portraits`
 
 The scenes of `clip_tutor.data` cannot be moved by a pixel: there, where things stand follows from the scene's number.
 """
@@ -20,7 +20,7 @@ from clip_tutor.data.scenes import SIZE_RANGES, SIZES
 
 
 class Portraits(NamedTuple):
-    """B pictures of one thing each."""
+    """B images of one thing each."""
 
     pixels: Tensor  # (B, 3, H, W) uint8
     things: Tensor  # (B,) which of the objects
@@ -28,7 +28,7 @@ class Portraits(NamedTuple):
 
 
 def portraits(objects: Sequence[Emoji], count: int, side: int, seed: int, right: int = 0) -> Portraits:
-    """Return ``count`` pictures of ``side`` × ``side`` pixels.
+    """Return ``count`` images of ``side`` × ``side`` pixels.
 
     With the same seed and another ``right`` each thing stands that many pixels further right, and all else is the same;
     up to 2 pixels there is room for it.

@@ -1,7 +1,7 @@
-"""How far does a picture's vector move when the thing in it moves by a pixel?
+"""How far does an image's vector move when the thing in it moves by a pixel?
 
 thing, moved by 0, 1, 2 … pixels ─ network ─▶ (S, E) ─ distance from the first ─▶ (S,)
-many pictures of other things    ─ network ─▶ (G, E) ─ mean distance of two   ─▶ the unit it is measured in
+many images of other things    ─ network ─▶ (G, E) ─ mean distance of two   ─▶ the unit it is measured in
 """
 
 import torch
@@ -12,17 +12,17 @@ from clip_tutor.images import normalize
 from clip_tutor.lessons.nb05_convolutional_towers.portraits import portrait
 
 THINGS = tuple("🐈🚗🌵🍎🎸🚀🦉🏰")
-SIDE, SIZE = 128, 48  # pixels: of the picture, and of the thing in it
-FARTHEST = 32  # pixels; an ordinary ResNet halves its picture five times, so it sees the same again after 2⁵
+SIDE, SIZE = 128, 48  # pixels: of the image, and of the thing in it
+FARTHEST = 32  # pixels; an ordinary ResNet halves its image five times, so it sees the same again after 2⁵
 
 
 def frames(thing: Emoji) -> Tensor:
-    """Return (33, 3, 128, 128) pictures of a thing that moves right, a pixel at a time, on white."""
+    """Return (33, 3, 128, 128) images of a thing that moves right, a pixel at a time, on white."""
     left, top = (SIDE - SIZE - FARTHEST) // 2, (SIDE - SIZE) // 2
     return torch.stack([portrait(thing, SIDE, SIZE, left + shift, top) for shift in range(FARTHEST + 1)])
 
 
-def other_pictures() -> Tensor:
+def other_images() -> Tensor:
     """Return (24, 3, 128, 128): eight things in front of three colors each."""
     colors = ("white", "blue", "green")
     return torch.stack([portrait(t, SIDE, SIZE, 40, 40, color) for t in find_emoji(THINGS) for color in colors])
@@ -30,7 +30,7 @@ def other_pictures() -> Tensor:
 
 @torch.no_grad()
 def wake(network: nn.Module, pixels: Tensor) -> nn.Module:
-    """Make an untrained network respond to pictures, and return it, in evaluation mode.
+    """Make an untrained network respond to images, and return it, in evaluation mode.
 
     At birth a residual block adds nothing, and a BatchNorm has measured nothing: here every block gets its say, and the
     BatchNorms take mean and spread from ``pixels`` (B, 3, H, W), uint8.
@@ -50,7 +50,7 @@ def wake(network: nn.Module, pixels: Tensor) -> nn.Module:
 def travel(network: nn.Module, moving: Tensor, others: Tensor) -> tuple[Tensor, float]:
     """Return how far each frame's vector lies from the first frame's (S,), and how far from frame to frame on average.
 
-    The unit is the mean distance between two of the ``others``. Both are uint8 pictures.
+    The unit is the mean distance between two of the ``others``. Both are uint8 images.
     """
     unit = torch.pdist(network(normalize(others))).mean()
     vectors = network(normalize(moving)) / unit  # (S, E)

@@ -1,4 +1,4 @@
-"""The pictures of notebook 05 for places without a kernel."""
+"""The images of notebook 05 for places without a kernel."""
 
 import torch
 import torch.nn.functional as F
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from clip_tutor.data.emoji import find_emoji
 from clip_tutor.images import normalize
 from clip_tutor.lessons.nb05_convolutional_towers.plots import sampled, shift_board, zone_plate
-from clip_tutor.lessons.nb05_convolutional_towers.shifting import frames, other_pictures, travel, wake
+from clip_tutor.lessons.nb05_convolutional_towers.shifting import frames, other_images, travel, wake
 from clip_tutor.towers import ResNet, ResNetConfig
 
 
@@ -28,7 +28,7 @@ def card() -> Figure:
 
 def shift(pixels: int = 7) -> Figure:
     """Draw the notebook's widget as it stands when the owl has moved by 7 pixels."""
-    moving, others = frames(find_emoji("🦉")[0]), other_pictures()
+    moving, others = frames(find_emoji("🦉")[0]), other_images()
     moved, maps = {}, {}
     for name, blur in (("every second pixel", False), ("mean first", True)):
         torch.manual_seed(0)

@@ -67,7 +67,7 @@ def rungs(results: Mapping[str, Mapping[str, Sequence[Any]]], title: str) -> Fig
             mean = float(torch.stack([run.mean() for run in values]).mean())
             axes.text(1.02, row, f"{mean:.2f}", va="center", size=10, transform=axes.get_yaxis_transform())
         axes.set_yticks(range(len(variants)), list(variants) if axes is panels[0] else [""] * len(variants))
-        axes.set(ylim=(len(variants) - 0.5, -0.5), xlabel="share of the pictures", title=question)
+        axes.set(ylim=(len(variants) - 0.5, -0.5), xlabel="share of the images", title=question)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
     figure.suptitle(title)
@@ -108,7 +108,7 @@ def square_of(shares: Any, part: float) -> int:
 def cost_map(
     families: Mapping[str, Sequence[Cost]], yours: Cost | None = None, title: str = "What a tower costs"
 ) -> Figure:
-    """Draw parameters against the multiply-adds of one picture; the members of a family are tied by a line.
+    """Draw parameters against the multiply-adds of one image; the members of a family are tied by a line.
 
     Each family has its names on another side of its dots, so that they seldom meet.
     """
@@ -126,7 +126,7 @@ def cost_map(
         axes.plot(x, y, "*", color=INK, markersize=17, markeredgecolor="white", zorder=5, clip_on=False)
         axes.annotate(name, (x, y), xytext=(-10, 8), textcoords="offset points", ha="right", size=9.5, weight="bold")
     most = max(work for _, _, work in everything)
-    axes.set(xscale="log", yscale="log", xlabel="multiply-adds for one picture", ylabel="parameters", title=title)
+    axes.set(xscale="log", yscale="log", xlabel="multiply-adds for one image", ylabel="parameters", title=title)
     axes.set_xlim(0.55 * min(work for _, _, work in everything), 2.4 * most)
     axes.xaxis.set_major_formatter(_short)
     axes.yaxis.set_major_formatter(_short)

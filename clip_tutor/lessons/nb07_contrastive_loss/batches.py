@@ -1,7 +1,7 @@
-"""Batches chosen to make a point about the loss, and which captions of a batch fit more than one picture.
+"""Batches chosen to make a point about the loss, and which captions of a batch fit more than one image.
 
 family   16 pairs that differ in one, two or three facts: a batch full of near misses
-mixed    8 pairs of training, some of whose captions fit a neighbor's picture as well
+mixed    8 pairs of training, some of whose captions fit a neighbor's image as well
 fits     who fits whom, by the truth about the scenes and not by any model
 """
 
@@ -35,12 +35,12 @@ def family(size: int = 64) -> Batch:
 
 
 def mixed(size: int = 64) -> Batch:
-    """Return 8 training scenes. Some of their captions leave out color or size, as people do, and fit two pictures."""
+    """Return 8 training scenes. Some of their captions leave out color or size, as people do, and fit two images."""
     return Scenes(find_emoji(FIRST_WORDS), "train", size).batch(MIXED)
 
 
 def fits(scenes: Sequence[Scene]) -> Tensor:
-    """Return (N, N) truth values: does caption i (row) say only what is true of picture j (column)?
+    """Return (N, N) truth values: does caption i (row) say only what is true of image j (column)?
 
     It asks for things, number and place, and for color and size where the caption mentions them. Nouns that several
     things share are not looked into: "an animal" counts as fitting its own kind alone.

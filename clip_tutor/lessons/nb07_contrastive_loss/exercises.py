@@ -142,7 +142,7 @@ GRADIENT = Exercise(
     mutants=(
         Mutant(
             lambda logits: (logits.softmax(dim=1) - torch.eye(len(logits))) / len(logits),
-            "only the rows: captions choose pictures, but pictures choose captions, too",
+            "only the rows: captions choose images, but images choose captions, too",
         ),
         Mutant(
             lambda logits: (logits.softmax(dim=0) - torch.eye(len(logits))) / len(logits),
@@ -177,7 +177,7 @@ GRADIENT = Exercise(
 def multi_positive_loss(logits: torch.Tensor, fits: torch.Tensor) -> torch.Tensor:
     """Return the contrastive loss when some rows and columns have more than one right answer, a scalar.
 
-    logits is (N, N). fits is (N, N), truth values: does caption i (row) fit picture j (column)? Its diagonal is True.
+    logits is (N, N). fits is (N, N), truth values: does caption i (row) fit image j (column)? Its diagonal is True.
     The right answers of a row share its 100 % evenly, those of a column share the column's.
     """
     row_targets = fits / fits.sum(dim=1, keepdim=True)  # (N, N)
@@ -191,7 +191,7 @@ def _check_positives(loss: Attempt) -> str:
     random = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(4, 4, generator=random)
     fits = torch.eye(4, dtype=torch.bool)
-    fits[0, 2] = fits[0, 3] = fits[1, 3] = True  # caption 0 is short, and fits two more pictures
+    fits[0, 2] = fits[0, 3] = fits[1, 3] = True  # caption 0 is short, and fits two more images
     other = torch.eye(3, dtype=torch.bool)
     other[2, 0] = other[0, 2] = True
     cases = [(logits, fits), (logits[:3, :3], other), (logits, torch.eye(4, dtype=torch.bool))]
@@ -248,7 +248,7 @@ POSITIVES = Exercise(
     hints=(
         "Make a table of targets first. In a row with k right answers each of them is to get 1/k.",
         "A cross-entropy with targets t is −Σ t · ln p along the row. A column shares its own 100 %, which is not the "
-        "same as what the rows shared: three captions may fit a picture whose own caption fits one.",
+        "same as what the rows shared: three captions may fit an image whose own caption fits one.",
         "`fits / fits.sum(dim=1, keepdim=True)` with `logits.log_softmax(dim=1)`; both with `dim=0` for the columns.",
     ),
     mutants=(
@@ -288,11 +288,11 @@ POSITIVES = Exercise(
 
 
 def alignment_and_uniformity(images: torch.Tensor, texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return two scalars: how far apart the pairs are, and how evenly the pictures are spread. Both are better if low.
+    """Return two scalars: how far apart the pairs are, and how evenly the images are spread. Both are better if low.
 
     images and texts are (N, E), of unit length, row i belonging to row i.
-    alignment is the mean squared distance of a picture and its caption.
-    uniformity is the log of the mean of exp(-2 * squared distance) over all couples of two different pictures.
+    alignment is the mean squared distance of an image and its caption.
+    uniformity is the log of the mean of exp(-2 * squared distance) over all couples of two different images.
     """
     alignment = (images - texts).square().sum(dim=1).mean()
     squares = torch.pdist(images).square()  # one for each couple
@@ -349,7 +349,7 @@ AIMS = Exercise(
     check=_check_aims,
     hints=(
         "A squared distance is a sum over the E numbers of a vector. The mean is taken over pairs only.",
-        "`torch.pdist(images)` gives the distance of each couple once, and leaves out a picture and itself.",
+        "`torch.pdist(images)` gives the distance of each couple once, and leaves out an image and itself.",
         "In this order: square, times -2, exp, mean, log.",
     ),
     mutants=(
@@ -362,7 +362,7 @@ AIMS = Exercise(
         ),
         Mutant(
             _aims(_alignment, lambda i, t: (-2 * torch.cdist(i, i).square()).exp().mean().log()),
-            "uniformity: each picture was compared with itself, too; those distances are 0",
+            "uniformity: each image was compared with itself, too; those distances are 0",
         ),
         Mutant(
             _aims(_alignment, lambda i, t: (-2 * torch.pdist(i).square()).mean()),
@@ -378,7 +378,7 @@ AIMS = Exercise(
         ),
         Mutant(
             _aims(_alignment, lambda i, t: (-2 * torch.cdist(i, t).square()).exp().mean().log()),
-            "uniformity: pictures were compared with captions; it is about pictures among themselves",
+            "uniformity: images were compared with captions; it is about images among themselves",
         ),
         Mutant(
             lambda images, texts: alignment_and_uniformity(images, texts)[::-1],

@@ -1,4 +1,4 @@
-"""A table of cells to press, between captions and pictures: the control of a widget that asks who fits whom.
+"""A table of cells to press, between captions and images: the control of a widget that asks who fits whom.
 
           🖼  🖼  🖼
 caption   ■  □  □        `.value` holds the painted cells, ((row, column), …); the diagonal is painted from the
@@ -22,18 +22,18 @@ Cells = tuple[tuple[int, int], ...]
 
 
 class PaintTable(ipywidgets.GridBox):
-    """N × N toggles. ``explore(draw, painted=PaintTable(pictures, captions))`` calls ``draw(painted=cells)``."""
+    """N × N toggles. ``explore(draw, painted=PaintTable(images, captions))`` calls ``draw(painted=cells)``."""
 
     value = traitlets.Tuple()
 
-    def __init__(self, pictures: Sequence[Any], captions: Sequence[str]) -> None:
+    def __init__(self, images: Sequence[Any], captions: Sequence[str]) -> None:
         N = len(captions)
         self.toggles: dict[tuple[int, int], ipywidgets.ToggleButton] = {}
         self._pressing = False
         children: list[ipywidgets.Widget] = [ipywidgets.HTML()]
-        for picture, caption in zip(pictures, captions, strict=True):
+        for image, caption in zip(images, captions, strict=True):
             children.append(
-                ipywidgets.HTML(f'<img src="{data_address(picture)}" alt="{escape(caption)}" width="{CELL}">')
+                ipywidgets.HTML(f'<img src="{data_address(image)}" alt="{escape(caption)}" width="{CELL}">')
             )
         for row, caption in enumerate(captions):
             children.append(ipywidgets.HTML(f'<div style="text-align:right;line-height:1.3">{escape(caption)}</div>'))
@@ -51,7 +51,7 @@ class PaintTable(ipywidgets.GridBox):
             value=own,
             disabled=own,
             description="own" if own else "",
-            tooltip=f"caption {row + 1}, picture {column + 1}",
+            tooltip=f"caption {row + 1}, image {column + 1}",
             layout={"width": f"{CELL}px", "height": "30px", "padding": "0", "margin": "0"},
         )
         if not own:

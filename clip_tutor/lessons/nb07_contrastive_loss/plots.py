@@ -1,11 +1,11 @@
 """Tables and strips of notebook 07: who is pulled, who is pushed, and how hard, at one temperature and at another.
 
-    pull_and_push   the gradient of the loss with respect to each logit, beside the captions and below the pictures
-    push_strip      one caption, all pictures from near to far, and how it shares out its push among them
+    pull_and_push   the gradient of the loss with respect to each logit, beside the captions and below the images
+    push_strip      one caption, all images from near to far, and how it shares out its push among them
     push_board      the same at one temperature, above probabilities, gradient and loss
     painted_board   the gradient as training has it, and the one after some cells were called right as well
 
-Tables are (N, N), a row for each caption and a column for each picture, as in `lab.plots.similarity_matrix`.
+Tables are (N, N), a row for each caption and a column for each image, as in `lab.plots.similarity_matrix`.
 """
 
 import math
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from clip_tutor.lab.plots.style import COLORS, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
 from clip_tutor.lab.plots.training_plots import SCALES
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 PULL_COLOR, PUSH_COLOR = COLORS[2], COLORS[3]  # green and purple
 PULL_AND_PUSH = "PiYG_r"  # below 0 green, above 0 purple
@@ -46,7 +46,7 @@ def gradient_of(logits: Tensor, right: Tensor | None = None) -> Tensor:
 
 
 def push_shares(similarity: Tensor, scale: float) -> Tensor:
-    """Return (N, N): how each caption shares out its push among the wrong pictures; rows sum to 1, the diagonal is 0.
+    """Return (N, N): how each caption shares out its push among the wrong images; rows sum to 1, the diagonal is 0.
 
     It is a softmax over the wrong ones alone: the relative penalty of Wang and Liu 2021.
     """
@@ -54,17 +54,17 @@ def push_shares(similarity: Tensor, scale: float) -> Tensor:
     return (scale * similarity).masked_fill(own, -torch.inf).softmax(dim=1)
 
 
-def pull_and_push(gradient: Any, pictures: Sequence[Any], captions: Sequence[str], title: str) -> Figure:
+def pull_and_push(gradient: Any, images: Sequence[Any], captions: Sequence[str], title: str) -> Figure:
     """Draw a gradient (N, N): cells that are pulled up in green, cells that are pushed down in purple.
 
     The deepest colors belong to the hardest push; pulls are a sum of many pushes, and most are off the scale.
     """
-    N = len(pictures)
+    N = len(images)
     figure, (axes,) = canvas(9.4, 6.6)
     _gradient_table(axes, torch.as_tensor(gradient).detach(), numbers=N <= 10)
-    for n, picture in enumerate(pictures):
+    for n, image in enumerate(images):
         above = axes.inset_axes((n - 0.46, -1.5, 0.92, 0.92), transform=axes.transData)
-        above.imshow(as_picture(picture))
+        above.imshow(as_image(image))
         above.set_axis_off()
     axes.set_yticks(range(N), [fill(caption, 36) for caption in captions])
     axes.tick_params(length=0)
@@ -86,31 +86,31 @@ def _gradient_table(axes: Axes, gradient: Tensor, numbers: bool = False, most: f
 
 def _table(axes: Axes) -> None:
     axes.set(xticks=[], yticks=[])
-    axes.set_xlabel("pictures", color=IMAGE_COLOR)
+    axes.set_xlabel("images", color=IMAGE_COLOR)
     axes.set_ylabel("captions", color=TEXT_COLOR)
     axes.grid(False)
     axes.set_frame_on(False)
 
 
-def push_strip(similarity: Tensor, row: int, scales: Sequence[float], pictures: Sequence[Any], caption: str) -> Figure:
-    """Draw what one caption does to the N pictures of its batch, at several temperatures one below the other.
+def push_strip(similarity: Tensor, row: int, scales: Sequence[float], images: Sequence[Any], caption: str) -> Figure:
+    """Draw what one caption does to the N images of its batch, at several temperatures one below the other.
 
     Args:
         similarity: (N, N) cosines.
         row: the caption.
         scales: 1 / temperature, one for each row of bars.
-        pictures: N pictures.
+        images: N images.
         caption: its words.
     """
     figure = Figure(figsize=(11, 1.9 + 0.95 * len(scales)), layout="constrained")
     grid = figure.add_gridspec(1 + len(scales), 1, height_ratios=[1.0] + [1.1] * len(scales))
     order = _near_to_far(similarity, row)
-    _pictures_in_a_row(figure.add_subplot(grid[0]), [pictures[n] for n in order])
+    _images_in_a_row(figure.add_subplot(grid[0]), [images[n] for n in order])
     for place, scale in enumerate(scales, 1):
         axes = figure.add_subplot(grid[place])
         _push_bars(axes, push_shares(similarity, scale)[row, order[1:]])
         axes.set_ylabel(_temperature(scale), rotation=0, ha="right", va="center")
-    axes.set_xlabel("pictures of the batch, from near to far; bars: their share of the push")
+    axes.set_xlabel("images of the batch, from near to far; bars: their share of the push")
     figure.suptitle(f"“{caption}”: whom does it push away?")
     return figure
 
@@ -124,23 +124,23 @@ def _near_to_far(similarity: Tensor, row: int) -> list[int]:
     return [row, *(n for n in similarity[row].argsort(descending=True).tolist() if n != row)]
 
 
-def _pictures_in_a_row(axes: Axes, pictures: Sequence[Any]) -> None:
-    """Draw pictures side by side, one above each bar; the first, which is the right one, in a frame."""
-    axes.set(xlim=(-0.6, len(pictures) - 0.4), ylim=(0, 1))
+def _images_in_a_row(axes: Axes, images: Sequence[Any]) -> None:
+    """Draw images side by side, one above each bar; the first, which is the right one, in a frame."""
+    axes.set(xlim=(-0.6, len(images) - 0.4), ylim=(0, 1))
     axes.set_axis_off()
-    for n, picture in enumerate(pictures):
+    for n, image in enumerate(images):
         place = axes.inset_axes((n - 0.47, 0, 0.94, 0.78), transform=axes.transData)
-        place.imshow(as_picture(picture))
+        place.imshow(as_image(image))
         place.set(xticks=[], yticks=[])
         for spine in place.spines.values():
             spine.set(visible=n == 0, color=PULL_COLOR, linewidth=3.5)
-    names = {0: ("its own", PULL_COLOR), 1: ("nearest", MUTED), len(pictures) - 1: ("farthest", MUTED)}
+    names = {0: ("its own", PULL_COLOR), 1: ("nearest", MUTED), len(images) - 1: ("farthest", MUTED)}
     for n, (name, color) in names.items():
         axes.text(n, 0.86, name, ha="center", va="bottom", size=9, color=color)
 
 
 def _push_bars(axes: Axes, shares: Tensor) -> None:
-    """Draw the shares (N - 1,) of a push, each below the picture that it falls on."""
+    """Draw the shares (N - 1,) of a push, each below the image that it falls on."""
     values = shares.tolist()
     drawn = axes.bar(range(1, len(values) + 1), values, color=PUSH_COLOR, width=0.7)
     axes.bar_label(drawn, [f"{value:.0%}" if value >= 0.005 else "" for value in values], size=9, padding=2)
@@ -149,7 +149,7 @@ def _push_bars(axes: Axes, shares: Tensor) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def push_board(similarity: Tensor, scale: float, row: int, pictures: Sequence[Any], captions: Sequence[str]) -> Figure:
+def push_board(similarity: Tensor, scale: float, row: int, images: Sequence[Any], captions: Sequence[str]) -> Figure:
     """Draw a batch of N pairs at one temperature: one caption's push, all probabilities, all gradients, and the loss.
 
     ``similarity`` is (N, N); ``scale`` is 1 / temperature; ``row`` the caption whose push is shown.
@@ -158,7 +158,7 @@ def push_board(similarity: Tensor, scale: float, row: int, pictures: Sequence[An
     figure = Figure(figsize=(11, 6.6), layout="constrained")
     grid = figure.add_gridspec(3, 3, height_ratios=[0.9, 1.0, 3.6])
     order = _near_to_far(similarity, row)
-    _pictures_in_a_row(figure.add_subplot(grid[0, :]), [pictures[n] for n in order])
+    _images_in_a_row(figure.add_subplot(grid[0, :]), [images[n] for n in order])
     bars = figure.add_subplot(grid[1, :])
     _push_bars(bars, push_shares(similarity, scale)[row, order[1:]])
     bars.set_ylabel("share of\nthe push", rotation=0, ha="right", va="center")
@@ -175,7 +175,7 @@ def push_board(similarity: Tensor, scale: float, row: int, pictures: Sequence[An
     sure = logits[row].softmax(dim=0)[row]
     figure.suptitle(
         f"Temperature {'1' if scale == 1 else f'1/{scale:.0f}'}: the loss is {loss_of(logits):.3f}\n"
-        f"“{captions[row]}” gives its own picture {sure:.1%}"
+        f"“{captions[row]}” gives its own image {sure:.1%}"
     )
     return figure
 

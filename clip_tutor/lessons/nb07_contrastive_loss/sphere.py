@@ -1,6 +1,6 @@
 """What the contrastive loss wants when no network stands in its way: free vectors on a sphere, moved by it alone.
 
-pictures in one cap   ╲                        pairs side by side, all over the sphere
+images in one cap   ╲                        pairs side by side, all over the sphere
 captions in another   ╱  ─ settle(scale) ─▶    or two clouds that never meet: it depends on the temperature
 """
 
@@ -33,7 +33,7 @@ class Moment(NamedTuple):
 def settle(scale: float, steps: int = 300, pairs: int = 24, seed: int = 0) -> list[Moment]:
     """Let N pairs be moved by the loss alone, at temperature 1 / ``scale``; return every moment, from before step 1 on.
 
-    Pictures begin close together, and captions too, a quarter of the sphere away: as two towers with random weights
+    Images begin close together, and captions too, a quarter of the sphere away: as two towers with random weights
     would place them.
     """
     random = torch.Generator().manual_seed(seed)
@@ -83,7 +83,7 @@ def _half(axes: Axes, moment: Moment, side: int) -> None:
         if side * z[n] > 0 or side * w[n] > 0:
             axes.plot([side * x[n], side * u[n]], [y[n], v[n]], color=MUTED, alpha=0.45, linewidth=1)
     look: dict[str, Any] = {"zorder": 3, "clip_on": False}
-    axes.scatter(side * x[side * z > 0], y[side * z > 0], s=70, color=IMAGE_COLOR, label="pictures", **look)
+    axes.scatter(side * x[side * z > 0], y[side * z > 0], s=70, color=IMAGE_COLOR, label="images", **look)
     axes.scatter(side * u[side * w > 0], v[side * w > 0], s=20, color=TEXT_COLOR, label="captions", **look)
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xticks=[], yticks=[], aspect="equal")
     axes.grid(False)

@@ -1,10 +1,10 @@
-"""The pictures of notebook 07 for places without a kernel."""
+"""The images of notebook 07 for places without a kernel."""
 
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from clip_tutor.data.scenes import Batch
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lessons.nb07_contrastive_loss.batches import family, fits, mixed
 from clip_tutor.lessons.nb07_contrastive_loss.painter import as_cells, as_table
 from clip_tutor.lessons.nb07_contrastive_loss.plots import painted_board, push_board, push_strip
@@ -16,7 +16,7 @@ SHOWN = 5  # of the family: three bears on blue
 
 def _similarity(batch: Batch) -> Tensor:
     model, tokenizer, _ = load("emoji")
-    return embed_captions(model, tokenizer, batch.captions) @ embed_pictures(model, batch.pixels).T
+    return encode_texts(model, tokenizer, batch.captions) @ encode_images(model, batch.pixels).T
 
 
 def card() -> Figure:

@@ -20,7 +20,7 @@ def contrastive_loss(
     logit_scale is a positive scalar, 1 / temperature: multiply by it.
     """
     logits = logit_scale * image_features @ text_features.T  # (B, B)
-    right = torch.arange(len(logits), device=logits.device)  # caption i is the right one for picture i
+    right = torch.arange(len(logits), device=logits.device)  # caption i is the right one for image i
     image_to_text = F.cross_entropy(logits, right)
     text_to_image = F.cross_entropy(logits.T, right)
     return (image_to_text + text_to_image) / 2
@@ -54,9 +54,9 @@ def _check_loss(loss: Attempt) -> str:
     value, swapped = loss(images, texts, scale), loss(texts, images, scale)
     demand(
         same(value, swapped),
-        f"{value:.4f}, but {swapped:.4f} once pictures and captions change places",
+        f"{value:.4f}, but {swapped:.4f} once images and captions change places",
         "the same: the two directions count alike",
-        "rows ask which caption belongs to a picture, columns which picture belongs to a caption",
+        "rows ask which caption belongs to an image, columns which image belongs to a caption",
     )
     blind = F.normalize(torch.ones(4, 8), dim=-1)
     value = loss(blind, blind, scale)
@@ -108,8 +108,8 @@ LOSS = Exercise(
         "`F.cross_entropy(logits, right)` with `right = torch.arange(B)` gives one direction; `logits.T` the other.",
     ),
     mutants=(
-        Mutant(_one_direction, "only the rows were asked: logits.T gives the other direction, from words to pictures"),
-        Mutant(lambda i, t, s: _one_direction(t, i, s), "only the columns were asked: each picture chooses, too"),
+        Mutant(_one_direction, "only the rows were asked: logits.T gives the other direction, from words to images"),
+        Mutant(lambda i, t, s: _one_direction(t, i, s), "only the columns were asked: each image chooses, too"),
         Mutant(
             lambda i, t, s: contrastive_loss(i, t, 1 / s),
             "divided by logit_scale: it is 1 / temperature already, so it multiplies",
@@ -252,9 +252,9 @@ RATE = Exercise(
 
 
 def recall_at_k(similarity: torch.Tensor, k: int) -> float:
-    """Return the fraction of captions that find their own picture among the k most similar ones.
+    """Return the fraction of captions that find their own image among the k most similar ones.
 
-    similarity is (N, N): row i holds caption i's similarity to every picture, and picture i is its own.
+    similarity is (N, N): row i holds caption i's similarity to every image, and image i is its own.
     """
     best = similarity.topk(k, dim=1).indices  # (N, k)
     own = torch.arange(len(similarity), device=similarity.device)[:, None]  # (N, 1)
@@ -271,7 +271,7 @@ def _check_recall(recall: Attempt) -> str:
     )
     demand(all(0 <= value <= 1 for value in first.values()), f"a recall of {float(first[5]):.4g}", "0 to 1")
     value = recall(torch.eye(4), 1)
-    demand(value == 1, f"recall@1 is {float(value):.3f} where every caption likes its own picture best", "1.0")
+    demand(value == 1, f"recall@1 is {float(value):.3f} where every caption likes its own image best", "1.0")
     table_of_three = torch.tensor([[0.9, 0.1, 0.0], [0.8, 0.5, 0.1], [0.7, 0.6, 0.5]])
     for k, right in ((1, 1 / 3), (2, 2 / 3), (3, 1.0)):
         value = float(recall(table_of_three, k))
@@ -291,17 +291,17 @@ RECALL = Exercise(
     reference=recall_at_k,
     check=_check_recall,
     hints=(
-        "For one caption: which pictures are its k best, and is its own among them?",
-        "`topk` along the pictures gives the k best columns of every row; row i's own picture is column i.",
+        "For one caption: which images are its k best, and is its own among them?",
+        "`topk` along the images gives the k best columns of every row; row i's own image is column i.",
         "Compare `similarity.topk(k, dim=1).indices` (N, k) with `torch.arange(N)[:, None]` (N, 1); "
         "`.any(dim=1)` says who found theirs.",
     ),
     mutants=(
         Mutant(
             lambda s, k: recall_at_k(s.T, k),
-            "that is recall the other way, pictures looking for captions: the rows are the captions, so use dim=1",
+            "that is recall the other way, images looking for captions: the rows are the captions, so use dim=1",
         ),
-        Mutant(lambda s, k: recall_at_k(s, 1), "k is not used: only the very best picture counts as found"),
+        Mutant(lambda s, k: recall_at_k(s, 1), "k is not used: only the very best image counts as found"),
         Mutant(lambda s, k: recall_at_k(s, min(k + 1, len(s))), "one place too many: k counts the places, from 1"),
         Mutant(lambda s, k: recall_at_k(s, max(k - 1, 1)), "one place too few: with k = 1 the best one counts already"),
         Mutant(lambda s, k: recall_at_k(-s, k), "the least similar were taken: sort from high to low"),
@@ -309,7 +309,7 @@ RECALL = Exercise(
         Mutant(lambda s, k: round(len(s) * recall_at_k(s, k)), "the number of captions found: divide by N"),
         Mutant(
             lambda s, k: recall_at_k(s, k) / k,
-            "divided by k: that is precision. One picture is right for each caption, so count captions, not places",
+            "divided by k: that is precision. One image is right for each caption, so count captions, not places",
         ),
     ),
 )

@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from clip_tutor.data.scenes import RELATIONS
 from clip_tutor.lab.plots.style import COLORS, MUTED, SEQUENTIAL, THOUSANDS, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 Curves = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]  # by recipe; a record of lists for each seed
 MARKERS = "o^sD"
@@ -55,19 +55,19 @@ def two_towers(image_features: Any, relation: Any, cosines: Any, captions: Seque
 
 
 def exclusive_or(told: Sequence[tuple[float, float, str, Any]]) -> Figure:
-    """Draw captions as corners of a square, each with the picture that it belongs to.
+    """Draw captions as corners of a square, each with the image that it belongs to.
 
-    ``told`` holds for each the order of its nouns and its word, as 1 or −1, the caption, and the picture.
+    ``told`` holds for each the order of its nouns and its word, as 1 or −1, the caption, and the image.
     """
     figure, (axes,) = canvas(6.4, 5.8)
-    for order, word, caption, picture in told:
+    for order, word, caption, image in told:
         extent = (order - 0.6, order + 0.6, word - 0.6, word + 0.6)
-        axes.imshow(as_picture(picture), extent=extent, interpolation="lanczos")
+        axes.imshow(as_image(image), extent=extent, interpolation="lanczos")
         axes.text(order, word - 0.65, caption, ha="center", va="top", size=10)
     axes.set(xlim=(-1.85, 1.85), ylim=(-1.95, 1.75), aspect="equal")
     axes.set_xticks([-1, 1], ["rocket first: −1", "pizza first: +1"])
     axes.set_yticks([-1, 1], ["right of: −1", "left of: +1"], rotation=90, va="center")
-    axes.set(xlabel="the order of the nouns", ylabel="the word", title="Four captions, two pictures")
+    axes.set(xlabel="the order of the nouns", ylabel="the word", title="Four captions, two images")
     axes.grid(False)
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.axvline(0, color=MUTED, linewidth=0.8)

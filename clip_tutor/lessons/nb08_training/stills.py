@@ -1,4 +1,4 @@
-"""The pictures of notebook 08 for places without a kernel. They come from a run of their own: some three minutes."""
+"""The images of notebook 08 for places without a kernel. They come from a run of their own: some three minutes."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from clip_tutor.data.scenes import Batch, Scenes
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lab.plots.training_plots import film_strip, temperature_board
 from clip_tutor.model import CLIP
 from clip_tutor.training import train
@@ -32,7 +32,7 @@ def _run() -> _Run:
     held_out = unseen.batch(unseen.distinct(PAIRS))
 
     def table(model: CLIP) -> torch.Tensor:
-        return embed_captions(model, tokenizer, held_out.captions) @ embed_pictures(model, held_out.pixels).T
+        return encode_texts(model, tokenizer, held_out.captions) @ encode_images(model, held_out.pixels).T
 
     tables = [table(model.eval())]
 
@@ -50,7 +50,7 @@ def card() -> Figure:
     held_out, tables, _ = _run()
     frames = [tables[step][:8, :8] for step in MOMENTS]
     names = [f"{step:,} steps" for step in MOMENTS]
-    return film_strip(frames, names, list(held_out.pixels[:8]), "Eight captions meet eight pictures")
+    return film_strip(frames, names, list(held_out.pixels[:8]), "Eight captions meet eight images")
 
 
 def board() -> Figure:

@@ -5,7 +5,7 @@
                                                      └─ thing   a banana to the left of …
 
 A model that does not know the fact prefers the right twin half of the time. All other facts are equal, so they cannot
-help it, as they do in retrieval: there, color and number alone find many a picture.
+help it, as they do in retrieval: there, color and number alone find many an image.
 """
 
 from collections.abc import Sequence

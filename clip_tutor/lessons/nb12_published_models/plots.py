@@ -20,7 +20,7 @@ class Measured:
 
     name: str
     parameters: int  # of the whole model
-    operations: float = 0.0  # multiplications and additions for one picture
+    operations: float = 0.0  # multiplications and additions for one image
     accuracy: float | None = None  # in percent; None if nobody measured it
     tokens: int = 0  # that attention sees in the image tower
     mib: float = 0.0  # its file
@@ -32,7 +32,7 @@ class Measured:
 
 
 def cost_map(models: Sequence[Measured], title: str = "What nine models weigh, cost, and can do") -> Figure:
-    """Draw parameters against the work for one picture, both logarithmic, the accuracy beside each point.
+    """Draw parameters against the work for one image, both logarithmic, the accuracy beside each point.
 
     The larger the point, the better the model: its area grows with what the model gets right beyond 50 %.
     """
@@ -48,7 +48,7 @@ def cost_map(models: Sequence[Measured], title: str = "What nine models weigh, c
             axes.annotate(
                 f"{model.name}{known}", (right, up), place, textcoords="offset points", ha=side, size=9, color=INK
             )
-    axes.set(xscale="log", yscale="log", xlabel="parameters, in millions", ylabel="billions of operations a picture")
+    axes.set(xscale="log", yscale="log", xlabel="parameters, in millions", ylabel="billions of operations an image")
     axes.set_xticks([100, 150, 200, 300, 450, 650], ["100", "150", "200", "300", "450", "650"])
     axes.set_yticks([10, 30, 100, 300], ["10", "30", "100", "300"])
     axes.minorticks_off()

@@ -1,4 +1,4 @@
-"""The picture of notebook 12 for places without a kernel."""
+"""The image of notebook 12 for places without a kernel."""
 
 import torch
 from matplotlib.figure import Figure
@@ -17,16 +17,16 @@ ACCURACY = {
 
 
 def operations(name: str) -> int:
-    """Return how many multiplications and additions the named model's image tower needs for one picture.
+    """Return how many multiplications and additions the named model's image tower needs for one image.
 
     The tower lies on torch.device("meta"), where shapes are computed and nothing else is.
     """
     with torch.device("meta"):
         model = zoo.create(name).eval()
         side = model.config.vision.image_size  # type: ignore[union-attr]  # NaFlex has none
-        picture = torch.empty(1, 3, side, side)
+        image = torch.empty(1, 3, side, side)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.image_tower(picture)
+        model.image_tower(image)
     return int(counter.get_total_flops())
 
 

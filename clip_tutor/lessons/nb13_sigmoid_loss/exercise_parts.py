@@ -10,7 +10,7 @@ from clip_tutor.losses import sigmoid_loss
 
 
 def pairs(B: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (B, 8) unit vectors of B pictures and of their captions."""
+    """Return (B, 8) unit vectors of B images and of their captions."""
     random = torch.Generator().manual_seed(seed)
     images = F.normalize(torch.randn(B, 8, generator=random), dim=-1)
     texts = F.normalize(images + torch.randn(B, 8, generator=random) / 2, dim=-1)
@@ -44,7 +44,7 @@ def loss_in_parts(
 ) -> torch.Tensor:
     """Return the sigmoid loss of N pairs without ever holding more than (chunk_size, N) logits.
 
-    The arguments are those of sigmoid_loss; chunk_size pictures are scored at a time, and N need not be a multiple.
+    The arguments are those of sigmoid_loss; chunk_size images are scored at a time, and N need not be a multiple.
     """
     N = len(image_features)
     total = torch.zeros(())
@@ -53,7 +53,7 @@ def loss_in_parts(
         logits = logit_scale * rows @ text_features.T + logit_bias  # (c, N)
         z = -torch.ones_like(logits)
         own = torch.arange(len(rows))
-        z[own, start + own] = 1.0  # row 0 of this part is picture number `start`
+        z[own, start + own] = 1.0  # row 0 of this part is image number `start`
         total = total - F.logsigmoid(z * logits).sum()
     return total / N
 
@@ -128,20 +128,20 @@ PARTS = Exercise(
     reference=loss_in_parts,
     check=_check_parts,
     hints=(
-        "`for start in range(0, N, chunk_size)`: the pictures `image_features[start : start + chunk_size]` meet all "
+        "`for start in range(0, N, chunk_size)`: the images `image_features[start : start + chunk_size]` meet all "
         "captions.",
-        "In this part row 0 is picture number `start`, so its own caption is in column `start`, that of row 1 in "
+        "In this part row 0 is image number `start`, so its own caption is in column `start`, that of row 1 in "
         "column `start + 1`. The last part may have fewer rows.",
         "Sum up the cost of each part, and divide by N once, at the end.",
     ),
     mutants=(
         Mutant(
             _in_parts(lambda rows, t, s, b, start: _cost(rows, t, s, b, 0)),
-            "the right answers of every part were looked for in the first columns: row 0 of a part is picture `start`",
+            "the right answers of every part were looked for in the first columns: row 0 of a part is image `start`",
         ),
         Mutant(
             _in_parts(lambda rows, t, s, b, start: _cost(rows, t[start : start + len(rows)], s, b, 0)),
-            "pictures of a part met only the captions of that part: each picture has to meet all N",
+            "images of a part met only the captions of that part: each image has to meet all N",
         ),
         Mutant(_in_parts(_cost, rest=False), "the last part was dropped: N need not be a multiple of chunk_size"),
         Mutant(
@@ -155,7 +155,7 @@ PARTS = Exercise(
         ),
         Mutant(
             lambda i, t, s, b, c: loss_in_parts(i, t, s, b, c) / len(i),
-            "divided by N²: each picture has one caption however many others there are",
+            "divided by N²: each image has one caption however many others there are",
         ),
         Mutant(lambda i, t, s, b, c: loss_in_parts(i, t, s, torch.zeros(()), c), "logit_bias is not used in the parts"),
         Mutant(
@@ -171,10 +171,10 @@ PARTS = Exercise(
 def ring_losses(
     images: torch.Tensor, texts: torch.Tensor, logit_scale: torch.Tensor, logit_bias: torch.Tensor
 ) -> torch.Tensor:
-    """Return (W,): what each of W processes pays for its own pictures, after all captions came by.
+    """Return (W,): what each of W processes pays for its own images, after all captions came by.
 
     images and texts are (W, B, E): row r holds the B pairs of process r, so the whole batch has W · B.
-    At each of W steps a process scores its B pictures with the B captions at hand; then all captions move on by one
+    At each of W steps a process scores its B images with the B captions at hand; then all captions move on by one
     process, from r to r + 1, and from the last to the first. Its own captions are at hand at step 0.
     A process adds up the cost of all its answers and divides by B; the mean over processes is the loss of the batch.
     """
@@ -211,7 +211,7 @@ def _check_ring(losses: Attempt) -> str:
         )
         right = ring_losses(*case)
         demand(same(value, right), f"{value.tolist()}", f"{right.tolist()}", "the processes changed places")
-    return "the mean is the loss of the whole batch for 1 to 4 processes, and each process paid for its own pictures"
+    return "the mean is the loss of the whole batch for 1 to 4 processes, and each process paid for its own images"
 
 
 def _around(steps_of, z_of, divide_by=lambda W, B: B):  # type: ignore[no-untyped-def]
@@ -239,7 +239,7 @@ RING = Exercise(
     check=_check_ring,
     hints=(
         "Begin with a tensor of the captions at hand, which is `texts` at first, and with nothing paid. "
-        "How often does everybody have to score before each picture has met every caption?",
+        "How often does everybody have to score before each image has met every caption?",
         "At step 0 the captions are one's own: yes on the diagonal. At all others they belong to someone else, and "
         "every answer is no.",
         "`logit_scale * images @ at_hand.transpose(1, 2) + logit_bias` is (W, B, B); `at_hand.roll(1, dims=0)` hands "
@@ -273,6 +273,6 @@ RING = Exercise(
         Mutant(
             lambda i, t, s, b: ring_losses(i, t, s, b).mean(), "the mean was taken already: return one number a process"
         ),
-        Mutant(lambda i, t, s, b: ring_losses(t, i, s, b), "pictures went around, and captions stayed: the other way"),
+        Mutant(lambda i, t, s, b: ring_losses(t, i, s, b), "images went around, and captions stayed: the other way"),
     ),
 )

@@ -18,7 +18,7 @@ def sigmoid_loss(
     """Return the sigmoid loss of N pairs, a scalar: the cost of all N · N answers, divided by N.
 
     image_features and text_features are (N, E), rows of unit length, row i belonging to row i.
-    The logit of a picture and a caption is logit_scale times their cosine, plus logit_bias.
+    The logit of an image and a caption is logit_scale times their cosine, plus logit_bias.
     An answer costs -log sigmoid(z · logit), where z is +1 if the two belong together and -1 if not.
     """
     N = len(image_features)
@@ -89,7 +89,7 @@ LOSS = Exercise(
     mutants=(
         Mutant(
             _loss_with(signs, lambda N: N * N),
-            "divided by N²: a picture has one caption however large the batch, and its pull would fade",
+            "divided by N²: an image has one caption however large the batch, and its pull would fade",
         ),
         Mutant(_loss_with(signs, lambda N: 1), "summed and not divided: the loss has a 1/N in front"),
         Mutant(
@@ -132,7 +132,7 @@ def newborn(batch_size: int) -> tuple[float, float]:
     """Return the bias that a model is to be born with, and the loss that it has then; batch_size is 2 or more.
 
     A newborn knows nothing: all its cosines are taken to be 0, so the bias alone is every logit.
-    Of batch_size captions one belongs to a picture, so it is to say yes with a probability of 1 / batch_size.
+    Of batch_size captions one belongs to an image, so it is to say yes with a probability of 1 / batch_size.
     """
     bias = -math.log(batch_size - 1)  # sigmoid(bias) = 1 / batch_size
     says_yes = 1 / batch_size

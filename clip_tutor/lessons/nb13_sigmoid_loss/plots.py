@@ -1,6 +1,6 @@
 """Figures of notebook 13: what a bias costs and does, two losses side by side, and probabilities held to their word.
 
-Tables are (N, N), a row for each caption and a column for each picture, as in `lab.plots.similarity_matrix`.
+Tables are (N, N), a row for each caption and a column for each image, as in `lab.plots.similarity_matrix`.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from torch import Tensor
 
 from clip_tutor.lab.plots.style import COLORS, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
-from clip_tutor.lab.widgets.gallery import as_picture
+from clip_tutor.lab.widgets.gallery import as_image
 
 BIASES = [-14 + n / 5 for n in range(91)]  # from -14 to 4
 BINS = 10
@@ -56,7 +56,7 @@ def _plain(axis: Axis) -> None:
 
 
 def sigmoid_board(
-    similarity: Any, scale: float, bias: float, pictures: Sequence[Any] = (), learned: tuple[float, float] | None = None
+    similarity: Any, scale: float, bias: float, images: Sequence[Any] = (), learned: tuple[float, float] | None = None
 ) -> Figure:
     """Draw what similarities (N, N) become at one scale and bias: probabilities, pulls and pushes, and the loss.
 
@@ -72,7 +72,7 @@ def sigmoid_board(
     pulls = middle.imshow(wants.numpy(), cmap="PiYG_r", vmin=-1, vmax=1)  # the colors of notebook 07
     figure.colorbar(pulls, ax=middle, shrink=0.7, label="pulled up (below 0) or pushed down")
     for axes, title in ((left, "What does it believe?"), (middle, "What does it learn from?")):
-        _table(axes, pictures if N <= 16 else (), N)
+        _table(axes, images if N <= 16 else (), N)
         axes.set_title(title)
     best = min(BIASES, key=lambda b: price(values, scale, b))
     right.plot(BIASES, [price(values, scale, b) for b in BIASES], color=INK)
@@ -101,11 +101,11 @@ def sigmoid_board(
     return figure
 
 
-def _table(axes: Axes, pictures: Sequence[Any], N: int) -> None:
-    for n, picture in enumerate(pictures):
-        axes.imshow(as_picture(picture), extent=(n - 0.46, n + 0.46, -0.6, -1.52))
-    axes.set(xlim=(-0.5, N - 0.5), ylim=(N - 0.5, -1.65 if len(pictures) else -0.5), xticks=[], yticks=[])
-    axes.set_xlabel("pictures", color=IMAGE_COLOR)
+def _table(axes: Axes, images: Sequence[Any], N: int) -> None:
+    for n, image in enumerate(images):
+        axes.imshow(as_image(image), extent=(n - 0.46, n + 0.46, -0.6, -1.52))
+    axes.set(xlim=(-0.5, N - 0.5), ylim=(N - 0.5, -1.65 if len(images) else -0.5), xticks=[], yticks=[])
+    axes.set_xlabel("images", color=IMAGE_COLOR)
     axes.set_ylabel("captions", color=TEXT_COLOR)
     axes.grid(False)
     axes.set_frame_on(False)
@@ -129,7 +129,7 @@ def stands(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence[float], ti
         axes.yaxis.label.set(rotation=0, ha="right", va="center", size=11, weight="bold")
         if axes is not panels[-1]:
             axes.set_xticklabels([])
-    panels[-1].set_xlabel("cosine of a picture and a caption")
+    panels[-1].set_xlabel("cosine of an image and a caption")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle(title)
     return figure

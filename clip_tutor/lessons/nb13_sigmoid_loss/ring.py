@@ -18,7 +18,7 @@ def holds(process: int, step: int, processes: int) -> int:
 
 
 def ring_board(processes: int, step: int) -> Figure:
-    """Draw the ring at a step (0 to processes - 1), beside the table of all pictures and all captions.
+    """Draw the ring at a step (0 to processes - 1), beside the table of all images and all captions.
 
     A process has the color of its captions; the blocks that are scored at this step are framed.
     """
@@ -52,7 +52,7 @@ def _ring(axes: Axes, processes: int, step: int) -> None:
         axes.text(1.5 * x, 1.3 * y, f"process {r}", ha="center", va="center", size=8.5, zorder=5)
         axes.text(x, y, f"{whose}", ha="center", va="center", color="white", weight="bold", zorder=5)
     axes.set(xlim=(-1.9, 1.9), ylim=(-1.5, 1.5), xticks=[], yticks=[], aspect="equal")
-    axes.set(title="Whose captions are where?", xlabel="pictures stay, captions go round")
+    axes.set(title="Whose captions are where?", xlabel="images stay, captions go round")
     axes.grid(False)
     axes.set_frame_on(False)
 
@@ -87,6 +87,6 @@ def _blocks(axes: Axes, processes: int, step: int) -> None:
     axes.tick_params(length=0)
     axes.set(xlim=(0, processes), ylim=(processes, 0), aspect="equal", title="Which block is scored at which step?")
     axes.set_xlabel("captions of process", color=TEXT_COLOR)
-    axes.set_ylabel("pictures of process", color=IMAGE_COLOR)
+    axes.set_ylabel("images of process", color=IMAGE_COLOR)
     axes.grid(False)
     axes.set_frame_on(False)

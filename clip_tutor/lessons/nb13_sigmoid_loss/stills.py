@@ -1,4 +1,4 @@
-"""The pictures of notebook 13 for places without a kernel. They come from three short runs of their own."""
+"""The images of notebook 13 for places without a kernel. They come from three short runs of their own."""
 
 import math
 from dataclasses import replace
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from clip_tutor import zoo
 from clip_tutor.data.scenes import Batch, Scenes
-from clip_tutor.embedding import embed_captions, embed_pictures
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lessons.nb13_sigmoid_loss.plots import sigmoid_board, stands
 from clip_tutor.lessons.nb13_sigmoid_loss.ring import ring_board
 from clip_tutor.model import CLIP
@@ -43,7 +43,7 @@ def _run(bias: float) -> _Run:
     model = CLIP(replace(zoo.MODELS["tiny"], logit_scale=10.0, logit_bias=bias)).to(memory_format=torch.channels_last)
     train(model, tokenizer, scenes, TrainConfig(N, 1.5e-3, STEPS, workers=1, loss="sigmoid"))
     held_out = _unseen()
-    images, texts = embed_pictures(model, held_out.pixels), embed_captions(model, tokenizer, held_out.captions)
+    images, texts = encode_images(model, held_out.pixels), encode_texts(model, tokenizer, held_out.captions)
     assert model.logit_bias is not None
     return _Run(texts @ images.T, model.log_logit_scale.exp().item(), model.logit_bias.item())
 

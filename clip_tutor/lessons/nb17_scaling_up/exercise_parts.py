@@ -83,7 +83,7 @@ POSITIONS = Exercise(
     reference=resized_positions,
     check=_check_positions,
     hints=(
-        "Which row has no place in the picture? Set it aside. How many patches has a side of the old grid?",
+        "Which row has no place in the image? Set it aside. How many patches has a side of the old grid?",
         "The D numbers of a place are like the channels of a pixel: `F.interpolate` wants (1, D, height, width).",
         "`positions[1:].reshape(1, n, n, D).permute(0, 3, 1, 2)` before, `.flatten(2)[0].T` after; then row 0 on top.",
     ),
@@ -101,14 +101,14 @@ POSITIONS = Exercise(
             "permute",
         ),
         Mutant(_as_a_line, "interpolated along one long line: the end of a row is no neighbor of the next row's start"),
-        Mutant(_turned, "rows and columns have changed places: the picture would be mirrored at its diagonal"),
+        Mutant(_turned, "rows and columns have changed places: the image would be mirrored at its diagonal"),
         Mutant(_grid_by("nearest"), "nearest gives neighbors the same place: nothing would lie between"),
         Mutant(
             _grid_by("bilinear", align_corners=False), "bilinear, and not bicubic: close, but not what was agreed upon"
         ),
         Mutant(
             _grid_by("bicubic", align_corners=True),
-            "align_corners=True puts the outermost patches' centers on the old ones': patches cover the picture to its "
+            "align_corners=True puts the outermost patches' centers on the old ones': patches cover the image to its "
             "edge, so leave it False",
         ),
     ),

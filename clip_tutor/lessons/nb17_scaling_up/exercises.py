@@ -15,17 +15,17 @@ from clip_tutor.lessons.nb17_scaling_up.exercise_parts import LAW, POSITIONS
 def cached_gradient(
     encode: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     weight: torch.Tensor,
-    pictures: torch.Tensor,
+    images: torch.Tensor,
     texts: torch.Tensor,
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     micro_batch: int,
 ) -> torch.Tensor:
-    """Return the gradient of loss(encode(pictures, weight), texts) along weight, with little memory.
+    """Return the gradient of loss(encode(images, weight), texts) along weight, with little memory.
 
-    encode(pictures, weight) maps (n, D) to (n, E); with a graph, it has memory for micro_batch rows at a time and no
-    more. weight asks for gradients; pictures are (B, D), texts (B, E).
+    encode(images, weight) maps (n, D) to (n, E); with a graph, it has memory for micro_batch rows at a time and no
+    more. weight asks for gradients; images are (B, D), texts (B, E).
     """
-    parts = pictures.split(micro_batch)
+    parts = images.split(micro_batch)
     with torch.no_grad():  # 1. all features, without a graph
         features = torch.cat([encode(part, weight) for part in parts])  # (B, E)
     features.requires_grad_()
@@ -38,10 +38,10 @@ def cached_gradient(
 
 
 def _toy_tower(room: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    def encode(pictures: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled() and len(pictures) > room:
-            raise MemoryError(f"a graph of {len(pictures)} rows, and there is memory for {room}")
-        return F.normalize((pictures @ weight).tanh(), dim=-1)
+    def encode(images: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled() and len(images) > room:
+            raise MemoryError(f"a graph of {len(images)} rows, and there is memory for {room}")
+        return F.normalize((images @ weight).tanh(), dim=-1)
 
     return encode
 
@@ -60,14 +60,14 @@ def _toy_batch(B: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
 
 def _check_cached(gradient: Attempt) -> str:
     for B, micro_batch, seed in ((12, 12, 0), (12, 4, 1), (10, 4, 2), (7, 1, 3)):
-        weight, pictures, texts = _toy_batch(B, seed)
-        value = gradient(_toy_tower(micro_batch), weight, pictures, texts, _toy_loss, micro_batch)
+        weight, images, texts = _toy_batch(B, seed)
+        value = gradient(_toy_tower(micro_batch), weight, images, texts, _toy_loss, micro_batch)
         demand(
             isinstance(value, torch.Tensor) and value.shape == weight.shape,
             f"the result is {describe(value)}",
             f"a gradient with the shape of weight, {tuple(weight.shape)}",
         )
-        (right,) = torch.autograd.grad(_toy_loss(_toy_tower(B)(pictures, weight), texts), weight)
+        (right,) = torch.autograd.grad(_toy_loss(_toy_tower(B)(images, weight), texts), weight)
         cosine = F.cosine_similarity(value.flatten(), right.flatten(), dim=0)
         ratio = value.norm() / right.norm()
         demand(
@@ -79,15 +79,15 @@ def _check_cached(gradient: Attempt) -> str:
     return "the whole batch's gradient in micro-batches of 12, 4, 4 (the last one smaller) and 1, in the memory of one"
 
 
-def _accumulated(encode, weight, pictures, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
+def _accumulated(encode, weight, images, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
     """The sum of the micro-batches' own gradients, and how many they were."""
-    parts = list(zip(pictures.split(micro_batch), texts.split(micro_batch), strict=True))
+    parts = list(zip(images.split(micro_batch), texts.split(micro_batch), strict=True))
     gradients = [torch.autograd.grad(loss(encode(part, weight), own), weight)[0] for part, own in parts]
     return sum(gradients), len(parts)
 
 
-def _whole_batch(encode, weight, pictures, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
-    return torch.autograd.grad(loss(encode(pictures, weight), texts), weight)[0]
+def _whole_batch(encode, weight, images, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
+    return torch.autograd.grad(loss(encode(images, weight), texts), weight)[0]
 
 
 def _mean_of_accumulated(*arguments):  # type: ignore[no-untyped-def]
@@ -98,8 +98,8 @@ def _mean_of_accumulated(*arguments):  # type: ignore[no-untyped-def]
 def _with_cache(change, combine=sum):  # type: ignore[no-untyped-def]
     """Return the right three passes, with another cache, or other sums, than the right ones."""
 
-    def gradient(encode, weight, pictures, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
-        parts = pictures.split(micro_batch)
+    def gradient(encode, weight, images, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
+        parts = images.split(micro_batch)
         with torch.no_grad():
             features = torch.cat([encode(part, weight) for part in parts])
         features.requires_grad_()
@@ -130,7 +130,7 @@ CACHE = Exercise(
         Mutant(_whole_batch, "all rows were encoded with a graph at once: that is the big batch, and its memory"),
         Mutant(
             _mean_of_accumulated,
-            "plain accumulation: each micro-batch was scored by itself, so no picture met a caption of another one. "
+            "plain accumulation: each micro-batch was scored by itself, so no image met a caption of another one. "
             "The loss must see all features",
         ),
         Mutant(
@@ -196,7 +196,7 @@ GATHER = Exercise(
     check=_check_own,
     hints=(
         "In whose losses does a caption of process 1 occur? As what?",
-        "Every process compares its pictures with every caption. So each of them has a wish for your rows: add them.",
+        "Every process compares its images with every caption. So each of them has a wish for your rows: add them.",
         "`torch.stack(gradients).sum(dim=0)` is what all want of all rows; `.chunk(W)[rank]` are yours.",
     ),
     mutants=(

@@ -42,7 +42,7 @@ def cosine_and_length(gradient: Tensor, truth: Tensor) -> tuple[float, float]:
 
 
 def division_of_labor(N: int, processes: int, micro_batch: int, way: str) -> Figure:
-    """Draw which process compares which picture with which caption, and what each of them holds in memory.
+    """Draw which process compares which image with which caption, and what each of them holds in memory.
 
     ``way``: "own pairs" (no exchange), "gather" (own rows, everyone's captions) or "accumulation" (each micro-batch of
     each process by itself).
@@ -62,7 +62,7 @@ def division_of_labor(N: int, processes: int, micro_batch: int, way: str) -> Fig
     figure, (axes, right) = canvas(9.5, 4.2, columns=2)
     colors = ListedColormap([FAINT, *COLORS, MUTED][: processes + 1])
     axes.imshow(owner, cmap=colors, vmin=-1, vmax=colors.N - 2)
-    axes.set(xlabel="captions", ylabel="pictures", xticks=[], yticks=[], title="Who compares what?")
+    axes.set(xlabel="captions", ylabel="images", xticks=[], yticks=[], title="Who compares what?")
     axes.grid(False)
     graphs = min(micro_batch, block)
     held = {"pairs with a graph behind them": graphs, "similarities": int((owner == 0).sum())}
@@ -80,7 +80,7 @@ def division_of_labor(N: int, processes: int, micro_batch: int, way: str) -> Fig
     compared = (owner >= 0).sum() / N - 1
     figure.suptitle(
         f"{N} pairs, {processes} processes, micro-batches of {graphs}\n"
-        f"a picture meets {compared:.0f} of {N - 1} wrong captions"
+        f"an image meets {compared:.0f} of {N - 1} wrong captions"
     )
     return figure
 

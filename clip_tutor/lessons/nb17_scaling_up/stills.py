@@ -1,4 +1,4 @@
-"""The pictures of notebook 17 for places without a kernel."""
+"""The images of notebook 17 for places without a kernel."""
 
 import torch
 from matplotlib.figure import Figure

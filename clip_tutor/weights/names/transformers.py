@@ -34,7 +34,7 @@ vision_model.head.mlp.fc1.*                                        image_tower.h
 vision_model.head.mlp.fc2.*                                        image_tower.head.mlp.contract.*
 """
 
-# Patches of any picture come cut out already: their embedding is a matrix.
+# Patches of any image come cut out already: their embedding is a matrix.
 NAFLEX = SIGLIP_VIT.replace("image_tower.stem.embed", "image_tower.embed")
 
 _TEXT_BLOCKS = """

@@ -1,4 +1,4 @@
-"""What the tour shows: its collection of pictures, its widgets, and the map that was made beforehand."""
+"""What the tour shows: its collection of images, its widgets, and the map that was made beforehand."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.scenes import Batch, Scenes
-from clip_tutor.lab import meters, picture_map, search_box
+from clip_tutor.lab import image_map, meters, search_box
 from clip_tutor.lab.samples.collection import COUNT, FAVORITES, PORTRAYED, collection
 from clip_tutor.lab.widgets.explore import Explorer
 from clip_tutor.lessons.nb00_start_here import stills
@@ -31,7 +31,7 @@ def everything() -> Batch:
     return collection()
 
 
-def test_the_collection_has_pictures_captions_and_truth(everything: Batch):
+def test_the_collection_has_images_captions_and_truth(everything: Batch):
     assert everything.pixels.shape == (COUNT, 3, 64, 64)
     assert everything.pixels.dtype == torch.uint8
     assert everything.captions == [scene.caption for scene in everything.scenes]
@@ -109,12 +109,12 @@ def test_the_search_box_takes_whatever_is_typed(box: Explorer, words: str):
     assert "<script>" not in box.screen.html.value
 
 
-def test_the_search_box_wants_the_pictures_of_its_index(index: ImageIndex, scenes: Scenes):
-    with pytest.raises(ValueError, match="an index of 40 pictures needs these, in its order, and not 39"):
+def test_the_search_box_wants_the_images_of_its_index(index: ImageIndex, scenes: Scenes):
+    with pytest.raises(ValueError, match="an index of 40 images needs these, in its order, and not 39"):
         search_box(index, scenes.batch(range(39)).pixels, TO_TRY)
 
 
-def test_a_search_of_two_thousand_pictures_keeps_up_with_typing(model: CLIP, tokenizer: BPETokenizer):
+def test_a_search_of_two_thousand_images_keeps_up_with_typing(model: CLIP, tokenizer: BPETokenizer):
     index = ImageIndex(model, tokenizer)
     index.features = F.normalize(torch.randn(COUNT, 16, generator=torch.Generator().manual_seed(0)), dim=-1)
     index.names = [f"a picture of {n} cats" for n in range(COUNT)]
@@ -139,16 +139,16 @@ def test_meters_need_a_probability_for_each_name():
         meters(["cat", "dog"], [0.1, 0.2, 0.7])
 
 
-def test_a_picture_map_leaves_out_what_would_cover_another():
+def test_an_image_map_leaves_out_what_would_cover_another():
     places = torch.tensor([[0.0, 0.0], [0.001, 0.0], [1.0, 1.0]])
-    figure = picture_map(places, [np.zeros((4, 4, 3), np.uint8)] * 3, title="A map")
+    figure = image_map(places, [np.zeros((4, 4, 3), np.uint8)] * 3, title="A map")
     figure.draw_without_rendering()
     assert len(figure.axes[0].images) == 2
 
 
-def test_a_picture_map_needs_a_place_for_each_picture():
-    with pytest.raises(ValueError, match=r"2 pictures need places of shape \(2, 2\), not \(3, 2\)"):
-        picture_map(np.zeros((3, 2)), [np.zeros((4, 4, 3), np.uint8)] * 2)
+def test_an_image_map_needs_a_place_for_each_image():
+    with pytest.raises(ValueError, match=r"2 images need places of shape \(2, 2\), not \(3, 2\)"):
+        image_map(np.zeros((3, 2)), [np.zeros((4, 4, 3), np.uint8)] * 2)
 
 
 def test_the_map_shows_favorites_alone(everything: Batch):

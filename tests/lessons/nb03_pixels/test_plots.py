@@ -20,8 +20,8 @@ def studio() -> Studio:
 
 
 def test_a_square_of_pixels_is_shown_with_its_numbers():
-    picture = Image.new("RGB", (40, 30), (7, 8, 9))
-    figure = plots.numbers_behind(picture, left=10, top=5, side=4)
+    image = Image.new("RGB", (40, 30), (7, 8, 9))
+    figure = plots.numbers_behind(image, left=10, top=5, side=4)
     assert [text.get_text() for text in figure.axes[1].texts] == ["7"] * 16
     assert figure.axes[0].get_title(loc="left") == "40 × 30 pixels"
 

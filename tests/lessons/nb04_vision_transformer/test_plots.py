@@ -18,8 +18,8 @@ CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
 STEM = ViTConfig(image_size=64, patch_size=16, width=24, layers=2, heads=3, stem_channels=(6, 12, 12))
 
 
-def picture(size: int = 32) -> torch.Tensor:
-    """A gray picture with a white square in its second patch."""
+def image(size: int = 32) -> torch.Tensor:
+    """A gray image with a white square in its second patch."""
     pixels = torch.full((3, size, size), 90, dtype=torch.uint8)
     pixels[:, : size // 4, size // 4 : size // 2] = 255
     return pixels
@@ -60,7 +60,7 @@ def test_a_tower_without_a_class_token_is_refused():
 
 
 def test_the_cut_shows_each_patch_twice_and_numbers_it():
-    axes = plots.patch_cut(picture(), 8).axes[0]
+    axes = plots.patch_cut(image(), 8).axes[0]
     shown = [image.get_array() for image in axes.images]
     assert len(shown) == 1 + 2 * 16
     assert [text.get_text() for text in axes.texts][:16] == [str(n) for n in range(1, 17)]
@@ -71,33 +71,31 @@ def test_the_cut_shows_each_patch_twice_and_numbers_it():
 def test_an_overlay_is_darkest_where_the_weight_is_largest():
     weights = torch.zeros(16)
     weights[6], weights[9] = 1.0, 0.5
-    shown = plots.overlay(picture(), weights).mean(axis=2)
+    shown = plots.overlay(image(), weights).mean(axis=2)
     patches = shown.reshape(4, 8, 4, 8).mean(axis=(1, 3)).ravel()
     assert list(np.argsort(patches)[:2]) == [6, 9]
     assert patches[0] > 245, "a plain background does not tint the map"
-    assert plots.overlay(picture(), weights, strongest=2.0).mean(axis=2).min() > shown.min()
+    assert plots.overlay(image(), weights, strongest=2.0).mean(axis=2).min() > shown.min()
 
 
 @pytest.mark.parametrize("count", [17, 12])
 def test_weights_that_do_not_fit_the_patches_are_refused(count: int):
     with pytest.raises(ValueError, match=f"{count} weights do not lie on a square grid"):
-        plots.overlay(picture(), torch.ones(count))
+        plots.overlay(image(), torch.ones(count))
 
 
-def test_the_grid_has_a_map_for_each_picture_and_column():
-    figure = plots.attention_grid([picture()] * 2, torch.rand(2, 3, 16), ["a", "b", "c"], "Looks")
+def test_the_grid_has_a_map_for_each_image_and_column():
+    figure = plots.attention_grid([image()] * 2, torch.rand(2, 3, 16), ["a", "b", "c"], "Looks")
     figure.draw_without_rendering()
     assert sum(len(axes.images) for axes in figure.axes) == 2 * 4
-    with pytest.raises(ValueError, match="are those of 2 pictures and 3 columns, not of 1 and 3"):
-        plots.attention_grid([picture()], torch.rand(2, 3, 16), ["a", "b", "c"], "Looks")
+    with pytest.raises(ValueError, match="are those of 2 images and 3 columns, not of 1 and 3"):
+        plots.attention_grid([image()], torch.rand(2, 3, 16), ["a", "b", "c"], "Looks")
 
 
 def test_with_a_shared_scale_an_even_map_is_pale():
     weights = torch.full((1, 2, 16), 1 / 16)
     weights[0, 1] = torch.eye(16)[3]
-    own, shared = (
-        plots.attention_grid([picture()], weights, ["a", "b"], "", shared).axes[1] for shared in (False, True)
-    )
+    own, shared = (plots.attention_grid([image()], weights, ["a", "b"], "", shared).axes[1] for shared in (False, True))
     assert own.images[0].get_array().mean() < 60 < 200 < shared.images[0].get_array().mean()
 
 
@@ -124,7 +122,7 @@ def test_the_position_map_knows_rows_from_columns():
 def test_the_other_figures_can_be_drawn():
     figures = [
         plots.token_matrix(torch.rand(17, 17).softmax(dim=-1)),
-        plots.token_colors([picture()] * 2, [torch.randn(2, 16, 8)] * 2, ["one", "two"], "Colors"),
+        plots.token_colors([image()] * 2, [torch.randn(2, 16, 8)] * 2, ["one", "two"], "Colors"),
         plots.norms(
             {"with": {"class": ([1, 2], [1, 1], [2, 3])}, "without": {"class": ([9, 9], [8, 8], [9, 9])}}, "Long"
         ),
@@ -140,7 +138,7 @@ def test_the_other_figures_can_be_drawn():
 
 
 def test_covered_paints_the_patches_of_highest_rank_with_the_background():
-    pixels, ranks = picture()[None], torch.zeros(1, 16)
+    pixels, ranks = image()[None], torch.zeros(1, 16)
     ranks[0, 1] = 1
     assert covered(pixels, ranks, 0).equal(pixels)
     assert covered(pixels, ranks, 1).unique().tolist() == [90]
@@ -152,7 +150,7 @@ def board():
     tower = VisionTransformer(CONFIG, embed_dim=10).eval()
     noise = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
     return attention_board(
-        {"noise": noise, "square": picture()},
+        {"noise": noise, "square": image()},
         look=lambda pixels: looks(tower, pixels.float() / 255),
         answer=lambda pixels: "It says <b>so</b>.",
     )
@@ -179,7 +177,7 @@ def test_a_click_on_a_patch_shows_its_looks(caplog: pytest.LogCaptureFixture):
     assert (box.error, caplog.records) == (None, [])
 
 
-@pytest.mark.parametrize(("control", "value"), [("picture", "square"), ("token", 16), ("cover", 16), ("cover", 1)])
+@pytest.mark.parametrize(("control", "value"), [("image", "square"), ("token", 16), ("cover", 16), ("cover", 1)])
 def test_each_control_changes_what_one_sees(control: str, value: object):
     box = board()
     before = box.screen.html.value
@@ -196,10 +194,10 @@ def test_which_patches_are_covered_can_be_chosen():
     assert box.screen.html.value != before
 
 
-def test_the_picture_lies_behind_the_buttons():
+def test_the_image_lies_behind_the_buttons():
     box = board()
     patches = buttons_of(box)[1:]
-    box.controls["picture"].value = "square"
+    box.controls["image"].value = "square"
     assert (patches[1].style.button_color, patches[0].style.button_color) == ("#ffffff", "#5a5a5a")
     box.controls["cover"].value = 16
     assert patches[1].style.button_color == "#5a5a5a", "what is painted over is gone there, too"

@@ -1,4 +1,4 @@
-"""Notebook 05's figures and pictures: templates that slide, patterns that are skipped, things that move, towers."""
+"""Notebook 05's figures and images: templates that slide, patterns that are skipped, things that move, towers."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def small_network(blur: bool) -> ResNet:
     return ResNet(ResNetConfig(128, (1, 1, 1, 1), width=8, deep_stem=False, blur=blur, attention_pool=False), 16)
 
 
-# --------------------------------------------------------------------------------------------------------- pictures
+# --------------------------------------------------------------------------------------------------------- images
 
 
 def test_the_same_dice_give_the_same_portraits():
@@ -42,8 +42,8 @@ def test_a_portrait_moved_right_is_the_same_portrait(right: int):
 
 
 def test_a_portrait_stands_where_it_is_told_to():
-    picture = portrait(find_emoji("🐈")[0], side=40, size=10, left=20, top=5)
-    rows, columns = (picture != picture[:, :1, :1]).any(dim=0).nonzero().T
+    image = portrait(find_emoji("🐈")[0], side=40, size=10, left=20, top=5)
+    rows, columns = (image != image[:, :1, :1]).any(dim=0).nonzero().T
     assert rows.min() >= 5 and rows.max() < 15
     assert columns.min() >= 20 and columns.max() < 30
 
@@ -68,7 +68,7 @@ def test_skipped_pixels_make_up_rings_and_a_mean_does_not():
 
 
 def test_a_network_that_skips_pixels_moves_farther_than_one_that_takes_means():
-    moving, others = shifting.frames(find_emoji("🦉")[0]), shifting.other_pictures()
+    moving, others = shifting.frames(find_emoji("🦉")[0]), shifting.other_images()
     ways = {blur: shifting.travel(shifting.wake(small_network(blur), others), moving, others) for blur in (True, False)}
     for way, _ in ways.values():
         assert way.shape == (33,)
@@ -78,7 +78,7 @@ def test_a_network_that_skips_pixels_moves_farther_than_one_that_takes_means():
 
 def test_waking_lets_blocks_add_and_measures_what_comes_in():
     network = small_network(blur=True)
-    others = shifting.other_pictures()
+    others = shifting.other_images()
     shifting.wake(network, others)
     assert not network.training
     first = network.stage1[0].conv3.norm
@@ -101,7 +101,7 @@ def test_sliding_marks_the_best_places(channels: int, best: int):
     assert rings == ({(4.0, 3.0), (9.0, 12.0)} if best else set()), "a neighbor of the best is not the second"
 
 
-def test_sampled_says_how_large_each_picture_is():
+def test_sampled_says_how_large_each_image_is():
     figure = plots.sampled({"all": torch.zeros(8, 8), "half": torch.ones(4, 4)}, "Rings")
     figure.draw_without_rendering()
     assert [axes.get_xlabel() for axes in figure.axes] == ["8 × 8 pixels", "4 × 4 pixels"]
@@ -117,7 +117,7 @@ def test_the_board_marks_the_present_shift(shift: int):
     curve = next(axes for axes in figure.axes if axes.get_xlabel() == "shift (pixels)")
     dots = [line.get_xydata()[0].tolist() for line in curve.lines if line.get_markersize() == 10]
     assert dots == [[shift, pytest.approx(float(way[shift]))] for way in ways.values()]
-    assert curve.get_ylim()[1] > 2, "the farthest point is in the picture"
+    assert curve.get_ylim()[1] > 2, "the farthest point is in the image"
 
 
 def test_the_light_falls_on_the_heaviest_cell():
@@ -128,7 +128,7 @@ def test_the_light_falls_on_the_heaviest_cell():
     lit = figure.axes[2].images[0].get_array()
     assert lit[6, 1].min() == 255 > lit[1, 1].max()
     assert figure.axes[2].get_xlabel() == "up to 4 ×"
-    with pytest.raises(ValueError, match="2 pictures need as many maps of weights, not 1"):
+    with pytest.raises(ValueError, match="2 images need as many maps of weights, not 1"):
         plots.attention_over([torch.ones(3, 8, 8)] * 2, weights[:1])
 
 

@@ -36,7 +36,7 @@ def test_the_family_has_every_thing_number_and_color_once():
     assert [truth[1] for truth in truths[:8]] == [1] * 4 + [3] * 4
 
 
-def test_of_the_mixed_batch_four_captions_fit_another_picture():
+def test_of_the_mixed_batch_four_captions_fit_another_image():
     batch = batches.mixed(16)
     table = batches.fits(batch.scenes)
     assert table.diagonal().all()
@@ -96,8 +96,8 @@ def test_a_push_is_shared_out_as_the_gradient_is(similarity: torch.Tensor, scale
 
 
 def test_the_strip_goes_from_near_to_far(similarity: torch.Tensor):
-    pictures = [torch.full((3, 4, 4), n / 6) for n in range(6)]
-    figure = plots.push_strip(similarity, 2, (1, 100), pictures, "three kites")
+    images = [torch.full((3, 4, 4), n / 6) for n in range(6)]
+    figure = plots.push_strip(similarity, 2, (1, 100), images, "three kites")
     figure.draw_without_rendering()
     row, *bars = figure.axes
     shown = [round(6 * int(axes.images[0].get_array()[0, 0, 0]) / 255) for axes in row.child_axes]
@@ -115,7 +115,7 @@ def test_the_board_says_loss_and_probability(similarity: torch.Tensor, scale: in
     figure = plots.push_board(similarity, scale, 3, torch.zeros(6, 3, 4, 4), captions)
     title = figure.get_suptitle()
     assert f"the loss is {plots.loss_of(scale * similarity):.3f}" in title
-    assert f"“caption 3” gives its own picture {(scale * similarity).softmax(dim=1)[3, 3]:.1%}" in title
+    assert f"“caption 3” gives its own image {(scale * similarity).softmax(dim=1)[3, 3]:.1%}" in title
     assert "guessing: ln 6 = 1.79" in texts(figure)
 
 

@@ -20,8 +20,8 @@ def test_relations_that_lie_apart_are_seen_apart():
 
 
 def test_captions_stand_at_the_corners_of_a_square():
-    picture = np.zeros((8, 8, 3), np.uint8)
-    figure = plots.exclusive_or([(1, 1, "a left of b", picture), (-1, 1, "b left of a", picture)])
+    image = np.zeros((8, 8, 3), np.uint8)
+    figure = plots.exclusive_or([(1, 1, "a left of b", image), (-1, 1, "b left of a", image)])
     assert texts(figure) == ["a left of b", "b left of a"]
     assert [image.get_extent()[0] for image in figure.axes[0].images] == pytest.approx([0.4, -1.6])
 

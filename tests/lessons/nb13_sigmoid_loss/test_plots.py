@@ -111,7 +111,7 @@ def test_chunks_take_less_memory_than_the_table():
 
 
 @pytest.mark.parametrize("processes", [1, 2, 8])
-def test_the_ring_brings_every_caption_to_every_picture_once(processes: int):
+def test_the_ring_brings_every_caption_to_every_image_once(processes: int):
     for process in range(processes):
         met = [holds(process, step, processes) for step in range(processes)]
         assert met[0] == process

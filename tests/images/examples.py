@@ -1,4 +1,4 @@
-"""Pictures that the image tests share."""
+"""Images that the image tests share."""
 
 import numpy as np
 from PIL import Image
