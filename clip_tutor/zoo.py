@@ -121,7 +121,7 @@ def _siglip_text(size: str, vocab_size: int, context_length: int = 64) -> TextCo
         activation="gelu_tanh",
         mlp_width=mlp_width,
         causal=False,
-        read="last",
+        pool="last",
         projection_bias=True,
         eps=1e-6,
     )

@@ -222,5 +222,5 @@ def test_searching_never_changes_the_model(make_model, tokenizer, batch, stem_ch
 def test_fingerprints_tell_models_apart(make_model):
     first, same, other = make_model(), make_model(), make_model(seed=1)
     assert fingerprint(first) == fingerprint(same) != fingerprint(other)
-    same.text_tower.positions.data[0, 0] += 1e-6
+    same.text_tower.pos_embed.data[0, 0] += 1e-6
     assert fingerprint(first) != fingerprint(same)

@@ -37,14 +37,14 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = N
     return scores.softmax(dim=-1) @ value  # (..., T, D/K)
 
 
-def ask_once(
+def single_query_attention(
     query: Tensor, x: Tensor, key: tuple[Tensor, Tensor], value: tuple[Tensor, Tensor], mask: Tensor | None = None
 ) -> Tensor:
     """Return what a single query finds among the tokens ``x``, without making a key and a value of each of them.
 
     The score of token x is q·(Wx + b) = (qW)·x + q·b, so the keys' matrix is applied to the one query, not to T tokens;
     and the mean of the values is the value of the mean. For the 50 tokens of ViT-B/32 that is 28 times less work, for
-    the same numbers: ``test_asking_once_equals_plain``.
+    the same numbers: ``test_single_query_attention_equals_plain``.
 
     Args:
         query: (B, K, D/K), one for each head.
@@ -111,7 +111,7 @@ class Attention(nn.Module):
         of_query, of_key, of_value = zip(self.qkv.weight.split(D), self.qkv.bias.split(D), strict=True)
         asked = F.linear(query[:, 0], *of_query).unflatten(-1, (K, D // K))  # (B, K, D/K)
         seen = None if mask is None else mask[:, 0]  # (B, 1, T)
-        found = ask_once(asked, x, of_key, of_value, seen)  # (B, D)
+        found = single_query_attention(asked, x, of_key, of_value, seen)  # (B, D)
         return self.out(found)[:, None]
 
 
@@ -127,24 +127,24 @@ class QuickGELU(nn.Module):
 
 
 def activation_layer(activation: Activation) -> nn.Module:
-    """Return the bend between the two layers of an MLP, by its name in a config."""
+    """Return the activation between the two layers of an MLP, by its name in a config."""
     if activation == "quick_gelu":
         return QuickGELU()
     return nn.GELU(approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
 class MLP(nn.Module):
-    """Two layers with a bend between them, applied to each token alone; four times as wide inside."""
+    """Two layers with an activation between them, applied to each token alone; four times as wide inside."""
 
     def __init__(self, width: int, activation: Activation, hidden: int | None = None) -> None:
         super().__init__()
-        self.expand = nn.Linear(width, hidden or 4 * width)
+        self.fc1 = nn.Linear(width, hidden or 4 * width)
         self.activation = activation_layer(activation)
-        self.contract = nn.Linear(hidden or 4 * width, width)
+        self.fc2 = nn.Linear(hidden or 4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, T, D) from (B, T, D)."""
-        return self.contract(self.activation(self.expand(x)))
+        return self.fc2(self.activation(self.fc1(x)))
 
 
 class Block(nn.Module):
@@ -153,7 +153,7 @@ class Block(nn.Module):
     Args:
         width: D.
         heads: K.
-        activation: the bend inside the MLP.
+        activation: the activation inside the MLP.
         causal: hide later tokens.
         mlp_width: numbers inside the MLP, 4 · D if not given.
         eps: what LayerNorm adds to the variance.
@@ -174,27 +174,28 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, activation, mlp_width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, row: Tensor | None = None) -> Tensor:
-        """Return (B, T, D) from (B, T, D); with ``row`` only (B, 1, D).
+    def forward(self, x: Tensor, mask: Tensor | None = None, token_index: Tensor | None = None) -> Tensor:
+        """Return (B, T, D) from (B, T, D); with ``token_index`` only (B, 1, D).
 
         Args:
             mask: (B, 1, 1, T), True where a token may be seen.
-            row: (B,) the one token of each item that will be read. The LAST block of a tower that reads one token
-                need not compute the others: ``test_reading_one_row_equals_computing_all``.
+            token_index: (B,) the one token of each item that will be read. The LAST block of a tower that reads one
+                token need not compute the others: ``test_reading_one_token_equals_computing_all``.
         """
-        if row is None:
+        if token_index is None:
             x = x + self.attention(self.ln_1(x), mask)
         else:
             if self.attention.causal:
-                mask = (torch.arange(x.shape[1], device=x.device) <= row[:, None])[:, None, None]  # (B, 1, 1, T)
-            asks = x[torch.arange(len(x), device=x.device), row][:, None]  # (B, 1, D)
-            x = asks + self.attention(self.ln_1(x), mask, self.ln_1(asks))
+                earlier = torch.arange(x.shape[1], device=x.device) <= token_index[:, None]  # (B, T)
+                mask = earlier[:, None, None]  # (B, 1, 1, T)
+            query = x[torch.arange(len(x), device=x.device), token_index][:, None]  # (B, 1, D)
+            x = query + self.attention(self.ln_1(x), mask, self.ln_1(query))
         return x + self.mlp(self.ln_2(x))
 
 
-def run_blocks(blocks: Iterable[nn.Module], x: Tensor, row: Tensor) -> Tensor:
-    """Return (B, D): the token ``row`` (B,) of each item of ``x`` (B, T, D) after all blocks."""
+def forward_blocks(blocks: Iterable[nn.Module], x: Tensor, token_index: Tensor) -> Tensor:
+    """Return (B, D): the token ``token_index`` (B,) of each item of ``x`` (B, T, D) after all blocks."""
     *first, last = blocks
     for block in first:
         x = block(x)
-    return last(x, row=row)[:, 0]
+    return last(x, token_index=token_index)[:, 0]

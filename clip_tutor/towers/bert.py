@@ -78,7 +78,7 @@ class BertTower(nn.Module):
         self.config = config
         D = config.width
         self.token_embedding = nn.Embedding(config.vocab_size, D)
-        self.positions = nn.Parameter(torch.empty(config.max_positions, D))
+        self.pos_embed = nn.Parameter(torch.empty(config.max_positions, D))
         # BERT learned from pairs of sentences and adds to each word which of the two it belongs to.
         # A caption is a first sentence without a second, so only row 0 is ever used.
         self.segments = nn.Parameter(torch.empty(2, D))
@@ -94,7 +94,7 @@ class BertTower(nn.Module):
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.02)
                 nn.init.zeros_(layer.bias)
-        for table in (self.token_embedding.weight, self.positions, self.segments):
+        for table in (self.token_embedding.weight, self.pos_embed, self.segments):
             nn.init.normal_(table, std=0.02)
         nn.init.xavier_uniform_(self.projection.weight)
         nn.init.zeros_(self.projection.bias)
@@ -126,7 +126,7 @@ class BertTower(nn.Module):
             )
         T = int(words.any(dim=0).nonzero().max()) + 1  # of the longest caption
         mask = words[:, None, None, :T]  # (B, 1, 1, T): the same for every head and for every word that looks
-        x = self.token_embedding(ids[:, :T]) + self.positions[:T] + self.segments[0]  # (B, T, D)
+        x = self.token_embedding(ids[:, :T]) + self.pos_embed[:T] + self.segments[0]  # (B, T, D)
         x = self.ln_embedding(x)
         *first, last = self.blocks
         for block in first:

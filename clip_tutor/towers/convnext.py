@@ -63,13 +63,13 @@ class Stem(nn.Module):
 class Downsample(nn.Module):
     """Normalize, then let each square of 2 × 2 places become one."""
 
-    def __init__(self, before: int, after: int, eps: float) -> None:
+    def __init__(self, in_channels: int, out_channels: int, eps: float) -> None:
         super().__init__()
-        self.norm = ChannelNorm(before, eps)
-        self.conv = nn.Conv2d(before, after, kernel_size=2, stride=2)
+        self.norm = ChannelNorm(in_channels, eps)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=2, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, after, H/2, W/2) from (B, before, H, W)."""
+        """Return (B, out_channels, H/2, W/2) from (B, in_channels, H, W)."""
         return self.conv(self.norm(x))
 
 
@@ -95,15 +95,15 @@ class ConvNeXtBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """Some blocks at one size; all stages but the first, which has nothing ``before`` it, begin by halving that."""
+    """Some blocks at one size; all stages begin by halving that, but the first, for which ``in_channels`` is None."""
 
-    def __init__(self, before: int | None, width: int, drop_paths: list[float], eps: float) -> None:
+    def __init__(self, in_channels: int | None, width: int, drop_paths: list[float], eps: float) -> None:
         super().__init__()
-        self.downsample = nn.Identity() if before is None else Downsample(before, width, eps)
+        self.downsample = nn.Identity() if in_channels is None else Downsample(in_channels, width, eps)
         self.blocks = nn.Sequential(*(ConvNeXtBlock(width, eps, rate) for rate in drop_paths))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, width, H/2, W/2) from (B, before, H, W); without the halves in the first stage."""
+        """Return (B, width, H/2, W/2) from (B, in_channels, H, W); without the halves in the first stage."""
         return self.blocks(self.downsample(x))
 
 
@@ -112,13 +112,13 @@ class MLPHead(nn.Module):
 
     def __init__(self, width: int, embed_dim: int) -> None:
         super().__init__()
-        self.expand = nn.Linear(width, 2 * embed_dim)
+        self.fc1 = nn.Linear(width, 2 * embed_dim)
         self.activation = nn.GELU()
-        self.contract = nn.Linear(2 * embed_dim, embed_dim, bias=False)
+        self.fc2 = nn.Linear(2 * embed_dim, embed_dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, E) from (B, D)."""
-        return self.contract(self.activation(self.expand(x)))
+        return self.fc2(self.activation(self.fc1(x)))
 
 
 class ConvNeXt(nn.Module):
@@ -137,8 +137,8 @@ class ConvNeXt(nn.Module):
         rates = [config.drop_path * block / max(1, blocks - 1) for block in range(blocks)]  # rising to the last block
         self.stem = Stem(widths[0], eps)
         stages = []
-        for before, width, depth in zip((None, *widths), widths, depths, strict=False):
-            stages.append(Stage(before, width, rates[:depth], eps))
+        for in_channels, width, depth in zip((None, *widths), widths, depths, strict=False):
+            stages.append(Stage(in_channels, width, rates[:depth], eps))
             rates = rates[depth:]
         self.stages = nn.Sequential(*stages)
         D = widths[-1]

@@ -15,7 +15,7 @@ class ConvNorm(nn.Module):
     """A convolution without bias, and the BatchNorm behind it, which brings a bias of its own.
 
     Args:
-        before, after: C, the number of channels that come in and go out.
+        in_channels, out_channels: C, the number of channels that come in and go out.
         kernel_size: the side of the window, in pixels.
         stride: 2 halves height and width.
         groups: 1: every output sees all inputs. As many as channels ("depthwise"): each sees only its own.
@@ -27,8 +27,8 @@ class ConvNorm(nn.Module):
 
     def __init__(
         self,
-        before: int,
-        after: int,
+        in_channels: int,
+        out_channels: int,
         kernel_size: int,
         stride: int = 1,
         groups: int = 1,
@@ -38,11 +38,11 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         padding = kernel_size // 2 if padding is None else padding
-        self.conv = nn.Conv2d(before, after, kernel_size, stride, padding, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(after, eps, momentum)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels, eps, momentum)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, after, H/stride, W/stride) from (B, before, H, W).
+        """Return (B, out_channels, H/stride, W/stride) from (B, in_channels, H, W).
 
         In evaluation BatchNorm is one fixed line per channel, so convolution and BatchNorm together are again
         a convolution. Folding them saves a walk over the image and costs a walk over the weights, so it is
@@ -52,16 +52,16 @@ class ConvNorm(nn.Module):
         if norm.training or conv.weight.numel() > x.numel():
             return norm(conv(x))
         assert norm.running_mean is not None and norm.running_var is not None
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # (after,)
-        shift = norm.bias - norm.running_mean * scale  # (after,)
-        weight = conv.weight * scale.view(-1, 1, 1, 1)  # (after, before/groups, kernel_size, kernel_size)
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # (out_channels,)
+        shift = norm.bias - norm.running_mean * scale  # (out_channels,)
+        weight = conv.weight * scale.view(-1, 1, 1, 1)  # (out_channels, in_channels/groups, kernel_size, kernel_size)
         return F.conv2d(x, weight, shift, conv.stride, conv.padding, groups=conv.groups)
 
 
 class SqueezeExcitation(nn.Module):
     """Turn each channel up or down by what the whole image shows: squeeze to one number, excite with a factor.
 
-    Source: Hu et al. 2018, section 3; with the smooth bend of EfficientNet.
+    Source: Hu et al. 2018, section 3; with the smooth activation of EfficientNet.
     """
 
     def __init__(self, channels: int, hidden: int) -> None:

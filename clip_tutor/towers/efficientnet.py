@@ -70,29 +70,29 @@ class InvertedBottleneck(nn.Module):
     """Widen, look around, weigh the channels, narrow, and add the outcome to what came in if it has its shape.
 
     Args:
-        before, after: C, the number of channels that come in and go out.
+        in_channels, out_channels: C, the number of channels that come in and go out.
         stage: the row of the table this block belongs to.
         stride: 2 halves height and width.
         drop_path: how often training skips the block.
     """
 
-    def __init__(self, before: int, after: int, stage: Stage, stride: int, drop_path: float) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stage: Stage, stride: int, drop_path: float) -> None:
         super().__init__()
-        kernel_size, inside = stage.kernel_size, stage.widen * before
-        self.expand = None if stage.widen == 1 else _ConvNorm(before, inside, kernel_size=1)
+        kernel_size, inside = stage.kernel_size, stage.widen * in_channels
+        self.expand = None if stage.widen == 1 else _ConvNorm(in_channels, inside, kernel_size=1)
         self.pad = HalvingPad(kernel_size) if stride == 2 else nn.Identity()
         padding = 0 if stride == 2 else kernel_size // 2
         self.depthwise = _ConvNorm(inside, inside, kernel_size, stride, groups=inside, padding=padding)
-        self.excitation = SqueezeExcitation(inside, max(1, before // 4))
-        self.project = _ConvNorm(inside, after, kernel_size=1)  # no bend behind it: narrow vectors are kept whole
-        self.adds = stride == 1 and before == after
+        self.excitation = SqueezeExcitation(inside, max(1, in_channels // 4))
+        self.project = _ConvNorm(inside, out_channels, kernel_size=1)  # no activation: narrow vectors are kept whole
+        self.adds = stride == 1 and in_channels == out_channels
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, after, H/stride, W/stride) from (B, before, H, W)."""
+        """Return (B, out_channels, H/stride, W/stride) from (B, in_channels, H, W)."""
         branch = x if self.expand is None else F.silu(self.expand(x), inplace=True)  # (B, inside, H, W)
         branch = F.silu(self.depthwise(self.pad(branch)), inplace=True)  # (B, inside, H/stride, W/stride)
-        branch = self.project(self.excitation(branch))  # (B, after, H/stride, W/stride)
+        branch = self.project(self.excitation(branch))  # (B, out_channels, H/stride, W/stride)
         return x + self.drop_path(branch) if self.adds else branch
 
 
@@ -120,21 +120,21 @@ class EfficientNet(nn.Module):
     def __init__(self, config: EfficientNetConfig, embed_dim: int) -> None:
         super().__init__()
         self.config = config
-        before = config.channels(STEM_CHANNELS)
+        in_channels = config.channels(STEM_CHANNELS)
         self.pad = HalvingPad(3)
-        self.stem = _ConvNorm(3, before, kernel_size=3, stride=2, padding=0)
+        self.stem = _ConvNorm(3, in_channels, kernel_size=3, stride=2, padding=0)
         depth = sum(config.layers(stage.layers) for stage in STAGES)
         blocks: list[nn.Module] = []
         for stage in STAGES:
-            after = config.channels(stage.channels)
+            out_channels = config.channels(stage.channels)
             for layer in range(config.layers(stage.layers)):
                 stride = stage.stride if layer == 0 else 1
                 drop_path = config.drop_path * len(blocks) / depth
-                blocks.append(InvertedBottleneck(before, after, stage, stride, drop_path))
-                before = after
+                blocks.append(InvertedBottleneck(in_channels, out_channels, stage, stride, drop_path))
+                in_channels = out_channels
         self.blocks = nn.Sequential(*blocks)
         self.apply(_reset)
-        self.projection = nn.Identity() if before == embed_dim else nn.Linear(before, embed_dim)
+        self.projection = nn.Identity() if in_channels == embed_dim else nn.Linear(in_channels, embed_dim)
 
     def feature_map(self, pixels: Tensor) -> Tensor:
         """Return (B, D, H/32, W/32), what each place of the image shows, from (B, 3, H, W).

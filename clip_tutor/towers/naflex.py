@@ -59,21 +59,21 @@ class NaFlexTransformer(nn.Module):
         D, P = config.width, config.patch_size
         if embed_dim != D:
             raise ValueError(f"a MAP head gives {D} numbers, as wide as the tower: embed_dim cannot be {embed_dim}")
-        self.embed = nn.Linear(3 * P * P, D)
-        self.positions = nn.Parameter(D**-0.5 * torch.randn(config.grid_size**2, D))  # the grid, row by row
+        self.patch_embed = nn.Linear(3 * P * P, D)
+        self.pos_embed = nn.Parameter(D**-0.5 * torch.randn(config.grid_size**2, D))  # the grid, row by row
         mlp_width, eps = config.mlp_width, config.eps
         blocks = (Block(D, config.heads, "gelu_tanh", mlp_width=mlp_width, eps=eps) for _ in range(config.layers))
         self.blocks = nn.ModuleList(blocks)
         self.ln_post = nn.LayerNorm(D, eps)
         self.head = MAPHead(D, config.heads, "gelu_tanh", mlp_width, eps)
 
-    def positions_of(self, height: int, width: int) -> Tensor:
+    def pos_embed_for(self, height: int, width: int) -> Tensor:
         """Return (height · width, D): the learned grid, resized like an image with D channels.
 
         Smoothed when it shrinks, so that every learned position is heard (``test_positions_are_resized_smoothly``).
         """
         side = self.config.grid_size
-        grid = self.positions.view(side, side, -1)  # (16, 16, D)
+        grid = self.pos_embed.view(side, side, -1)  # (16, 16, D)
         down, across = shares(side, height).to(grid), shares(side, width).to(grid)  # (h, 16), (w, 16)
         return torch.einsum("hi,wj,ijd->hwd", down, across, grid).flatten(0, 1)  # (h·w, D)
 
@@ -89,18 +89,18 @@ class NaFlexTransformer(nn.Module):
         """
         patches, mask, shapes = images if isinstance(images, Patches) else whole(images, self.config.patch_size)
         N = patches.shape[1]
-        if patches.shape[2] != self.embed.in_features:
+        if patches.shape[2] != self.patch_embed.in_features:
             P = self.config.patch_size
             raise ValueError(
-                f"this tower reads patches of {P} × {P} pixels, {self.embed.in_features} numbers, and these have "
+                f"this tower reads patches of {P} × {P} pixels, {self.patch_embed.in_features} numbers, and these have "
                 f"{patches.shape[2]}: pack the images with patch_size={P}"
             )
         grids = [(int(height), int(width)) for height, width in shapes.tolist()]
-        resized = {grid: self.positions_of(*grid) for grid in set(grids)}  # images of one shape share it
+        resized = {grid: self.pos_embed_for(*grid) for grid in set(grids)}  # images of one shape share it
         positions = torch.stack(
             [F.pad(resized[grid], (0, 0, 0, N - len(resized[grid]))) for grid in grids]
         )  # (B, N, D)
-        x = self.embed(patches) + positions  # (B, N, D)
+        x = self.patch_embed(patches) + positions  # (B, N, D)
         seen = mask[:, None, None, :]  # (B, 1, 1, N)
         for block in self.blocks:
             x = block(x, seen)

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import MLP, Activation, Attention, ask_once
+from clip_tutor.towers.attention import MLP, Activation, Attention, single_query_attention
 
 
 class MeanPool(nn.Module):
@@ -47,7 +47,7 @@ class AttentionPool(nn.Module):
                 f"here {max(1, width // 64)}"
             )
         self.heads = heads
-        self.positions = nn.Parameter(torch.randn(1 + tokens, width) / math.sqrt(width))
+        self.pos_embed = nn.Parameter(torch.randn(1 + tokens, width) / math.sqrt(width))
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -58,13 +58,13 @@ class AttentionPool(nn.Module):
     def forward(self, feature_map: Tensor) -> Tensor:
         """Return (B, E) from (B, D, H, W) with H·W = N.
 
-        Only one token asks, so `ask_once` does the rest: ``test_one_query_equals_full_attention``.
+        Only one token asks, so `single_query_attention` does the rest: ``test_one_query_equals_full_attention``.
         """
         x = feature_map.flatten(2).transpose(1, 2)  # (B, N, D)
-        x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1) + self.positions  # (B, 1+N, D)
+        x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1) + self.pos_embed  # (B, 1+N, D)
         query = self.query(x[:, 0]).unflatten(-1, (self.heads, -1))  # (B, K, D/K)
         key, value = (self.key.weight, self.key.bias), (self.value.weight, self.value.bias)
-        return self.out(ask_once(query, x, key, value))  # (B, E)
+        return self.out(single_query_attention(query, x, key, value))  # (B, E)
 
 
 class MAPHead(nn.Module):
@@ -73,7 +73,7 @@ class MAPHead(nn.Module):
     Args:
         width: D, of the tokens and of the result.
         heads: K; must divide the width.
-        activation: the bend inside the MLP.
+        activation: the activation inside the MLP.
         mlp_width: numbers inside the MLP, 4 · D if not given.
         eps: what LayerNorm adds to the variance.
 

@@ -75,7 +75,7 @@ class Bottleneck(nn.Module):
     """Narrow (1 × 1), look around (3 × 3), widen (1 × 1), and add the outcome to what came in.
 
     Args:
-        before: C, the number of channels that come in.
+        in_channels: C, the number of channels that come in.
         width: the number inside; four times as many go out.
         stride: 2 halves height and width.
         blur: halve by a mean over 2 × 2 pixels, not by skipping pixels. A pattern finer than the coarser grid is
@@ -83,22 +83,22 @@ class Bottleneck(nn.Module):
             Networks Shift-Invariant Again".
     """
 
-    def __init__(self, before: int, width: int, stride: int, blur: bool) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, blur: bool) -> None:
         super().__init__()
-        after = EXPANSION * width
+        out_channels = EXPANSION * width
         self.pooling = stride if blur else 1
         skipping = 1 if blur else stride
-        self.conv1 = ConvNorm(before, width, kernel_size=1)
+        self.conv1 = ConvNorm(in_channels, width, kernel_size=1)
         self.conv2 = ConvNorm(width, width, kernel_size=3, stride=skipping)
-        self.conv3 = ConvNorm(width, after, kernel_size=1)
+        self.conv3 = ConvNorm(width, out_channels, kernel_size=1)
         # Where the shape changes, what came in needs a convolution to fit what it is added to.
-        fits = stride == 1 and before == after
-        self.shortcut = None if fits else ConvNorm(before, after, kernel_size=1, stride=skipping)
+        fits = stride == 1 and in_channels == out_channels
+        self.shortcut = None if fits else ConvNorm(in_channels, out_channels, kernel_size=1, stride=skipping)
         # At first every block adds nothing, and the signal runs through: ``test_blocks_begin_by_adding_nothing``.
         nn.init.zeros_(self.conv3.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, 4·width, H/stride, W/stride) from (B, before, H, W)."""
+        """Return (B, 4·width, H/stride, W/stride) from (B, in_channels, H, W)."""
         branch = F.relu(self.conv1(x), inplace=True)  # (B, width, H, W)
         branch = F.relu(self.conv2(branch), inplace=True)
         if self.pooling > 1:
@@ -129,8 +129,8 @@ class ResNet(nn.Module):
         D, N = 32 * width, (config.image_size // 32) ** 2
         self.pool = AttentionPool(D, config.heads, N, embed_dim) if config.attention_pool else MeanPool(D, embed_dim)
 
-    def _stage(self, before: int, width: int, layers: int, stride: int) -> nn.Sequential:
-        first = Bottleneck(before, width, stride, self.config.blur)
+    def _stage(self, in_channels: int, width: int, layers: int, stride: int) -> nn.Sequential:
+        first = Bottleneck(in_channels, width, stride, self.config.blur)
         rest = (Bottleneck(EXPANSION * width, width, stride=1, blur=self.config.blur) for _ in range(layers - 1))
         return nn.Sequential(first, *rest)
 

@@ -54,13 +54,13 @@ def resize_tower(tower: nn.Module, image_size: int) -> None:
     tower.config = config  # type: ignore[assignment]
     interpolation: Interpolation = "bilinear" if isinstance(config, NaFlexConfig) else "bicubic"  # as each does it
     for module in tower.modules():
-        positions = getattr(module, "positions", None)
+        positions = getattr(module, "pos_embed", None)
         if isinstance(positions, nn.Parameter):
-            resized = resize_positions(positions, image_size // _side(config), interpolation)
-            module.positions = nn.Parameter(resized, positions.requires_grad)
+            resized = resize_pos_embed(positions, image_size // _side(config), interpolation)
+            module.pos_embed = nn.Parameter(resized, positions.requires_grad)
 
 
-def resize_positions(positions: Tensor, grid_size: int, interpolation: Interpolation = "bicubic") -> Tensor:
+def resize_pos_embed(positions: Tensor, grid_size: int, interpolation: Interpolation = "bicubic") -> Tensor:
     """Return positions learned on one square grid, stretched over another; a class token keeps its own.
 
     Args:

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import Activation, Block, run_blocks
+from clip_tutor.towers.attention import Activation, Block, forward_blocks
 
 GROUP = 32  # captions that a CPU reads at a time
 
@@ -32,14 +32,14 @@ class TextConfig:
     activation: Activation = "quick_gelu"
     mlp_width: int | None = None  # inside each block's MLP; 4 · D if not given
     causal: bool = True
-    read: Literal["end", "last"] = "end"  # the end mark, or the last place of the row
+    pool: Literal["eot", "last"] = "eot"  # the end mark, or the last place of the row
     projection_bias: bool = False
     eps: float = 1e-5  # of every LayerNorm
 
     def __post_init__(self) -> None:
-        if self.causal != (self.read == "end"):
+        if self.causal != (self.pool == "eot"):
             raise ValueError(
-                f"causal={self.causal} and read={self.read!r} do not fit: only in a causal tower is the padding behind "
+                f"causal={self.causal} and pool={self.pool!r} do not fit: only in a causal tower is the padding behind "
                 "the end mark without effect, and only a tower that sees everything can be read at its last place"
             )
 
@@ -57,7 +57,7 @@ class TextTower(nn.Module):
         self.config = config
         D = config.width
         self.token_embedding = nn.Embedding(config.vocab_size, D)
-        self.positions = nn.Parameter(torch.empty(config.context_length, D))
+        self.pos_embed = nn.Parameter(torch.empty(config.context_length, D))
         block = (D, config.heads, config.activation, config.causal, config.mlp_width, config.eps)
         self.blocks = nn.Sequential(*(Block(*block) for _ in range(config.layers)))
         self.ln_final = nn.LayerNorm(D, config.eps)
@@ -72,14 +72,14 @@ class TextTower(nn.Module):
         """
         D, layers = self.config.width, self.config.layers
         nn.init.normal_(self.token_embedding.weight, std=0.02)
-        nn.init.normal_(self.positions, std=0.01)
+        nn.init.normal_(self.pos_embed, std=0.01)
         nn.init.normal_(self.projection, std=D**-0.5)
         for block in self.blocks:
             assert isinstance(block, Block)
             nn.init.normal_(block.attention.qkv.weight, std=D**-0.5)
             nn.init.normal_(block.attention.out.weight, std=D**-0.5 * (2 * layers) ** -0.5)
-            nn.init.normal_(block.mlp.expand.weight, std=(2 * D) ** -0.5)
-            nn.init.normal_(block.mlp.contract.weight, std=D**-0.5 * (2 * layers) ** -0.5)
+            nn.init.normal_(block.mlp.fc1.weight, std=(2 * D) ** -0.5)
+            nn.init.normal_(block.mlp.fc2.weight, std=D**-0.5 * (2 * layers) ** -0.5)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return (B, E) caption vectors of any length from (B, T) ids.
@@ -93,8 +93,8 @@ class TextTower(nn.Module):
             ValueError: the rows are longer than the context, or hold ids beyond the vocabulary.
         """
         T = ids.shape[1]
-        if self.config.context_length < T or (self.config.read == "last" and self.config.context_length > T):
-            how = "at most" if self.config.read == "end" else "exactly"
+        if self.config.context_length < T or (self.config.pool == "last" and self.config.context_length > T):
+            how = "at most" if self.config.pool == "eot" else "exactly"
             raise ValueError(
                 f"these rows have {T} ids, and this tower reads {how} {self.config.context_length}: "
                 "tokenize with the tokenizer that came with the model"
@@ -104,7 +104,7 @@ class TextTower(nn.Module):
                 f"these rows hold the id {largest}, and this tower knows ids below {self.config.vocab_size}: "
                 "tokenize with the tokenizer that came with the model"
             )
-        if self.config.read == "last":
+        if self.config.pool == "last":
             return self._read(ids, torch.full((len(ids),), T - 1, device=ids.device))
         end = ids.argmax(dim=1)  # (B,)
         if len(ids) <= GROUP or ids.device.type != "cpu":  # a GPU is quicker with one large batch
@@ -113,9 +113,9 @@ class TextTower(nn.Module):
         features = torch.cat([self._read(ids[group], end[group]) for group in groups])  # (B, E), sorted by length
         return features[torch.cat(groups).argsort()]
 
-    def _read(self, ids: Tensor, row: Tensor) -> Tensor:
-        """Return (B, E): each caption (B, T) read at its ``row`` (B,); what lies behind the last of them is cut off."""
-        ids = ids[:, : int(row.max()) + 1]
-        x = self.token_embedding(ids) + self.positions[: ids.shape[1]]  # (B, T, D)
-        features = self.ln_final(run_blocks(self.blocks, x, row)) @ self.projection  # (B, E)
+    def _read(self, ids: Tensor, token_index: Tensor) -> Tensor:
+        """Return (B, E): each caption (B, T) read at its ``token_index`` (B,); columns behind the last one are cut."""
+        ids = ids[:, : int(token_index.max()) + 1]
+        x = self.token_embedding(ids) + self.pos_embed[: ids.shape[1]]  # (B, T, D)
+        features = self.ln_final(forward_blocks(self.blocks, x, token_index)) @ self.projection  # (B, E)
         return features if self.projection_bias is None else features + self.projection_bias

@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import Activation, Block, run_blocks
+from clip_tutor.towers.attention import Activation, Block, forward_blocks
 from clip_tutor.towers.pooling import MAPHead
 
 
@@ -54,21 +54,21 @@ class ViTConfig:
             )
 
 
-class PatchStem(nn.Module):
+class PatchEmbed(nn.Module):
     """Cut the image into patches of P × P pixels and map each, alone, to a vector of D numbers.
 
-    A convolution whose stride equals its kernel does just that. ``test_patch_stem_is_a_linear_map_of_patches``
+    A convolution whose stride equals its kernel does just that. ``test_patch_embed_is_a_linear_map_of_patches``
     shows it.
     """
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         P = config.patch_size
-        self.embed = nn.Conv2d(3, config.width, kernel_size=P, stride=P, bias=config.patch_bias)
+        self.proj = nn.Conv2d(3, config.width, kernel_size=P, stride=P, bias=config.patch_bias)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, N, D) from (B, 3, H, W)."""
-        return self.embed(pixels).flatten(2).transpose(1, 2)
+        return self.proj(pixels).flatten(2).transpose(1, 2)
 
 
 class ConvStem(nn.Sequential):
@@ -95,10 +95,10 @@ class ConvStem(nn.Sequential):
         )
 
     @staticmethod
-    def _layer(before: int, after: int, stride: int) -> list[nn.Module]:
+    def _layer(in_channels: int, out_channels: int, stride: int) -> list[nn.Module]:
         # BatchNorm subtracts the mean, so a bias here could change nothing.
-        convolution = nn.Conv2d(before, after, kernel_size=3, stride=stride, padding=1, bias=False)
-        return [convolution, nn.BatchNorm2d(after)]
+        convolution = nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False)
+        return [convolution, nn.BatchNorm2d(out_channels)]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, N, D) from (B, 3, H, W)."""
@@ -118,9 +118,9 @@ class VisionTransformer(nn.Module):
         self.config = config
         D, N = config.width, (config.image_size // config.patch_size) ** 2
         scale = D**-0.5  # CLIP's: token vectors then start with length about 1
-        self.stem = ConvStem(config) if config.stem_channels else PatchStem(config)
-        self.class_token = nn.Parameter(scale * torch.randn(D)) if config.pool == "class" else None
-        self.positions = nn.Parameter(scale * torch.randn(N + (config.pool == "class"), D))
+        self.patch_embed = ConvStem(config) if config.stem_channels else PatchEmbed(config)
+        self.cls_token = nn.Parameter(scale * torch.randn(D)) if config.pool == "class" else None
+        self.pos_embed = nn.Parameter(scale * torch.randn(N + (config.pool == "class"), D))
         self.ln_pre = nn.LayerNorm(D, config.eps) if config.ln_pre else nn.Identity()
         block = (D, config.heads, config.activation, False, config.mlp_width, config.eps)
         self.blocks = nn.Sequential(*(Block(*block) for _ in range(config.layers)))
@@ -144,11 +144,11 @@ class VisionTransformer(nn.Module):
                 f"this tower reads images of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
                 f"resize them with clip_tutor.images first"
             )
-        x = self.stem(pixels)  # (B, N, D)
-        if self.class_token is None:
-            x = self.blocks(self.ln_pre(x + self.positions))  # (B, N, D)
+        x = self.patch_embed(pixels)  # (B, N, D)
+        if self.cls_token is None:
+            x = self.blocks(self.ln_pre(x + self.pos_embed))  # (B, N, D)
             return self.head(self.ln_post(x))  # (B, E)
-        class_token = self.class_token.expand(len(x), 1, -1)  # (B, 1, D)
-        x = self.ln_pre(torch.cat([class_token, x], dim=1) + self.positions)  # (B, 1+N, D)
+        cls_token = self.cls_token.expand(len(x), 1, -1)  # (B, 1, D)
+        x = self.ln_pre(torch.cat([cls_token, x], dim=1) + self.pos_embed)  # (B, 1+N, D)
         first = torch.zeros(len(x), dtype=torch.long, device=x.device)  # (B,) only the class token is read
-        return self.ln_post(run_blocks(self.blocks, x, first)) @ self.projection  # (B, E)
+        return self.ln_post(forward_blocks(self.blocks, x, first)) @ self.projection  # (B, E)

@@ -22,7 +22,7 @@ from clip_tutor.towers.efficientnet import STAGES
 Tower = Literal["image", "text"]
 
 # What stands below the first layer of a tower; what is in no layer and not here stands above the last.
-BELOW = ("stem", "embed", "token_embedding", "segments", "positions", "class_token", "ln_pre", "ln_embedding")
+BELOW = ("stem", "patch_embed", "token_embedding", "segments", "pos_embed", "cls_token", "ln_pre", "ln_embedding")
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> list[dict]:

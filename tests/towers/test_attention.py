@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clip_tutor.towers.attention import MLP, Attention, Block, QuickGELU, attention, causal_mask, run_blocks
+from clip_tutor.towers.attention import MLP, Attention, Block, QuickGELU, attention, causal_mask, forward_blocks
 
 
 def with_plain_attention(layer: Attention, x: torch.Tensor) -> torch.Tensor:
@@ -83,7 +83,7 @@ def test_causality():
 
 def test_a_block_adds_to_the_stream():
     block, x = Block(16, 2, "gelu"), torch.randn(2, 3, 16)
-    for layer in (block.attention.out, block.mlp.contract):
+    for layer in (block.attention.out, block.mlp.fc2):
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
     torch.testing.assert_close(block(x), x, atol=0, rtol=0)
@@ -99,7 +99,7 @@ def test_quick_gelu_is_near_gelu_and_is_not_gelu():
 def test_the_mlp_has_the_activation_it_was_asked_for():
     assert isinstance(MLP(8, "quick_gelu").activation, QuickGELU)
     assert isinstance(MLP(8, "gelu").activation, nn.GELU)
-    assert MLP(8, "gelu").expand.out_features == 32
+    assert MLP(8, "gelu").fc1.out_features == 32
 
 
 def test_heads_must_divide_the_width():
@@ -108,12 +108,12 @@ def test_heads_must_divide_the_width():
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_reading_one_row_equals_computing_all(causal):
+def test_reading_one_token_equals_computing_all(causal):
     torch.manual_seed(0)
     blocks = nn.Sequential(*(Block(24, 3, "gelu", causal) for _ in range(3)))
     x, row = torch.randn(4, 7, 24), torch.tensor([0, 6, 3, 4])
     expected = blocks(x)[torch.arange(4), row]
-    torch.testing.assert_close(run_blocks(blocks, x, row), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(forward_blocks(blocks, x, row), expected, atol=1e-6, rtol=1e-5)
 
 
 def test_tokens_that_are_masked_count_for_nothing():
@@ -124,7 +124,7 @@ def test_tokens_that_are_masked_count_for_nothing():
 
 
 @pytest.mark.parametrize("seen", [None, 4])
-def test_asking_once_equals_plain(seen):
+def test_single_query_attention_equals_plain(seen):
     torch.manual_seed(0)
     layer, x, asks = Attention(24, 3), torch.randn(2, 7, 24), torch.randn(2, 1, 24)
     query, key, value = layer.qkv(torch.cat([asks, x], dim=1)).split(24, dim=-1)

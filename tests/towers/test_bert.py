@@ -45,7 +45,7 @@ def give_weights_of(published: nn.Module, tower: BertTower) -> None:
     with torch.no_grad():
         embeddings = published.embeddings
         tower.token_embedding.weight.copy_(embeddings.word_embeddings.weight)
-        tower.positions.copy_(embeddings.position_embeddings.weight)
+        tower.pos_embed.copy_(embeddings.position_embeddings.weight)
         tower.segments.copy_(embeddings.token_type_embeddings.weight)
         copy(tower.ln_embedding, embeddings.LayerNorm)
         for block, layer in zip(tower.blocks, published.encoder.layer, strict=True):
@@ -53,8 +53,8 @@ def give_weights_of(published: nn.Module, tower: BertTower) -> None:
             copy(block.attention.qkv, looks.query, looks.key, looks.value)
             copy(block.attention.out, layer.attention.output.dense)
             copy(block.ln_1, layer.attention.output.LayerNorm)
-            copy(block.mlp.expand, layer.intermediate.dense)
-            copy(block.mlp.contract, layer.output.dense)
+            copy(block.mlp.fc1, layer.intermediate.dense)
+            copy(block.mlp.fc2, layer.output.dense)
             copy(block.ln_2, layer.output.LayerNorm)
 
 
@@ -125,7 +125,7 @@ def test_gradients_reach_every_weight_but_those_no_caption_uses(tower):
     tower(CAPTIONS).square().sum().backward()
     still = [name for name, tensor in tower.named_parameters() if tensor.grad is None or not tensor.grad.any()]
     assert still == []
-    assert not tower.segments.grad[1].any() and not tower.positions.grad[12:].any()
+    assert not tower.segments.grad[1].any() and not tower.pos_embed.grad[12:].any()
     assert not tower.token_embedding.weight.grad[0].any(), "padding learns nothing"
 
 

@@ -54,8 +54,8 @@ def published_twin(tower: NaFlexTransformer) -> Siglip2VisionModel:
         theirs.bias.copy_(bias)
 
     with torch.no_grad():
-        copy(published.embeddings.patch_embedding, tower.embed.weight, tower.embed.bias)
-        published.embeddings.position_embedding.weight.copy_(tower.positions)
+        copy(published.embeddings.patch_embedding, tower.patch_embed.weight, tower.patch_embed.bias)
+        published.embeddings.position_embedding.weight.copy_(tower.pos_embed)
         copy(published.post_layernorm, tower.ln_post.weight, tower.ln_post.bias)
         for layer, block in zip(published.encoder.layers, tower.blocks, strict=True):
             looks = layer.self_attn
@@ -65,16 +65,16 @@ def published_twin(tower: NaFlexTransformer) -> Siglip2VisionModel:
             copy(looks.out_proj, block.attention.out.weight, block.attention.out.bias)
             copy(layer.layer_norm1, block.ln_1.weight, block.ln_1.bias)
             copy(layer.layer_norm2, block.ln_2.weight, block.ln_2.bias)
-            copy(layer.mlp.fc1, block.mlp.expand.weight, block.mlp.expand.bias)
-            copy(layer.mlp.fc2, block.mlp.contract.weight, block.mlp.contract.bias)
+            copy(layer.mlp.fc1, block.mlp.fc1.weight, block.mlp.fc1.bias)
+            copy(layer.mlp.fc2, block.mlp.fc2.weight, block.mlp.fc2.bias)
         theirs, ours = published.head, tower.head
         theirs.probe.copy_(ours.probe.view(1, 1, D))
         theirs.attention.in_proj_weight.copy_(ours.attention.qkv.weight)
         theirs.attention.in_proj_bias.copy_(ours.attention.qkv.bias)
         copy(theirs.attention.out_proj, ours.attention.out.weight, ours.attention.out.bias)
         copy(theirs.layernorm, ours.ln.weight, ours.ln.bias)
-        copy(theirs.mlp.fc1, ours.mlp.expand.weight, ours.mlp.expand.bias)
-        copy(theirs.mlp.fc2, ours.mlp.contract.weight, ours.mlp.contract.bias)
+        copy(theirs.mlp.fc1, ours.mlp.fc1.weight, ours.mlp.fc1.bias)
+        copy(theirs.mlp.fc2, ours.mlp.fc2.weight, ours.mlp.fc2.bias)
     return published
 
 
@@ -124,12 +124,12 @@ def test_the_same_patches_in_another_shape_are_another_image(tower):
 
 
 def test_positions_are_resized_smoothly(tower):
-    torch.testing.assert_close(tower.positions_of(4, 4), tower.positions, atol=1e-6, rtol=0)
-    tower.positions_of(1, 2).sum().backward()
-    assert tower.positions.grad.gt(0).all(), "every learned position is heard in two patches"
+    torch.testing.assert_close(tower.pos_embed_for(4, 4), tower.pos_embed, atol=1e-6, rtol=0)
+    tower.pos_embed_for(1, 2).sum().backward()
+    assert tower.pos_embed.grad.gt(0).all(), "every learned position is heard in two patches"
     with torch.no_grad():
-        tower.positions[:] = torch.arange(16.0)[:, None] // 4  # says which row it is
-        rows = tower.positions_of(8, 3).view(8, 3, D)
+        tower.pos_embed[:] = torch.arange(16.0)[:, None] // 4  # says which row it is
+        rows = tower.pos_embed_for(8, 3).view(8, 3, D)
     assert rows[:, 0].diff(dim=0)[1:-1].gt(0).all(), "row after row"
     torch.testing.assert_close(rows[:, :1].expand_as(rows), rows)
     torch.testing.assert_close(rows[0] + rows[7], torch.full((3, D), 3.0))

@@ -200,7 +200,7 @@ def test_one_query_equals_full_attention():
     for layer in (pool.query, pool.key, pool.value, pool.out):
         nn.init.normal_(layer.bias)
     x = feature_map.flatten(2).transpose(1, 2)
-    x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1) + pool.positions
+    x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1) + pool.pos_embed
     parts = (layer(x).unflatten(-1, (K, -1)).transpose(1, 2) for layer in (pool.query, pool.key, pool.value))
     everyone = attention(*parts).transpose(1, 2).flatten(2)  # (B, 1+N, D)
     torch.testing.assert_close(pool(feature_map), pool.out(everyone)[:, 0], atol=1e-5, rtol=1e-5)
@@ -209,7 +209,7 @@ def test_one_query_equals_full_attention():
 def test_initial_scales_of_the_attention_pool():
     torch.manual_seed(0)
     pool = AttentionPool(512, heads=8, tokens=49, embed_dim=256)
-    for tensor in (pool.query.weight, pool.key.weight, pool.value.weight, pool.out.weight, pool.positions):
+    for tensor in (pool.query.weight, pool.key.weight, pool.value.weight, pool.out.weight, pool.pos_embed):
         assert tensor.std().item() == pytest.approx(1 / math.sqrt(512), rel=0.02)
 
 

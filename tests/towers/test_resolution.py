@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from open_clip.model import resize_pos_embed
+from open_clip import model as open_clip_model
 
 from clip_tutor import zoo
 from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.towers import ConvNeXtConfig, EfficientNetConfig, NaFlexConfig, ResNetConfig, TextConfig, ViTConfig
-from clip_tutor.towers.resolution import resize_positions
+from clip_tutor.towers.resolution import resize_pos_embed
 from clip_tutor.training.groups import freeze
 
 TEXT = TextConfig(60, 8, 16, layers=1, heads=2)
@@ -41,18 +41,18 @@ def clip(vision, seed=0):
 def test_positions_are_stretched_as_open_clip_does(old, new):
     positions = torch.randn(1 + old * old, 32, generator=torch.Generator().manual_seed(0))
     theirs = {"visual.positional_embedding": positions.clone()}
-    resize_pos_embed(theirs, Visual(new))
-    ours = resize_positions(positions, new)
+    open_clip_model.resize_pos_embed(theirs, Visual(new))
+    ours = resize_pos_embed(positions, new)
     torch.testing.assert_close(ours, theirs["visual.positional_embedding"], atol=1e-5, rtol=0)
     assert torch.equal(ours[0], positions[0]), "the class token keeps its own"
-    torch.testing.assert_close(resize_positions(positions[1:], new), ours[1:])
+    torch.testing.assert_close(resize_pos_embed(positions[1:], new), ours[1:])
 
 
 def test_a_grid_can_become_one_place():
     down = torch.tensor([0.0, 1.0, 2.0]).repeat_interleave(3)  # a ramp from row to row
     across = torch.tensor([0.0, 1.0, 2.0]).repeat(3)
     positions = torch.stack([down, across, torch.ones(9), torch.eye(9)[4], torch.eye(9)[0]], dim=1)  # (9, 5)
-    place = resize_positions(positions, 1)[0]
+    place = resize_pos_embed(positions, 1)[0]
     torch.testing.assert_close(place[:3], torch.ones(3))  # the middle of each ramp
     assert place[3] > place[4] > 0, "every place is heard, the middle most"
 
@@ -66,10 +66,10 @@ def test_the_published_case():
     model = CLIP(small)
     larger = model.at_image_size(336)
     assert larger.config.vision == replace(published.vision, layers=1)
-    theirs = {"visual.positional_embedding": model.image_tower.positions.detach()}
-    resize_pos_embed(theirs, Visual(24))
+    theirs = {"visual.positional_embedding": model.image_tower.pos_embed.detach()}
+    open_clip_model.resize_pos_embed(theirs, Visual(24))
     torch.testing.assert_close(
-        larger.image_tower.positions.detach(), theirs["visual.positional_embedding"], atol=1e-5, rtol=0
+        larger.image_tower.pos_embed.detach(), theirs["visual.positional_embedding"], atol=1e-5, rtol=0
     )
     assert larger.encode_image(torch.zeros(1, 3, 336, 336)).shape == (1, 768)
 
@@ -84,7 +84,7 @@ def test_a_model_reads_the_new_size_and_is_otherwise_the_same(name):
         fresh = CLIP(other.config)
         fresh.load_state_dict(other.state_dict())  # its config describes it
         for key, tensor in model.state_dict().items():
-            if "image_tower." in key and key.endswith("positions"):
+            if "image_tower." in key and key.endswith("pos_embed"):
                 assert len(other.state_dict()[key]) == rows
             else:
                 assert torch.equal(tensor, other.state_dict()[key]), key
@@ -107,7 +107,7 @@ def test_modes_layout_and_frozen_towers_are_kept():
     other = model.at_image_size(64)
     assert torch.equal(torch.get_rng_state(), random), "nothing is drawn"
     assert other.training
-    assert other.image_tower.positions.dtype == torch.float64
+    assert other.image_tower.pos_embed.dtype == torch.float64
     assert not any(parameter.requires_grad for parameter in other.image_tower.parameters())
     assert all(parameter.requires_grad for parameter in other.text_tower.parameters())
     assert model.config.vision.image_size == model.image_tower.config.image_size == 32

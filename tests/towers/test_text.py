@@ -37,7 +37,7 @@ def test_the_order_of_words_counts(tower):
 
 def test_the_vector_is_read_at_the_end_mark(tower):
     ids = torch.tensor([[START, 5, END, 0, 0], [START, 5, 6, 7, END]])
-    rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.positions[:5]))  # all of them
+    rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.pos_embed[:5]))  # all of them
     expected = torch.stack([rows[0, 2], rows[1, 4]]) @ tower.projection
     torch.testing.assert_close(tower(ids), expected)
 
@@ -64,14 +64,14 @@ def test_captions_of_like_length_are_read_together(tower):
 @pytest.fixture
 def bidirectional() -> TextTower:
     torch.manual_seed(0)
-    config = TextConfig(100, 6, 24, layers=2, heads=3, causal=False, read="last", projection_bias=True, eps=1e-6)
+    config = TextConfig(100, 6, 24, layers=2, heads=3, causal=False, pool="last", projection_bias=True, eps=1e-6)
     return TextTower(config, embed_dim=10)
 
 
 def test_a_bidirectional_tower_is_read_at_its_last_place(bidirectional):
     ids = torch.tensor([[5, 6, 7, 1, 1, 1], [9, 8, 1, 1, 1, 1]])
     tower = bidirectional
-    rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.positions))
+    rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.pos_embed))
     torch.testing.assert_close(tower(ids), rows[:, -1] @ tower.projection + tower.projection_bias)
     other = torch.tensor([[5, 6, 7, 1, 1, 1], [9, 8, 4, 1, 1, 1]])
     assert not torch.allclose(tower(other)[1], tower(ids)[1]), "it sees what lies in the middle"
@@ -83,7 +83,7 @@ def test_a_bidirectional_tower_wants_whole_rows(bidirectional):
 
 
 def test_a_way_of_reading_that_makes_no_sense_is_refused():
-    with pytest.raises(ValueError, match="causal=False and read='end' do not fit"):
+    with pytest.raises(ValueError, match="causal=False and pool='eot' do not fit"):
         TextConfig(100, 6, 24, layers=2, heads=3, causal=False)
 
 
@@ -94,12 +94,12 @@ def test_initial_scales(layers):
     tower = TextTower(TextConfig(vocab_size=2000, context_length=77, width=D, layers=layers, heads=4), embed_dim=64)
     published = {
         "token_embedding.weight": 0.02,
-        "positions": 0.01,
+        "pos_embed": 0.01,
         "projection": D**-0.5,
         "attention.qkv.weight": D**-0.5,
         "attention.out.weight": D**-0.5 * (2 * layers) ** -0.5,
-        "mlp.expand.weight": (2 * D) ** -0.5,
-        "mlp.contract.weight": D**-0.5 * (2 * layers) ** -0.5,
+        "mlp.fc1.weight": (2 * D) ** -0.5,
+        "mlp.fc2.weight": D**-0.5 * (2 * layers) ** -0.5,
     }
     measured = dict(tower.named_parameters())
     for ending, std in published.items():

@@ -6,28 +6,28 @@ import torch
 import torch.nn.functional as F
 
 from clip_tutor.towers import VisionTransformer, ViTConfig
-from clip_tutor.towers.vit import ConvStem, PatchStem
+from clip_tutor.towers.vit import ConvStem, PatchEmbed
 from clip_tutor.weights.renaming import rename
 
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
 CONV = ViTConfig(image_size=64, patch_size=16, width=24, layers=1, heads=3, stem_channels=(6, 12, 12))
 
 
-def test_patch_stem_is_a_linear_map_of_patches():
+def test_patch_embed_is_a_linear_map_of_patches():
     torch.manual_seed(0)
-    stem, pixels = PatchStem(CONFIG), torch.randn(2, 3, 32, 32)
+    patch_embed, pixels = PatchEmbed(CONFIG), torch.randn(2, 3, 32, 32)
     patches = [
         pixels[:, :, top : top + 8, left : left + 8].flatten(1) for top in range(0, 32, 8) for left in range(0, 32, 8)
     ]
-    expected = torch.stack(patches, dim=1) @ stem.embed.weight.flatten(1).T  # (B, N, 3·P·P) @ (3·P·P, D)
-    torch.testing.assert_close(stem(pixels), expected, atol=1e-5, rtol=1e-5)
-    assert stem.embed.bias is None
+    expected = torch.stack(patches, dim=1) @ patch_embed.proj.weight.flatten(1).T  # (B, N, 3·P·P) @ (3·P·P, D)
+    torch.testing.assert_close(patch_embed(pixels), expected, atol=1e-5, rtol=1e-5)
+    assert patch_embed.proj.bias is None
 
 
 def test_conv_stem_makes_the_same_grid_and_looks_over_the_edges_of_cells():
     torch.manual_seed(0)
     stem, pixels = ConvStem(CONV).eval(), torch.randn(2, 3, 64, 64)
-    assert stem(pixels).shape == PatchStem(CONV)(pixels).shape == (2, 16, 24)
+    assert stem(pixels).shape == PatchEmbed(CONV)(pixels).shape == (2, 16, 24)
     changed = pixels.clone()
     changed[:, :, :16, :16] += 1  # the first cell
     moved = (stem(changed) - stem(pixels)).abs().amax(dim=(0, 2)) > 1e-6  # (N,)
@@ -67,14 +67,14 @@ def test_positions_tell_patches_apart():
     assert (tower(pixels) - tower(pixels.flip(3))).abs().max() > 1e-3
     upside_down = pixels.unflatten(2, (4, 8)).flip(2).flatten(2, 3)  # rows of whole patches change places
     assert (tower(pixels) - tower(upside_down)).abs().max() > 1e-3
-    torch.nn.init.zeros_(tower.positions)
+    torch.nn.init.zeros_(tower.pos_embed)
     torch.testing.assert_close(tower(pixels), tower(upside_down), atol=1e-5, rtol=1e-4)
 
 
 def test_initial_scales():
     torch.manual_seed(0)
     tower = VisionTransformer(ViTConfig(image_size=224, patch_size=32, width=768, layers=1, heads=12), embed_dim=512)
-    for name in ("class_token", "positions", "projection"):
+    for name in ("cls_token", "pos_embed", "projection"):
         weights = getattr(tower, name)
         assert weights.std().item() == pytest.approx(768**-0.5, rel=0.08), name
         assert abs(weights.mean().item()) < 4 * 768**-0.5 / weights.numel() ** 0.5, name
@@ -101,20 +101,20 @@ def test_the_plain_tower_equals_timms():
     for parameter in theirs.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     table = """
-    cls_token               class_token
-    pos_embed               positions
-    patch_embed.proj.*      stem.embed.*
+    cls_token               cls_token
+    pos_embed               pos_embed
+    patch_embed.proj.*      patch_embed.proj.*
     blocks.{}.norm1.*       blocks.{}.ln_1.*
     blocks.{}.attn.qkv.*    blocks.{}.attention.qkv.*
     blocks.{}.attn.proj.*   blocks.{}.attention.out.*
     blocks.{}.norm2.*       blocks.{}.ln_2.*
-    blocks.{}.mlp.fc1.*     blocks.{}.mlp.expand.*
-    blocks.{}.mlp.fc2.*     blocks.{}.mlp.contract.*
+    blocks.{}.mlp.fc1.*     blocks.{}.mlp.fc1.*
+    blocks.{}.mlp.fc2.*     blocks.{}.mlp.fc2.*
     norm.*                  ln_post.*
     """
     tower = VisionTransformer(ours, 24)
     weights = rename(theirs.state_dict(), table)
-    weights |= {"class_token": weights["class_token"][0, 0], "positions": weights["positions"][0]}
+    weights |= {"cls_token": weights["cls_token"][0, 0], "pos_embed": weights["pos_embed"][0]}
     tower.load_state_dict(weights | {"projection": torch.eye(24)})
     pixels = torch.randn(3, 3, 32, 32)
     torch.testing.assert_close(tower(pixels), theirs(pixels), atol=1e-5, rtol=1e-5)

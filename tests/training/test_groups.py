@@ -39,7 +39,7 @@ def test_only_matrices_decay(make_model, stem_channels):
         if isinstance(module, torch.nn.LayerNorm | torch.nn.BatchNorm2d)
     }
     biases = {name for name in name_of.values() if name.endswith("bias")}
-    assert held_back == norms | biases | {"log_logit_scale", "image_tower.class_token"}
+    assert held_back == norms | biases | {"log_logit_scale", "image_tower.cls_token"}
 
 
 # ---- layers ---------------------------------------------------------------------------------------------------------
@@ -84,8 +84,8 @@ def test_every_parameter_has_a_place():
 def test_blocks_of_an_image_transformer_count_from_above(vision):
     model = clip(VISION[vision])
     places = of(model, "image_tower")
-    below = {"ViT": {"stem", "class_token", "positions", "ln_pre"}, "SigLIP": {"stem", "positions"}}
-    below |= {"ViT with a stem": below["ViT"], "NaFlex": {"embed", "positions"}}
+    below = {"ViT": {"patch_embed", "cls_token", "pos_embed", "ln_pre"}, "SigLIP": {"patch_embed", "pos_embed"}}
+    below |= {"ViT with a stem": below["ViT"], "NaFlex": {"patch_embed", "pos_embed"}}
     above = {"ln_post", "projection"} if vision.startswith("ViT") else {"ln_post", "head"}
     assert sorted(places) == [0, 1, 2, 3]
     assert parts(places[3]) == below[vision]
@@ -97,11 +97,11 @@ def test_blocks_of_an_image_transformer_count_from_above(vision):
 
 def test_blocks_of_a_text_tower_count_from_above():
     places = of(clip(VISION["ViT"]), "text_tower")
-    assert parts(places[3]) == {"token_embedding", "positions"}
+    assert parts(places[3]) == {"token_embedding", "pos_embed"}
     assert [parts(places[n], 2) for n in (2, 1)] == [{"blocks.0"}, {"blocks.1"}]
     assert parts(places[0]) == {"blocks", "ln_final", "projection"}
     bert = of(clip(VISION["ViT"], BertConfig(60, 8, 8, 16, layers=2, heads=2, mlp_width=32)), "text_tower")
-    assert parts(bert[2]) == {"token_embedding", "positions", "segments", "ln_embedding"}
+    assert parts(bert[2]) == {"token_embedding", "pos_embed", "segments", "ln_embedding"}
     assert parts(bert[1], 2) == {"blocks.0"}
     assert parts(bert[0]) == {"blocks", "projection"}
 
@@ -134,11 +134,11 @@ def test_rates_fall_from_layer_to_layer():
     expected = {
         model.log_logit_scale: 1,
         image.projection: 1,
-        image.blocks[2].mlp.expand.weight: 1,
+        image.blocks[2].mlp.fc1.weight: 1,
         image.blocks[1].ln_1.bias: 0.5,
         image.blocks[0].attention.qkv.weight: 0.25,
-        image.positions: 0.125,
-        text.blocks[0].mlp.contract.weight: 1,
+        image.pos_embed: 0.125,
+        text.blocks[0].mlp.fc2.weight: 1,
         text.token_embedding.weight: 0.5,  # one block, so one layer below it
     }
     assert {parameter: scale_of[parameter] for parameter in expected} == expected

@@ -160,5 +160,5 @@ def test_torchrun_runs_a_file_with_two_processes(photos, tmp_path):
     assert model.config.vision.image_size == 48
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
     assert torch.equal(
-        model.image_tower.positions, load(tmp_path / "run" / "checkpoint.safetensors").model.image_tower.positions
+        model.image_tower.pos_embed, load(tmp_path / "run" / "checkpoint.safetensors").model.image_tower.pos_embed
     )

@@ -89,7 +89,7 @@ def test_lower_layers_learn_more_slowly(make_model, batch):
         return (model.get_parameter(name) - before.get_parameter(name)).abs().max().item()
 
     assert moved("image_tower.projection") == pytest.approx(1e-3, rel=0.05), "AdamW's first step is the rate"
-    assert moved("image_tower.stem.embed.weight") == pytest.approx(1e-4, rel=0.05)
+    assert moved("image_tower.patch_embed.proj.weight") == pytest.approx(1e-4, rel=0.05)
 
 
 def test_gradients_are_shortened_together(make_model):

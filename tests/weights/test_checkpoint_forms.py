@@ -153,8 +153,8 @@ REFUSED: dict[str, tuple[Callable[[State], dict[str, Any]], str]] = {
     ),
     "no tensors": (lambda s: {"epoch": 3}, r"does not hold tensors by name: .* \(it has epoch\)"),
     "the kit's own names": (
-        lambda s: {"state_dict": {"image_tower.positions": torch.ones(2)}},
-        r"in no layout that is known here .*state_dict\.image_tower\.positions",
+        lambda s: {"state_dict": {"image_tower.pos_embed": torch.ones(2)}},
+        r"in no layout that is known here .*state_dict\.image_tower\.pos_embed",
     ),
 }
 

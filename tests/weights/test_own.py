@@ -186,17 +186,17 @@ def test_a_file_without_one_of_its_parts_is_refused(saved, key):
 
 def test_the_tensors_of_another_architecture_are_named(saved, make_model):
     tensors, metadata = read_tensors(saved)
-    del tensors["image_tower.class_token"]
+    del tensors["image_tower.cls_token"]
     tensors["image_tower.bottleneck"] = torch.ones(1)
-    tensors["text_tower.positions"] = torch.ones(3, 4)
+    tensors["text_tower.pos_embed"] = torch.ones(3, 4)
     write_tensors(saved, tensors, metadata)
     with pytest.raises(ValueError, match="holds another architecture") as caught:
         load(saved)
     for part in (
         "3 keys do not fit",
-        "missing: image_tower.class_token",
+        "missing: image_tower.cls_token",
         "left over: image_tower.bottleneck",
-        "text_tower.positions is (3, 4) instead of (32, 16)",
+        "text_tower.pos_embed is (3, 4) instead of (32, 16)",
     ):
         assert part in str(caught.value)
 
@@ -225,5 +225,5 @@ def test_a_write_that_fails_leaves_the_old_file(saved, make_model, tokenizer, mo
 
 def test_a_write_replaces_the_old_file(saved, make_model, tokenizer):
     save(saved, make_model(seed=1), tokenizer)
-    assert torch.equal(load(saved).model.text_tower.positions, make_model(seed=1).text_tower.positions)
+    assert torch.equal(load(saved).model.text_tower.pos_embed, make_model(seed=1).text_tower.pos_embed)
     assert list(saved.parent.iterdir()) == [saved]

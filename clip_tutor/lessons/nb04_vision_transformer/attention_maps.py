@@ -25,11 +25,11 @@ def token_stages(tower: VisionTransformer, pixels: Tensor) -> list[Tensor]:
     Raises:
         ValueError: the tower has no class token.
     """
-    if tower.class_token is None:
+    if tower.cls_token is None:
         raise ValueError("this tower has no class token to look from: take one that pools by it, as CLIP's do")
-    patches = tower.stem(pixels)  # (B, N, D)
-    class_token = tower.class_token.expand(len(patches), 1, -1)  # (B, 1, D)
-    stages = [tower.ln_pre(torch.cat([class_token, patches], dim=1) + tower.positions)]  # (B, T, D)
+    patches = tower.patch_embed(pixels)  # (B, N, D)
+    cls_token = tower.cls_token.expand(len(patches), 1, -1)  # (B, 1, D)
+    stages = [tower.ln_pre(torch.cat([cls_token, patches], dim=1) + tower.pos_embed)]  # (B, T, D)
     for block in tower.blocks:
         stages.append(block(stages[-1]))
     return stages

@@ -317,12 +317,12 @@ def vit_parameters(image_size: int, patch_size: int, width: int, layers: int, em
     """
     D, N = width, (image_size // patch_size) ** 2
     patches = 3 * patch_size**2 * D
-    class_token, positions = D, (N + 1) * D
+    cls_token, positions = D, (N + 1) * D
     norm = 2 * D
     attention = D * 3 * D + 3 * D + D * D + D  # queries, keys, values; and the way out
     mlp = D * 4 * D + 4 * D + 4 * D * D + D
     block = norm + attention + norm + mlp
-    return patches + class_token + positions + norm + layers * block + norm + D * embed_dim
+    return patches + cls_token + positions + norm + layers * block + norm + D * embed_dim
 
 
 _SHAPES = ((224, 32, 768, 12, 512), (224, 16, 768, 12, 512), (224, 14, 1024, 24, 768), (64, 8, 64, 3, 24))

@@ -313,10 +313,10 @@ def fold_batch_norm(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return weight and bias of ONE convolution that does what a convolution and the BatchNorm behind it do.
 
-    weight is (after, before, height, width), without a bias. In evaluation BatchNorm makes of each channel y, with
-    figures (after,) that stay the same: (y - mean) / sqrt(variance + eps) * gain + shift.
+    weight is (out_channels, in_channels, height, width), without a bias. In evaluation BatchNorm makes of each channel
+    y, with figures (out_channels,) that stay the same: (y - mean) / sqrt(variance + eps) * gain + shift.
     """
-    factor = gain / torch.sqrt(variance + eps)  # (after,)
+    factor = gain / torch.sqrt(variance + eps)  # (out_channels,)
     return weight * factor[:, None, None, None], shift - mean * factor
 
 

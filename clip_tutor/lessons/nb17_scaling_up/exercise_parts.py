@@ -11,7 +11,7 @@ from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 # ---------------------------------------------------------------------------------------------------------------- 17.3
 
 
-def resized_positions(positions: torch.Tensor, side: int) -> torch.Tensor:
+def resized_pos_embed(positions: torch.Tensor, side: int) -> torch.Tensor:
     """Return (1 + side², D): position vectors for a grid of side × side patches, from (1 + N, D) for a smaller one.
 
     Row 0 belongs to the class token, which has no place, and stays as it is. The other N lie row by row in a square.
@@ -39,7 +39,7 @@ def _check_positions(resized: Attempt) -> str:
             f"row 0 became {[round(number, 2) for number in value[0].tolist()]}",
             f"{[round(number, 2) for number in positions[0].tolist()]}: the class token's stays",
         )
-        right = resized_positions(positions, side)
+        right = resized_pos_embed(positions, side)
         worst = (value - right).abs().max()
         demand(
             same(value, right),
@@ -71,7 +71,7 @@ def _as_a_line(positions, side):  # type: ignore[no-untyped-def]
 
 
 def _turned(positions, side):  # type: ignore[no-untyped-def]
-    rows = resized_positions(positions, side)[1:].reshape(side, side, -1)
+    rows = resized_pos_embed(positions, side)[1:].reshape(side, side, -1)
     return torch.cat([positions[:1], rows.transpose(0, 1).flatten(0, 1)])
 
 
@@ -80,7 +80,7 @@ POSITIONS = Exercise(
     title="Places for a finer grid",
     difficulty=2,
     minutes=12,
-    reference=resized_positions,
+    reference=resized_pos_embed,
     check=_check_positions,
     hints=(
         "Which row has no place in the image? Set it aside. How many patches has a side of the old grid?",
@@ -89,10 +89,10 @@ POSITIONS = Exercise(
     ),
     mutants=(
         Mutant(
-            lambda p, s: resized_positions(p, s)[1:], "the class token's row is gone: put it back on top of the others"
+            lambda p, s: resized_pos_embed(p, s)[1:], "the class token's row is gone: put it back on top of the others"
         ),
         Mutant(
-            lambda p, s: torch.cat([resized_positions(p, s)[1:], p[:1]]),
+            lambda p, s: torch.cat([resized_pos_embed(p, s)[1:], p[:1]]),
             "the class token's row is at the end: the tower reads it from row 0",
         ),
         Mutant(

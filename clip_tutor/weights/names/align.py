@@ -24,14 +24,14 @@ BERT = """
 text_model.embeddings.position_ids                                 -
 text_model.embeddings.token_type_ids                               -
 text_model.embeddings.word_embeddings.weight                       text_tower.token_embedding.weight
-text_model.embeddings.position_embeddings.weight                   text_tower.positions
+text_model.embeddings.position_embeddings.weight                   text_tower.pos_embed
 text_model.embeddings.token_type_embeddings.weight                 text_tower.segments
 text_model.embeddings.LayerNorm.*                                  text_tower.ln_embedding.*
 text_model.encoder.layer.{}.attention.self.[query|key|value].*     text_tower.blocks.{}.attention.qkv.*
 text_model.encoder.layer.{}.attention.output.dense.*               text_tower.blocks.{}.attention.out.*
 text_model.encoder.layer.{}.attention.output.LayerNorm.*           text_tower.blocks.{}.ln_1.*
-text_model.encoder.layer.{}.intermediate.dense.*                   text_tower.blocks.{}.mlp.expand.*
-text_model.encoder.layer.{}.output.dense.*                         text_tower.blocks.{}.mlp.contract.*
+text_model.encoder.layer.{}.intermediate.dense.*                   text_tower.blocks.{}.mlp.fc1.*
+text_model.encoder.layer.{}.output.dense.*                         text_tower.blocks.{}.mlp.fc2.*
 text_model.encoder.layer.{}.output.LayerNorm.*                     text_tower.blocks.{}.ln_2.*
 text_model.pooler.dense.*                                          -
 text_projection.*                                                  text_tower.projection.*

@@ -10,16 +10,16 @@ vocab_size                                          -
 """
 
 VIT = """
-visual.class_embedding                              image_tower.class_token
-visual.positional_embedding                         image_tower.positions
-visual.conv1.*                                      image_tower.stem.embed.*
+visual.class_embedding                              image_tower.cls_token
+visual.positional_embedding                         image_tower.pos_embed
+visual.conv1.*                                      image_tower.patch_embed.proj.*
 visual.ln_pre.*                                     image_tower.ln_pre.*
 visual.transformer.resblocks.{}.ln_1.*              image_tower.blocks.{}.ln_1.*
 visual.transformer.resblocks.{}.attn.in_proj_*      image_tower.blocks.{}.attention.qkv.*
 visual.transformer.resblocks.{}.attn.out_proj.*     image_tower.blocks.{}.attention.out.*
 visual.transformer.resblocks.{}.ln_2.*              image_tower.blocks.{}.ln_2.*
-visual.transformer.resblocks.{}.mlp.c_fc.*          image_tower.blocks.{}.mlp.expand.*
-visual.transformer.resblocks.{}.mlp.c_proj.*        image_tower.blocks.{}.mlp.contract.*
+visual.transformer.resblocks.{}.mlp.c_fc.*          image_tower.blocks.{}.mlp.fc1.*
+visual.transformer.resblocks.{}.mlp.c_proj.*        image_tower.blocks.{}.mlp.fc2.*
 visual.ln_post.*                                    image_tower.ln_post.*
 visual.proj                                         image_tower.projection
 """
@@ -31,7 +31,7 @@ visual.layer{}.{}.conv{}.weight                     image_tower.stage{}.{}.conv{
 visual.layer{}.{}.bn{}.*                            image_tower.stage{}.{}.conv{}.norm.*
 visual.layer{}.{}.downsample.0.weight               image_tower.stage{}.{}.shortcut.conv.weight
 visual.layer{}.{}.downsample.1.*                    image_tower.stage{}.{}.shortcut.norm.*
-visual.attnpool.positional_embedding                image_tower.pool.positions
+visual.attnpool.positional_embedding                image_tower.pool.pos_embed
 visual.attnpool.q_proj.*                            image_tower.pool.query.*
 visual.attnpool.k_proj.*                            image_tower.pool.key.*
 visual.attnpool.v_proj.*                            image_tower.pool.value.*
@@ -46,44 +46,44 @@ visual.trunk.stages.{}.downsample.0.*               image_tower.stages.{}.downsa
 visual.trunk.stages.{}.downsample.1.*               image_tower.stages.{}.downsample.conv.*
 visual.trunk.stages.{}.blocks.{}.conv_dw.*          image_tower.stages.{}.blocks.{}.depthwise.*
 visual.trunk.stages.{}.blocks.{}.norm.*             image_tower.stages.{}.blocks.{}.norm.*
-visual.trunk.stages.{}.blocks.{}.mlp.fc1.*          image_tower.stages.{}.blocks.{}.mlp.expand.*
-visual.trunk.stages.{}.blocks.{}.mlp.fc2.*          image_tower.stages.{}.blocks.{}.mlp.contract.*
+visual.trunk.stages.{}.blocks.{}.mlp.fc1.*          image_tower.stages.{}.blocks.{}.mlp.fc1.*
+visual.trunk.stages.{}.blocks.{}.mlp.fc2.*          image_tower.stages.{}.blocks.{}.mlp.fc2.*
 visual.trunk.stages.{}.blocks.{}.gamma              image_tower.stages.{}.blocks.{}.layer_scale
 visual.trunk.head.norm.*                            image_tower.norm.*
 visual.head.proj.weight                             image_tower.projection.weight
-visual.head.mlp.fc1.*                               image_tower.projection.expand.*
-visual.head.mlp.fc2.*                               image_tower.projection.contract.*
+visual.head.mlp.fc1.*                               image_tower.projection.fc1.*
+visual.head.mlp.fc2.*                               image_tower.projection.fc2.*
 """
 
 # SigLIP's tower is timm's too.
 SIGLIP_VIT = """
-visual.trunk.pos_embed                              image_tower.positions   squeeze
-visual.trunk.patch_embed.proj.*                     image_tower.stem.embed.*
+visual.trunk.pos_embed                              image_tower.pos_embed   squeeze
+visual.trunk.patch_embed.proj.*                     image_tower.patch_embed.proj.*
 visual.trunk.blocks.{}.norm1.*                      image_tower.blocks.{}.ln_1.*
 visual.trunk.blocks.{}.attn.qkv.*                   image_tower.blocks.{}.attention.qkv.*
 visual.trunk.blocks.{}.attn.proj.*                  image_tower.blocks.{}.attention.out.*
 visual.trunk.blocks.{}.norm2.*                      image_tower.blocks.{}.ln_2.*
-visual.trunk.blocks.{}.mlp.fc1.*                    image_tower.blocks.{}.mlp.expand.*
-visual.trunk.blocks.{}.mlp.fc2.*                    image_tower.blocks.{}.mlp.contract.*
+visual.trunk.blocks.{}.mlp.fc1.*                    image_tower.blocks.{}.mlp.fc1.*
+visual.trunk.blocks.{}.mlp.fc2.*                    image_tower.blocks.{}.mlp.fc2.*
 visual.trunk.norm.*                                 image_tower.ln_post.*
 visual.trunk.attn_pool.latent                       image_tower.head.probe   squeeze
 visual.trunk.attn_pool.[q|kv].*                     image_tower.head.attention.qkv.*
 visual.trunk.attn_pool.proj.*                       image_tower.head.attention.out.*
 visual.trunk.attn_pool.norm.*                       image_tower.head.ln.*
-visual.trunk.attn_pool.mlp.fc1.*                    image_tower.head.mlp.expand.*
-visual.trunk.attn_pool.mlp.fc2.*                    image_tower.head.mlp.contract.*
+visual.trunk.attn_pool.mlp.fc1.*                    image_tower.head.mlp.fc1.*
+visual.trunk.attn_pool.mlp.fc2.*                    image_tower.head.mlp.fc2.*
 """
 
 _TEXT_BLOCKS = """
 attn_mask                                           -
 token_embedding.weight                              text_tower.token_embedding.weight
-positional_embedding                                text_tower.positions
+positional_embedding                                text_tower.pos_embed
 transformer.resblocks.{}.ln_1.*                     text_tower.blocks.{}.ln_1.*
 transformer.resblocks.{}.attn.in_proj_*             text_tower.blocks.{}.attention.qkv.*
 transformer.resblocks.{}.attn.out_proj.*            text_tower.blocks.{}.attention.out.*
 transformer.resblocks.{}.ln_2.*                     text_tower.blocks.{}.ln_2.*
-transformer.resblocks.{}.mlp.c_fc.*                 text_tower.blocks.{}.mlp.expand.*
-transformer.resblocks.{}.mlp.c_proj.*               text_tower.blocks.{}.mlp.contract.*
+transformer.resblocks.{}.mlp.c_fc.*                 text_tower.blocks.{}.mlp.fc1.*
+transformer.resblocks.{}.mlp.c_proj.*               text_tower.blocks.{}.mlp.fc2.*
 ln_final.*                                          text_tower.ln_final.*
 """
 

@@ -11,7 +11,7 @@ from clip_tutor.lessons.nb04_vision_transformer.attention_maps import looks, tok
 from clip_tutor.lessons.nb04_vision_transformer.board import attention_board, covered
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers.attention import attention
-from clip_tutor.towers.vit import PatchStem
+from clip_tutor.towers.vit import PatchEmbed
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
@@ -163,7 +163,7 @@ def buttons_of(box: ipywidgets.Widget) -> list[ipywidgets.Button]:
 
 def test_a_click_on_a_patch_shows_its_looks(caplog: pytest.LogCaptureFixture):
     box = board()
-    class_token, *patches = buttons_of(box)
+    cls_token, *patches = buttons_of(box)
     assert len(patches) == 16
     before = box.screen.html.value
     assert before.count("<img") == 2 * 3
@@ -171,7 +171,7 @@ def test_a_click_on_a_patch_shows_its_looks(caplog: pytest.LogCaptureFixture):
     patches[5].click()
     assert box.controls["token"].value == 6
     assert box.screen.html.value != before
-    class_token.click()
+    cls_token.click()
     assert box.controls["token"].value == 0
     assert box.screen.html.value == before
     assert (box.error, caplog.records) == (None, [])
@@ -219,8 +219,8 @@ def test_the_stills_can_be_drawn(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_references_of_notebook_04_equal_the_library():
     torch.manual_seed(0)
-    stem, pixels = PatchStem(CONFIG), torch.randn(2, 3, 32, 32)
-    words = exercises.patchify(pixels, 8) @ stem.embed.weight.flatten(1).T
+    stem, pixels = PatchEmbed(CONFIG), torch.randn(2, 3, 32, 32)
+    words = exercises.patchify(pixels, 8) @ stem.proj.weight.flatten(1).T
     torch.testing.assert_close(words, stem(pixels), atol=1e-5, rtol=1e-5)
     query, key, value = torch.randn(3, 7, 4)
     torch.testing.assert_close(exercises.attend(query, key, value), attention(query, key, value))

@@ -181,7 +181,7 @@ def test_the_pool_of_exercise_3_is_the_librarys_without_biases():
         torch.nn.init.zeros_(layer.bias)
     feature_map = torch.randn(2, 12, 2, 2)
     matrices = [layer.weight.T for layer in (pool.query, pool.key, pool.value)]
-    mine = exercises.attention_pool(feature_map.flatten(2).transpose(1, 2), pool.positions, *matrices, 3)
+    mine = exercises.attention_pool(feature_map.flatten(2).transpose(1, 2), pool.pos_embed, *matrices, 3)
     torch.testing.assert_close(mine, pool(feature_map))
 
 
