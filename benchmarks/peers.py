@@ -102,7 +102,7 @@ def fast_tokenizer(ours: BPETokenizer) -> transformers.CLIPTokenizerFast:
     """Return transformers' compiled tokenizer with the same vocabulary."""
     marks = {"<|startoftext|>", "<|endoftext|>"}
     merges = [tuple(pair) for pair in ours.merges]
-    vocab = {symbol: n for symbol, n in ours.id_of.items()}
+    vocab = {symbol: n for symbol, n in ours.token_to_id.items()}
     assert marks <= vocab.keys()
     return transformers.CLIPTokenizerFast(vocab=vocab, merges=merges)
 

@@ -283,5 +283,5 @@ def shrinking(source: Source, size: int) -> Source:
 def as_ids(tokenizer: Tokenizer, captions: list[str]) -> Tensor:
     """Return (B, T) ids; rows of the kit's own tokenizer are only as long as the longest caption."""
     if isinstance(tokenizer, BPETokenizer):
-        return torch.tensor(tokenizer(captions, truncate=True, trim=True))
+        return torch.tensor(tokenizer(captions, truncate=True, pad="longest"))
     return torch.tensor(tokenizer(captions, truncate=True))

@@ -16,21 +16,22 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import regex
 
 from clip_tutor.tokenizers.cleaning import clean
 from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields, read_lines
 from clip_tutor.tokenizers.merging import merge_by_rank
-from clip_tutor.tokenizers.rows import as_list, check_context_length, check_id, several, with_marks
+from clip_tutor.tokenizers.rows import add_special_tokens, as_list, check_context_length, check_id, several
 
 END_OF_WORD = "</w>"
 START_OF_TEXT = "<|startoftext|>"
 END_OF_TEXT = "<|endoftext|>"
-# OpenCLIP gives the same two ids other names. A caption that spells one out gets that mark's id.
+# OpenCLIP gives the same two ids other names. A caption that spells one out gets that special token's id.
 OPEN_CLIP_MARKS = ("<start_of_text>", "<end_of_text>")
 
-# How many merges of the published file CLIP uses: 49,152 ids, as the paper has it, less 256 bytes and two marks.
+# How many merges of the published file CLIP uses: 49,152 ids, as the paper has it, less 256 bytes and 2 special tokens.
 CLIP_MERGES = 49_152 - 256 - 2
 
 # Pieces of captions whose ids are remembered, and the longest of them: the web has endless words that come once.
@@ -40,19 +41,19 @@ CACHED_LENGTH = 50
 Pair = tuple[str, str]
 
 
-def word_pattern(marks: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT)) -> regex.Pattern[str]:
+def word_pattern(special_tokens: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT)) -> regex.Pattern[str]:
     """Return what CLIP calls a word.
 
-    It is: a special mark, an English contraction, a run of letters, ONE digit, or a run of anything else.
+    It is: a special token, an English contraction, a run of letters, ONE digit, or a run of anything else.
     """
     words = r"|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-    return regex.compile("|".join(map(regex.escape, marks)) + words, regex.IGNORECASE)
+    return regex.compile("|".join(map(regex.escape, special_tokens)) + words, regex.IGNORECASE)
 
 
 _WORDS = word_pattern()
 
 
-def byte_symbols() -> dict[int, str]:
+def bytes_to_unicode() -> dict[int, str]:
     """Return one printable character for each of the 256 bytes, in CLIP's order.
 
     Printable bytes stand for themselves. The other 68 (spaces, controls) borrow the characters from code
@@ -64,7 +65,7 @@ def byte_symbols() -> dict[int, str]:
     return symbols | {byte: chr(256 + n) for n, byte in enumerate(others)}
 
 
-_BYTE_TO_SYMBOL = byte_symbols()
+_BYTE_TO_SYMBOL = bytes_to_unicode()
 _SYMBOL_TO_BYTE = {symbol: byte for byte, symbol in _BYTE_TO_SYMBOL.items()}
 
 
@@ -92,7 +93,7 @@ def merge_pair(symbols: Sequence[str], pair: Pair) -> list[str]:
     return merged
 
 
-def learn_merges(captions: Iterable[str], count: int) -> list[Pair]:
+def train_bpe(captions: Iterable[str], count: int) -> list[Pair]:
     """Return at most ``count`` merges learned from ``captions``: each glues the commonest pair of neighbors.
 
     Pairs seen only once are not worth an id: learning stops there. Ties go to the pair that comes first in
@@ -163,63 +164,65 @@ def read_merges(path: str | Path) -> list[Pair]:
 class BPETokenizer:
     """Captions to rows of ids and back, from a list of merges.
 
-    The order of ids is CLIP's: 256 bytes, the same 256 ending a word, one id a merge, start mark, end mark.
-    The end mark therefore has the LARGEST id, which is how a text tower finds it (``ids.argmax``); the test
+    The order of ids is CLIP's: 256 bytes, the same 256 ending a word, one id a merge, start token, end token.
+    The end token therefore has the LARGEST id, which is how a text tower finds it (``ids.argmax``); the test
     ``test_end_mark_is_the_largest_id`` fails when that changes.
 
     Args:
         merges: pairs of symbols in the order in which they were learned.
-        context_length: ids in a row, both marks included (77 in CLIP).
-        marks: how the start and the end mark are spelled, OpenAI's way unless told otherwise.
+        context_length: ids in a row, both special tokens included (77 in CLIP).
+        special_tokens: how the start and the end token are spelled, OpenAI's way unless told otherwise.
     """
 
-    pad_id = 0  # the id of "!", too: a causal text tower never looks behind the end mark
+    pad_id = 0  # the id of "!", too: a causal text tower never looks behind the end token
 
     def __init__(
         self,
         merges: Sequence[Pair],
         context_length: int = 77,
-        marks: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT),
+        special_tokens: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT),
     ) -> None:
-        check_context_length(context_length, marks=2)
+        check_context_length(context_length, special_tokens=2)
         self.merges = [(left, right) for left, right in merges]
         self.context_length = context_length
-        self.marks = marks
+        self.special_tokens = special_tokens
         letters = list(_BYTE_TO_SYMBOL.values())
         glued = [left + right for left, right in self.merges]
-        self.symbol_of = [*letters, *(s + END_OF_WORD for s in letters), *glued, *marks]
-        self.id_of = {symbol: i for i, symbol in enumerate(self.symbol_of)}
+        self.id_to_token = [*letters, *(s + END_OF_WORD for s in letters), *glued, *special_tokens]
+        self.token_to_id = {symbol: i for i, symbol in enumerate(self.id_to_token)}
         self._rank = {pair: rank for rank, pair in enumerate(self.merges)}
-        self._words = word_pattern(marks)
+        self._words = word_pattern(special_tokens)
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
     def from_vocabulary(
-        cls, path: str | Path, context_length: int = 77, marks: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT)
+        cls, path: str | Path, context_length: int = 77, special_tokens: tuple[str, str] = (START_OF_TEXT, END_OF_TEXT)
     ) -> BPETokenizer:
         """Return CLIP's own tokenizer, 49,408 ids, from a published file; see ``read_merges``."""
-        return cls(read_merges(path), context_length, marks)
+        return cls(read_merges(path), context_length, special_tokens)
 
     @classmethod
     def train(cls, captions: Iterable[str], vocab_size: int, context_length: int = 77) -> BPETokenizer:
         """Return a tokenizer of at most ``vocab_size`` ids (at least 514) whose merges fit ``captions``."""
         if vocab_size < 514:
-            raise ValueError(f"vocab_size {vocab_size} is too small: 512 byte symbols and two marks need 514 ids")
-        return cls(learn_merges(captions, vocab_size - 514), context_length)
+            raise ValueError(
+                f"vocab_size {vocab_size} is too small: 512 byte symbols and two special tokens need 514 ids"
+            )
+        return cls(train_bpe(captions, vocab_size - 514), context_length)
 
     @property
     def vocab_size(self) -> int:
         """How many ids there are."""
-        return len(self.symbol_of)
+        return len(self.id_to_token)
 
     @property
     def start_id(self) -> int:
-        """The id of the mark that begins every row."""
+        """The id of the special token that begins every row."""
         return self.vocab_size - 2
 
     @property
     def end_id(self) -> int:
-        """The id of the mark that ends every caption."""
+        """The id of the special token that ends every caption."""
         return self.vocab_size - 1
 
     def merge_steps(self, word: str) -> list[list[str]]:
@@ -237,7 +240,7 @@ class BPETokenizer:
         return stages
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a caption, without marks and of any length; an empty text has none.
+        """Return the ids of a caption, without special tokens and of any length; an empty text has none.
 
         No word reaches across a space, so what lies between two spaces always has the same ids. Captions use
         the same words over and over: remembering them makes this dozens of times as fast.
@@ -259,11 +262,11 @@ class BPETokenizer:
             for word in words:
                 known = self._cache.get(word)
                 ids += self._ids_of(word) if known is None else known
-        elif words[0] in self.marks:
-            ids = [self.id_of[words[0]]]
+        elif words[0] in self.special_tokens:
+            ids = [self.token_to_id[words[0]]]
         else:
             symbols = "".join([_BYTE_TO_SYMBOL[byte] for byte in words[0].encode("utf-8")])
-            ids = [self.id_of[symbol] for symbol in merge_by_rank(as_symbols(symbols), self._rank_of)]
+            ids = [self.token_to_id[symbol] for symbol in merge_by_rank(as_symbols(symbols), self._rank_of)]
         if len(piece) <= CACHED_LENGTH:
             if len(self._cache) >= CACHE_SIZE:  # begin anew: frequent words are back after a few captions
                 self._cache.clear()
@@ -274,28 +277,34 @@ class BPETokenizer:
         return self._rank.get((left, right))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of a row of ids: what comes after the first end mark, and the marks, left out."""
+        """Return the text of a row of ids: what comes after the first end token, and the special tokens, left out."""
         symbols: list[str] = []
         for i in ids:
             check_id(i, self.vocab_size)
             if i == self.end_id:
                 break
             if i != self.start_id:
-                symbols.append(self.symbol_of[i])
+                symbols.append(self.id_to_token[i])
         words = "".join(symbols).replace(END_OF_WORD, " ")
         as_bytes = bytes(_SYMBOL_TO_BYTE.get(symbol, 32) for symbol in words)
         return as_bytes.decode("utf-8", errors="replace").strip()
 
-    def __call__(self, captions: str | Iterable[str], *, truncate: bool = False, trim: bool = False) -> list[list[int]]:
-        """Return one row of ids a caption: start mark, ids, end mark, and zeros up to the context length.
+    def __call__(
+        self,
+        captions: str | Iterable[str],
+        *,
+        truncate: bool = False,
+        pad: Literal["context_length", "longest"] = "context_length",
+    ) -> list[list[int]]:
+        """Return one row of ids a caption: start token, ids, end token, and zeros up to the context length.
 
-        An empty caption is a row of two marks: guidance steers an image away from it.
+        An empty caption is a row of two special tokens: guidance steers an image away from it.
 
         Args:
             captions: one caption or several.
-            truncate: cut a caption that is too long instead of raising; its last id becomes the end mark.
-            trim: pad only to the longest caption of this batch. A causal text tower computes the same
-                features from the shorter rows, in less time.
+            truncate: cut a caption that is too long instead of raising; its last id becomes the end token.
+            pad: "longest" fills rows up to the longest caption of this batch only. A causal text tower computes the
+                same features from the shorter rows, in less time.
 
         Raises:
             TypeError: a caption is not a string.
@@ -303,17 +312,17 @@ class BPETokenizer:
         """
         start, end = (self.start_id,), (self.end_id,)
         rows = [
-            with_marks(self.encode(caption), caption, self.context_length, truncate, start, end)
+            add_special_tokens(self.encode(caption), caption, self.context_length, truncate, start, end)
             for caption in as_list(captions)
         ]
-        length = max(map(len, rows), default=0) if trim else self.context_length
+        length = max(map(len, rows), default=0) if pad == "longest" else self.context_length
         return [row + [self.pad_id] * (length - len(row)) for row in rows]
 
     def to_json(self) -> str:
         """Return the tokenizer as JSON text: its merges and its context length say everything."""
         fields = {"kind": "bpe", "context_length": self.context_length, "merges": [" ".join(p) for p in self.merges]}
-        if self.marks != (START_OF_TEXT, END_OF_TEXT):
-            fields["marks"] = self.marks
+        if self.special_tokens != (START_OF_TEXT, END_OF_TEXT):
+            fields["special_tokens"] = self.special_tokens
         return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
@@ -326,7 +335,7 @@ class BPETokenizer:
         fields = read_fields(text, "bpe", cls.__name__)
         try:
             merges = [(left, right) for left, right in (merge.split(" ") for merge in fields["merges"])]
-            start, end = fields.get("marks", (START_OF_TEXT, END_OF_TEXT))
+            start, end = fields.get("special_tokens", (START_OF_TEXT, END_OF_TEXT))
             return cls(merges, fields["context_length"], (start, end))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise not_a_tokenizer(text, cls.__name__, error) from error

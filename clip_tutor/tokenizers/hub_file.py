@@ -19,7 +19,7 @@ import regex
 from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.files import read_vocabulary
 from clip_tutor.tokenizers.normalization import Normalization
-from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
+from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
 from clip_tutor.tokenizers.sentencepiece_file import read_model
 
 _BYTE = regex.compile(r"<0x[0-9A-F]{2}>")
@@ -54,14 +54,14 @@ def _pieces(fields: dict[str, Any]) -> list[Piece]:
         entries = [(by_id[i], 0.0) for i in range(len(by_id))]
         unknown = model["unk_token"]
 
-    def kind_of(text: str) -> Kind:
+    def kind_of(text: str) -> PieceType:
         if text == unknown:
-            return Kind.UNKNOWN
+            return PieceType.UNKNOWN
         if text in added and added[text].get("special"):
-            return Kind.CONTROL
+            return PieceType.CONTROL
         if replace_surrogates(text) != text:
             raise ValueError(f"the piece {text!r} holds half a character (a lone surrogate)")
-        return Kind.BYTE if _BYTE.fullmatch(text) else Kind.NORMAL
+        return PieceType.BYTE if _BYTE.fullmatch(text) else PieceType.NORMAL
 
     return [Piece(text, score, kind_of(text)) for text, score in entries]
 

@@ -1,7 +1,7 @@
-"""What SentencePiece's two tokenizers share, however they cut: rows that end in one mark, and a file of pieces.
+"""What SentencePiece's two tokenizers share, however they cut: rows with an end token, and a file of pieces.
 
 UnigramTokenizer            the most probable cut ─┐
-                                                   ├─ encode ─▶ ids, the end mark, padding
+                                                   ├─ encode ─▶ ids, the end token, padding
 SentencePieceBPETokenizer   what merging leaves   ─┘
 """
 
@@ -16,7 +16,7 @@ from typing import ClassVar, TypeVar
 from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields
 from clip_tutor.tokenizers.hub_file import read_pieces
 from clip_tutor.tokenizers.pieces import PieceTable, Vocabulary
-from clip_tutor.tokenizers.rows import as_list, check_context_length, with_marks
+from clip_tutor.tokenizers.rows import add_special_tokens, as_list, check_context_length
 
 Own = TypeVar("Own", bound="PieceTokenizer")
 
@@ -25,27 +25,27 @@ class PieceTokenizer(ABC):
     """Captions to rows of ids and back, from a vocabulary of pieces.
 
     Args:
-        vocabulary: the pieces; an end mark must be among them.
+        vocabulary: the pieces; an end token must be among them.
         context_length: ids in a row.
 
     Raises:
-        ValueError: there is no end mark, the pieces belong to another algorithm, or the rows hold no word.
+        ValueError: there is no end token, the pieces belong to another algorithm, or the rows hold no word.
     """
 
     kind: ClassVar[str]  # in the JSON text
     algorithm: ClassVar[str]  # of the vocabulary
-    end_marks: ClassVar[tuple[str, ...]]  # names of the end mark, the usual one first
+    end_tokens: ClassVar[tuple[str, ...]]  # names of the end token, the usual one first
 
     def __init__(self, vocabulary: Vocabulary, context_length: int = 64) -> None:
-        check_context_length(context_length, marks=1)
+        check_context_length(context_length, special_tokens=1)
         if vocabulary.algorithm != self.algorithm:
             raise ValueError(self._other_algorithm())
         self.vocabulary = vocabulary
         self.context_length = context_length
         self._table = PieceTable(vocabulary)
-        end_id = self._table.mark(*self.end_marks)
+        end_id = self._table.id_of_first(*self.end_tokens)
         if end_id is None:
-            names = " or ".join(self.end_marks)
+            names = " or ".join(self.end_tokens)
             raise ValueError(f"none of these {len(vocabulary.pieces)} pieces is {names}, which ends every row")
         self.end_id = self.pad_id = end_id
 
@@ -61,7 +61,7 @@ class PieceTokenizer(ABC):
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a caption, without the end mark and of any length; an empty text has none.
+        """Return the ids of a caption, without the end token and of any length; an empty text has none.
 
         Raises:
             TypeError: ``text`` is not a string.
@@ -73,22 +73,22 @@ class PieceTokenizer(ABC):
         return len(self.vocabulary.pieces)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of a row of ids up to its first end mark."""
+        """Return the text of a row of ids up to its first end token."""
         return self._table.text(ids, self.end_id)
 
     def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:
-        """Return one row of ids a caption: its ids, the end mark, and padding up to the context length.
+        """Return one row of ids a caption: its ids, the end token, and padding up to the context length.
 
         Args:
-            captions: one caption or several; an empty one is an end mark and padding.
-            truncate: cut a caption that is too long instead of raising; its last id becomes the end mark.
+            captions: one caption or several; an empty one is an end token and padding.
+            truncate: cut a caption that is too long instead of raising; its last id becomes the end token.
 
         Raises:
             TypeError: a caption is not a string.
             ValueError: a caption is too long and ``truncate`` is off.
         """
         rows = [
-            with_marks(self.encode(caption), caption, self.context_length, truncate, (), (self.end_id,))
+            add_special_tokens(self.encode(caption), caption, self.context_length, truncate, (), (self.end_id,))
             for caption in as_list(captions)
         ]
         return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]

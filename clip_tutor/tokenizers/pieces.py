@@ -20,7 +20,7 @@ from clip_tutor.tokenizers.normalization import SPACE, Normalization
 from clip_tutor.tokenizers.rows import check_id
 
 
-class Kind(IntEnum):
+class PieceType(IntEnum):
     """What a piece is for, in SentencePiece's numbers."""
 
     NORMAL = 1
@@ -36,7 +36,7 @@ class Piece(NamedTuple):
 
     text: str
     score: float  # unigram: a log-probability. BPE: minus the place in the order of merges
-    kind: Kind = Kind.NORMAL
+    kind: PieceType = PieceType.NORMAL
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,19 @@ class Vocabulary:
 
     Attributes:
         algorithm: how pieces are chosen.
-        reader: whose file it is. SentencePiece and the Hub's ``tokenizers`` disagree in small things (ties,
-            marks that a caption spells), and each is equal to the program that reads its file.
+        backend: whose file it is. SentencePiece and the Hub's ``tokenizers`` disagree in small things (ties,
+            special tokens that a caption spells), and each is equal to the program that reads its file.
         merges: pairs in their order, if the file has them; otherwise scores give the order.
-        literals: pieces that are found in the raw text, before anything else happens to it.
+        added_tokens: pieces that are found in the raw text, before anything else happens to it.
     """
 
     algorithm: Literal["unigram", "bpe"]
-    reader: Literal["sentencepiece", "tokenizers"]
+    backend: Literal["sentencepiece", "tokenizers"]
     pieces: tuple[Piece, ...]
     normalization: Normalization
     byte_fallback: bool = False
     merges: tuple[tuple[str, str], ...] = ()
-    literals: tuple[str, ...] = ()
+    added_tokens: tuple[str, ...] = ()
 
     def to_fields(self) -> dict[str, Any]:
         """Return everything in types that JSON knows."""
@@ -72,12 +72,12 @@ class Vocabulary:
         steps["precompiled_charsmap"] = base64.b64decode(steps["precompiled_charsmap"])
         return cls(
             fields["algorithm"],
-            fields["reader"],
-            tuple(Piece(text, score, Kind(kind)) for text, score, kind in fields["pieces"]),
+            fields["backend"],
+            tuple(Piece(text, score, PieceType(kind)) for text, score, kind in fields["pieces"]),
             Normalization(**steps),
             fields["byte_fallback"],
             tuple((left, right) for left, right in fields["merges"]),
-            tuple(fields["literals"]),
+            tuple(fields["added_tokens"]),
         )
 
 
@@ -94,9 +94,9 @@ class PieceTable:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.pieces = vocabulary.pieces
         self.any_id_of = {piece.text: i for i, piece in enumerate(self.pieces)}
-        in_text = (Kind.NORMAL, Kind.USER_DEFINED)
-        self.id_of = {piece.text: i for i, piece in enumerate(self.pieces) if piece.kind in in_text}
-        unknown = [i for i, piece in enumerate(self.pieces) if piece.kind == Kind.UNKNOWN]
+        in_text = (PieceType.NORMAL, PieceType.USER_DEFINED)
+        self.token_to_id = {piece.text: i for i, piece in enumerate(self.pieces) if piece.kind in in_text}
+        unknown = [i for i, piece in enumerate(self.pieces) if piece.kind == PieceType.UNKNOWN]
         if not unknown:
             raise ValueError(f"none of these {len(self.pieces)} pieces stands for the unknown: <unk> is missing")
         self.unknown_id = unknown[0]
@@ -104,7 +104,7 @@ class PieceTable:
         self._byte_ids = [i for i in byte_ids if i is not None] if vocabulary.byte_fallback else []
         self._prefix = vocabulary.normalization.add_dummy_prefix
 
-    def mark(self, *names: str) -> int | None:
+    def id_of_first(self, *names: str) -> int | None:
         """Return the id of the first of these pieces that there is."""
         return next((self.any_id_of[name] for name in names if name in self.any_id_of), None)
 
@@ -113,7 +113,7 @@ class PieceTable:
         ids: list[int] = []
         after_unknown = False
         for segment in segments:
-            known = self.id_of.get(segment)
+            known = self.token_to_id.get(segment)
             if known is not None:
                 ids.append(known)
             elif len(self._byte_ids) == 256:
@@ -131,11 +131,11 @@ class PieceTable:
             if i == end_id:
                 break
             piece = self.pieces[i]
-            if piece.kind == Kind.BYTE:
+            if piece.kind == PieceType.BYTE:
                 data += bytes([int(piece.text[3:5], 16)])
-            elif piece.kind == Kind.UNKNOWN:
+            elif piece.kind == PieceType.UNKNOWN:
                 data += " ⁇ ".encode()
-            elif piece.kind != Kind.CONTROL:
+            elif piece.kind != PieceType.CONTROL:
                 data += piece.text.replace(SPACE, " ").encode("utf-8")
         text = data.decode("utf-8", errors="replace")
         return text.removeprefix(" ") if self._prefix else text

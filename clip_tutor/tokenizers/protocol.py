@@ -2,7 +2,7 @@
 
                     ┌─ encode ─▶ [320, 1929]                    pieces only, of any length
     "a dog"  ───────┤
-                    └─ call ───▶ [start, 320, 1929, end, 0, …]  a row for a text tower: marks and padding
+                    └─ call ───▶ [start, 320, 1929, end, 0, …]  a row for a text tower: special tokens and padding
 
 Towers, search and training ask only for this, so that a model may come with any of the four.
 """
@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 class Tokenizer(Protocol):
     """Captions to rows of ids, and ids to text."""
 
-    context_length: int  # ids in a row, marks and padding included
+    context_length: int  # ids in a row, special tokens and padding included
 
     @property
     def vocab_size(self) -> int:
@@ -30,11 +30,11 @@ class Tokenizer(Protocol):
         ...
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a caption, without marks and of any length."""
+        """Return the ids of a caption, without special tokens and of any length."""
         ...
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of a row of ids, without its marks and padding."""
+        """Return the text of a row of ids, without its special tokens and padding."""
         ...
 
     def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:

@@ -1,14 +1,14 @@
-"""Rows of one length: marks around the ids, padding behind them, and no word lost in silence.
+"""Rows of one length: special tokens around the ids, padding behind them, and no word lost in silence.
 
-ids  320 1929  ──▶  49406 320 1929 49407  0 0 0 …        (CLIP: a mark on either side)
-               ──▶  320 1929 1  1 1 1 …                  (SigLIP: one mark, and the same id pads)
+ids  320 1929  ──▶  49406 320 1929 49407  0 0 0 …        (CLIP: a special token on either side)
+               ──▶  320 1929 1  1 1 1 …                  (SigLIP: one special token, and the same id pads)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-_COUNT = {1: "one mark", 2: "two marks"}
+_COUNT = {1: "one special token", 2: "two special tokens"}
 
 
 def as_list(captions: str | Iterable[str]) -> list[str]:
@@ -34,37 +34,38 @@ def several(captions: Iterable[str]) -> Iterable[str]:
     return captions
 
 
-def with_marks(
+def add_special_tokens(
     ids: Sequence[int], caption: str, context_length: int, truncate: bool, start: tuple[int, ...], end: tuple[int, ...]
 ) -> list[int]:
-    """Return the start marks, the ids, and the end marks, in at most ``context_length`` ids.
+    """Return the start tokens, the ids, and the end tokens, in at most ``context_length`` ids.
 
     Args:
         caption: what the ids stand for; an error shows how it begins.
-        truncate: cut ids that are too many. The end mark stays: the model reads a caption's vector there.
+        truncate: cut ids that are too many. The end token stays: the model reads a caption's vector there.
 
     Raises:
         ValueError: there are too many ids, and ``truncate`` is off.
     """
-    marks = len(start) + len(end)
-    room = context_length - marks
+    special_tokens = len(start) + len(end)
+    room = context_length - special_tokens
     if len(ids) > room and not truncate:
         raise ValueError(
-            f"context_length {context_length} holds {room} tokens and {_COUNT[marks]}; this caption has {len(ids)} "
-            f"tokens: {caption[:40]!r}… Shorten it, or pass truncate=True to cut it."
+            f"context_length {context_length} holds {room} tokens and {_COUNT[special_tokens]}; this caption has "
+            f"{len(ids)} tokens: {caption[:40]!r}… Shorten it, or pass truncate=True to cut it."
         )
     return [*start, *ids[:room], *end]
 
 
-def check_context_length(context_length: int, marks: int) -> None:
-    """Refuse rows that cannot hold their marks and a word.
+def check_context_length(context_length: int, special_tokens: int) -> None:
+    """Refuse rows that cannot hold their special tokens and a word.
 
     Raises:
         ValueError: ``context_length`` has no room for them.
     """
-    if context_length < marks + 1:
+    if context_length < special_tokens + 1:
         raise ValueError(
-            f"context_length {context_length} has no room for {_COUNT[marks]} and a word: use at least {marks + 1}"
+            f"context_length {context_length} has no room for {_COUNT[special_tokens]} and a word: "
+            f"use at least {special_tokens + 1}"
         )
 
 

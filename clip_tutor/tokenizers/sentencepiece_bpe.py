@@ -5,7 +5,7 @@
       ──ids──▶  [one id a piece, <eos>, <pad>, <pad>, …]
 
 CLIP first splits a text into words and merges inside them; here a space is a symbol like any other, in front
-of its word, and digits stay apart because no merge joins them. There is no start mark; the row ends in <eos>.
+of its word, and digits stay apart because no merge joins them. There is no start token; the row ends in <eos>.
 
 Source: google/sentencepiece ``src/bpe_model.cc``; for the rows, google-research/big_vision ``pp/ops_text.py``.
 """
@@ -18,7 +18,7 @@ from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.merging import merge_by_rank
 from clip_tutor.tokenizers.normalization import Normalizer, longest_first
 from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
-from clip_tutor.tokenizers.pieces import Kind, Vocabulary
+from clip_tutor.tokenizers.pieces import PieceType, Vocabulary
 
 
 class SentencePieceBPETokenizer(PieceTokenizer):
@@ -31,18 +31,18 @@ class SentencePieceBPETokenizer(PieceTokenizer):
 
     kind = "sentencepiece_bpe"
     algorithm = "bpe"
-    end_marks = ("<eos>", "</s>")
+    end_tokens = ("<eos>", "</s>")
 
     def __init__(self, vocabulary: Vocabulary, context_length: int = 64) -> None:
         super().__init__(vocabulary, context_length)
-        pad_id = self._table.mark("<pad>")
+        pad_id = self._table.id_of_first("<pad>")
         self.pad_id = self.end_id if pad_id is None else pad_id
-        defined = [piece.text for piece in vocabulary.pieces if piece.kind == Kind.USER_DEFINED]
+        defined = [piece.text for piece in vocabulary.pieces if piece.kind == PieceType.USER_DEFINED]
         self._normalize = Normalizer(vocabulary.normalization, defined)
         self._defined = longest_first(defined)
-        self._literals = longest_first(vocabulary.literals)
+        self._added_tokens = longest_first(vocabulary.added_tokens)
         self._place_of_pair = {pair: place for place, pair in enumerate(vocabulary.merges)}
-        self._rank = self._rank_of_pair if vocabulary.reader == "tokenizers" else self._rank_of_piece
+        self._rank = self._rank_of_pair if vocabulary.backend == "tokenizers" else self._rank_of_piece
 
     @staticmethod
     def _other_algorithm() -> str:
@@ -50,25 +50,25 @@ class SentencePieceBPETokenizer(PieceTokenizer):
 
     def _rank_of_piece(self, left: str, right: str) -> float | None:
         """SentencePiece: two neighbors merge when they spell a piece, the piece of the highest score first."""
-        i = self._table.id_of.get(left + right)
+        i = self._table.token_to_id.get(left + right)
         return None if i is None else -self.vocabulary.pieces[i].score
 
     def _rank_of_pair(self, left: str, right: str) -> float | None:
-        """The Hub's reader: two neighbors merge when the list has the pair, the pair that stands first first."""
+        """The Hub's program: two neighbors merge when the list has the pair, the pair that stands first first."""
         return self._place_of_pair.get((left, right))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a caption, without the end mark and of any length; an empty text has none.
+        """Return the ids of a caption, without the end token and of any length; an empty text has none.
 
         Raises:
             TypeError: ``text`` is not a string.
         """
         text = replace_surrogates(text)
-        if self._literals is None:
+        if self._added_tokens is None:
             return self._table.ids(self._segments(text))
         ids: list[int] = []
         end = 0
-        for match in self._literals.finditer(text):
+        for match in self._added_tokens.finditer(text):
             ids += self._table.ids(self._segments(text[end : match.start()]))
             ids.append(self._table.any_id_of[match.group()])
             end = match.end()

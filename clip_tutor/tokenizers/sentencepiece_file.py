@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clip_tutor.tokenizers.files import read_vocabulary
 from clip_tutor.tokenizers.normalization import Normalization
-from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
+from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
 
 # Numbers of the fields that matter here, message by message.
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3
@@ -73,7 +73,7 @@ def _piece(data: bytes) -> Piece:
     text, score, kind = fields.get(_TEXT, b""), fields.get(_SCORE, b"\0\0\0\0"), fields.get(_KIND, 1)
     if not (isinstance(text, bytes) and isinstance(score, bytes) and isinstance(kind, int)):
         raise ValueError("a piece is not made of a text, a score and a kind")
-    return Piece(text.decode("utf-8"), struct.unpack("<f", score)[0], Kind(kind))
+    return Piece(text.decode("utf-8"), struct.unpack("<f", score)[0], PieceType(kind))
 
 
 def read_model(path: str | Path) -> Vocabulary:

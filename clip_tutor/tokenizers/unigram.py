@@ -8,7 +8,7 @@
       ──ids──▶  [▁snowy, ▁owls, </s>, </s>, </s>, …]
 
 BPE cannot undo a merge; here all cuts compete, and each piece's score is the logarithm of how often it was used.
-The row has no start mark. Its end mark </s> is repeated to the end, so the last place, where SigLIP reads the
+The row has no start token. Its end token </s> is repeated to the end, so the last place, where SigLIP reads the
 caption's vector, is always one.
 
 Source: Kudo 2018, "Subword Regularization"; google/sentencepiece ``src/unigram_model.cc``; for the rows,
@@ -24,7 +24,7 @@ from typing import Any
 from clip_tutor.tokenizers.cleaning import canonicalize
 from clip_tutor.tokenizers.normalization import SPACE, Normalization, Normalizer
 from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
-from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
+from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
 from clip_tutor.tokenizers.unigram_training import learn_pieces
 
 # An unknown character is that much less probable than the rarest piece: e⁻¹⁰, one in twenty thousand.
@@ -48,23 +48,23 @@ class UnigramTokenizer(PieceTokenizer):
 
     kind = "unigram"
     algorithm = "unigram"
-    end_marks = ("</s>",)
+    end_tokens = ("</s>",)
 
     def __init__(self, vocabulary: Vocabulary, context_length: int = 64) -> None:
         super().__init__(vocabulary, context_length)
-        defined = [piece.text for piece in vocabulary.pieces if piece.kind == Kind.USER_DEFINED]
-        self._normalize = Normalizer(vocabulary.normalization, defined, vocabulary.reader == "tokenizers")
-        scores = [piece.score for piece in vocabulary.pieces if piece.kind == Kind.NORMAL]
+        defined = [piece.text for piece in vocabulary.pieces if piece.kind == PieceType.USER_DEFINED]
+        self._normalize = Normalizer(vocabulary.normalization, defined, vocabulary.backend == "tokenizers")
+        scores = [piece.score for piece in vocabulary.pieces if piece.kind == PieceType.NORMAL]
         self._unknown_score = min(scores, default=0.0) - UNKNOWN_PENALTY
         self._trie: Trie = {}
-        for text, i in self._table.id_of.items():
+        for text, i in self._table.token_to_id.items():
             piece = vocabulary.pieces[i]
             node = self._trie
             for character in text:
                 node = node.setdefault(character, {})
             # What a model's maker has defined by hand wins against any other cut, a long piece against short ones.
             by_hand = _rounded((len(text.encode("utf-8")) - 1) * 0.1)
-            node[""] = by_hand if piece.kind == Kind.USER_DEFINED else piece.score
+            node[""] = by_hand if piece.kind == PieceType.USER_DEFINED else piece.score
 
     @staticmethod
     def _other_algorithm() -> str:
@@ -78,18 +78,19 @@ class UnigramTokenizer(PieceTokenizer):
             ValueError: ``vocab_size`` has no room for the captions' letters, or there are none.
         """
         learned = learn_pieces(captions, vocab_size - 3)
-        marks = (Piece("<pad>", 0.0, Kind.CONTROL), Piece("</s>", 0.0, Kind.CONTROL), Piece("<unk>", 0.0, Kind.UNKNOWN))
-        pieces = (*marks, *(Piece(text, _rounded(score)) for text, score in learned.items()))
+        control, unknown = PieceType.CONTROL, PieceType.UNKNOWN
+        special_tokens = (Piece("<pad>", 0.0, control), Piece("</s>", 0.0, control), Piece("<unk>", 0.0, unknown))
+        pieces = (*special_tokens, *(Piece(text, _rounded(score)) for text, score in learned.items()))
         return cls(Vocabulary("unigram", "sentencepiece", pieces, Normalization()), context_length)
 
-    def best_cut(self, text: str) -> list[str]:
+    def viterbi(self, text: str) -> list[str]:
         """Return the pieces of the most probable cut of a normalized text; an unknown character is a piece, too.
 
         Where two cuts are equally probable, rounding decides, and the pieces' order with it: SentencePiece adds
-        up in 32 bits and the Hub's reader in 64. The test ``test_ties_fall_as_in_the_program_that_reads_the_file``
+        up in 32 bits and the Hub's program in 64. The test ``test_ties_fall_as_in_the_program_that_reads_the_file``
         fails without either.
         """
-        precision = "f" if self.vocabulary.reader == "sentencepiece" else "d"
+        precision = "f" if self.vocabulary.backend == "sentencepiece" else "d"
         best = array(precision, [0.0]) * (len(text) + 1)
         total = array(precision, [0.0])  # rounds what is put into it
         cut_from = [-1] * (len(text) + 1)  # where the last piece of the best way to each place begins
@@ -114,7 +115,7 @@ class UnigramTokenizer(PieceTokenizer):
         return pieces[::-1]
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a caption, without the end mark and of any length; an empty text has none.
+        """Return the ids of a caption, without the end token and of any length; an empty text has none.
 
         Raises:
             TypeError: ``text`` is not a string.
@@ -122,12 +123,12 @@ class UnigramTokenizer(PieceTokenizer):
         normalized = self._normalize(canonicalize(text))
         ids: list[int] = []
         for part in self._parts(normalized):
-            ids += self._table.ids(self.best_cut(part))
+            ids += self._table.ids(self.viterbi(part))
         return ids
 
     def _parts(self, text: str) -> Iterator[str]:
-        """Yield what is cut at a time: the whole text in SentencePiece, one ``▁word`` in the Hub's reader."""
-        if self.vocabulary.reader == "sentencepiece":
+        """Yield what is cut at a time: the whole text in SentencePiece, one ``▁word`` in the Hub's program."""
+        if self.vocabulary.backend == "sentencepiece":
             yield text
             return
         first, *words = text.split(SPACE)

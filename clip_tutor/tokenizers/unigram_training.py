@@ -47,26 +47,26 @@ def log_probabilities(counts: Counter[str] | dict[str, float]) -> Scores:
     return {piece: math.log(max(uses, 1e-3)) - total for piece, uses in counts.items()}
 
 
-def expected_uses(word: str, scores: Scores) -> tuple[float, dict[str, float]]:
+def expected_counts(word: str, scores: Scores) -> tuple[float, dict[str, float]]:
     """Return the log-probability of a word, and how often each piece is used in it, averaged over all its cuts.
 
     A cut counts as much as it is probable. All cuts up to a place (``before``) and from it on (``behind``) are
     summed once for each place, so there is no need to list the cuts, of which there are 2ⁿ⁻¹.
     """
     n = len(word)
-    arrows = [
+    edges = [
         (start, end, word[start:end])
         for start in range(n)
         for end in range(start + 1, min(n, start + LONGEST_PIECE) + 1)
         if word[start:end] in scores
     ]
     before, behind = [1.0, *[0.0] * n], [*[0.0] * n, 1.0]
-    for start, end, piece in arrows:
+    for start, end, piece in edges:
         before[end] += before[start] * math.exp(scores[piece])
-    for start, end, piece in reversed(arrows):
+    for start, end, piece in reversed(edges):
         behind[start] += behind[end] * math.exp(scores[piece])
     uses: dict[str, float] = {}
-    for start, end, piece in arrows:
+    for start, end, piece in edges:
         share = before[start] * math.exp(scores[piece]) * behind[end] / before[n]
         uses[piece] = uses.get(piece, 0.0) + share
     return math.log(before[n]), uses
@@ -83,12 +83,12 @@ def best_without(piece: str, scores: Scores) -> float:
     return best[-1]
 
 
-def fit(words: Counter[str], scores: Scores) -> tuple[float, Scores]:
+def em_step(words: Counter[str], scores: Scores) -> tuple[float, Scores]:
     """Return the log-likelihood of all words under ``scores``, and the scores that fit their uses better."""
     likelihood = 0.0
     counts: dict[str, float] = dict.fromkeys(scores, 0.0)
     for word, times in words.items():
-        log_probability, uses = expected_uses(word, scores)
+        log_probability, uses = expected_counts(word, scores)
         likelihood += times * log_probability
         for piece, share in uses.items():
             counts[piece] += times * share
@@ -111,7 +111,7 @@ def learn_pieces(captions: Iterable[str], count: int) -> Scores:
         raise ValueError(f"{count} pieces are too few: these captions have {len(letters)} different letters")
     while True:
         for _ in range(2):
-            _, scores = fit(words, scores)
+            _, scores = em_step(words, scores)
         if len(scores) <= count:
             return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
         # What the likelihood loses without a piece: its uses, times what spelling it otherwise costs.

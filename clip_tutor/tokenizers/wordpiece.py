@@ -24,7 +24,7 @@ import regex
 
 from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields, read_lines
-from clip_tutor.tokenizers.rows import as_list, check_context_length, check_id, with_marks
+from clip_tutor.tokenizers.rows import add_special_tokens, as_list, check_context_length, check_id
 
 CONTINUES = "##"
 PAD, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
@@ -70,22 +70,22 @@ class WordPieceTokenizer:
 
     Args:
         pieces: the vocabulary; a piece's place is its id. [PAD], [UNK], [CLS] and [SEP] must be among them.
-        context_length: ids in a row, both marks included (64 in ALIGN).
+        context_length: ids in a row, both special tokens included (64 in ALIGN).
     """
 
     def __init__(self, pieces: Sequence[str], context_length: int = 64) -> None:
-        check_context_length(context_length, marks=2)
+        check_context_length(context_length, special_tokens=2)
         self.pieces = list(pieces)
         self.context_length = context_length
-        self.id_of = {piece: i for i, piece in enumerate(self.pieces)}
-        missing = [mark for mark in (PAD, UNKNOWN, START, END) if mark not in self.id_of]
+        self.token_to_id = {piece: i for i, piece in enumerate(self.pieces)}
+        missing = [token for token in (PAD, UNKNOWN, START, END) if token not in self.token_to_id]
         if missing:
             raise ValueError(
                 f"not among these {len(self.pieces)} pieces: {', '.join(missing)}. BERT's vocab.txt has them"
             )
-        # A caption that spells a mark gets its id, in capitals only, as in the published tokenizer.
-        self._marks = [mark for mark in (PAD, UNKNOWN, START, END, MASK) if mark in self.id_of]
-        self._split_marks = regex.compile("(" + "|".join(map(regex.escape, self._marks)) + ")")
+        # A caption that spells one gets its id, in capitals only, as in the published tokenizer.
+        self._special_tokens = [token for token in (PAD, UNKNOWN, START, END, MASK) if token in self.token_to_id]
+        self._split_marks = regex.compile("(" + "|".join(map(regex.escape, self._special_tokens)) + ")")
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
@@ -94,7 +94,7 @@ class WordPieceTokenizer:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file is something else, or was cut off before its marks.
+            ValueError: the file is something else, or was cut off before its special tokens.
         """
         lines = read_lines(path)
         try:
@@ -109,21 +109,21 @@ class WordPieceTokenizer:
 
     @property
     def pad_id(self) -> int:
-        """The id that fills a row after its end mark."""
-        return self.id_of[PAD]
+        """The id that fills a row after its end token."""
+        return self.token_to_id[PAD]
 
     @property
     def start_id(self) -> int:
         """The id of [CLS], which begins every row; the tower reads the caption's vector there."""
-        return self.id_of[START]
+        return self.token_to_id[START]
 
     @property
     def end_id(self) -> int:
         """The id of [SEP], which ends every caption."""
-        return self.id_of[END]
+        return self.token_to_id[END]
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a caption, without marks and of any length; an empty text has none.
+        """Return the ids of a caption, without special tokens and of any length; an empty text has none.
 
         Raises:
             TypeError: ``text`` is not a string.
@@ -131,8 +131,8 @@ class WordPieceTokenizer:
         text = replace_surrogates(text)
         ids: list[int] = []
         for part in self._split_marks.split(text) if "[" in text else [text]:
-            if part in self._marks:
-                ids.append(self.id_of[part])
+            if part in self._special_tokens:
+                ids.append(self.token_to_id[part])
                 continue
             for word in _WORDS.findall(simplify(part)):
                 known = self._cache.get(word)
@@ -142,18 +142,18 @@ class WordPieceTokenizer:
     def _ids_of(self, word: str) -> list[int]:
         """Return the ids of one word, and remember them: the longest piece that fits, then the next."""
         if len(word) > LONGEST_WORD:
-            return [self.id_of[UNKNOWN]]
+            return [self.token_to_id[UNKNOWN]]
         ids: list[int] = []
         start = 0
         while start < len(word):
             for end in range(len(word), start, -1):
                 piece = word[start:end] if start == 0 else CONTINUES + word[start:end]
-                if piece in self.id_of:
-                    ids.append(self.id_of[piece])
+                if piece in self.token_to_id:
+                    ids.append(self.token_to_id[piece])
                     start = end
                     break
             else:  # no piece fits here, so the whole word is unknown
-                ids = [self.id_of[UNKNOWN]]
+                ids = [self.token_to_id[UNKNOWN]]
                 break
         if len(self._cache) >= CACHE_SIZE:
             self._cache.clear()
@@ -161,7 +161,7 @@ class WordPieceTokenizer:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of a row of ids: what comes after the first end mark, and the marks, left out."""
+        """Return the text of a row of ids: what comes after the first end token, and the special tokens, left out."""
         words: list[str] = []
         for i in ids:
             check_id(i, self.vocab_size)
@@ -178,7 +178,7 @@ class WordPieceTokenizer:
         """Return one row of ids a caption: [CLS], ids, [SEP], and [PAD] up to the context length.
 
         Args:
-            captions: one caption or several; an empty one is a row of two marks.
+            captions: one caption or several; an empty one is a row of two special tokens.
             truncate: cut a caption that is too long instead of raising; its last id becomes [SEP].
 
         Raises:
@@ -187,7 +187,7 @@ class WordPieceTokenizer:
         """
         start, end = (self.start_id,), (self.end_id,)
         rows = [
-            with_marks(self.encode(caption), caption, self.context_length, truncate, start, end)
+            add_special_tokens(self.encode(caption), caption, self.context_length, truncate, start, end)
             for caption in as_list(captions)
         ]
         return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]

@@ -25,7 +25,7 @@ class BertConfig:
     """The shape of a BERT tower; as it stands, the one in ALIGN's published reproduction (BERT-base, uncased)."""
 
     vocab_size: int = 30522  # V
-    context_length: int = 64  # T at most, both marks included
+    context_length: int = 64  # T at most, both special tokens included
     # Rows in the table of positions. ALIGN's captions are shorter, so rows 64 to 511 of its table were never trained.
     max_positions: int = 512
     width: int = 768  # D

@@ -2,7 +2,7 @@
 
     (B, T) ids ─ embedding, positions ─▶ (B, T, D) ─ blocks ─ LayerNorm ─▶ one row ─ projection ─▶ (B, E)
 
-    CLIP      no token sees a later one   the row at the end mark, which alone has seen every word
+    CLIP      no token sees a later one   the row at the end token, which alone has seen every word
     SigLIP    every token sees all        the last of the 64 places, a pad in most captions
 
 Sources: openai/CLIP ``clip/model.py``, class CLIP, encode_text; the initial scales are those of GPT-2;
@@ -25,14 +25,14 @@ class TextConfig:
     """The shape of a text tower; what is not said is CLIP's."""
 
     vocab_size: int  # V
-    context_length: int  # T at most, both marks included
+    context_length: int  # T at most, both special tokens included
     width: int  # D
     layers: int
     heads: int  # K
     activation: Activation = "quick_gelu"
     mlp_width: int | None = None  # inside each block's MLP; 4 · D if not given
     causal: bool = True
-    pool: Literal["eot", "last"] = "eot"  # the end mark, or the last place of the row
+    pool: Literal["eot", "last"] = "eot"  # the end token, or the last place of the row
     projection_bias: bool = False
     eps: float = 1e-5  # of every LayerNorm
 
@@ -40,7 +40,7 @@ class TextConfig:
         if self.causal != (self.pool == "eot"):
             raise ValueError(
                 f"causal={self.causal} and pool={self.pool!r} do not fit: only in a causal tower is the padding behind "
-                "the end mark without effect, and only a tower that sees everything can be read at its last place"
+                "the end token without effect, and only a tower that sees everything can be read at its last place"
             )
 
 
@@ -84,7 +84,7 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return (B, E) caption vectors of any length from (B, T) ids.
 
-        A causal tower is read at the end mark, found by ``argmax`` because that mark has the largest id. Since no
+        A causal tower is read at the end token, found by ``argmax`` because that mark has the largest id. Since no
         token sees a later one, the padding behind it changes nothing (``test_padding_cannot_leak``), and the batch
         is cut to its longest caption: with captions of 8 to 20 tokens that saves four fifths of the work
         (``test_a_batch_is_cut_to_its_longest_caption``).

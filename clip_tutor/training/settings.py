@@ -104,7 +104,7 @@ class _EachKeyOnce(yaml.SafeLoader):
         first: dict[str, yaml.Node] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, key) is not key:
-                lines = [where.start_mark.line + 1 for where in (first[key.value], key)]
+                lines = [where.start_token.line + 1 for where in (first[key.value], key)]
                 raise yaml.YAMLError(f"{key.value!r} is given twice, in line {lines[0]} and in line {lines[1]}")
         return super().construct_mapping(node, deep)
 

@@ -36,7 +36,7 @@ def test_images_that_would_cover_each_other_are_moved_apart():
 
 
 def test_bars_show_recall_and_interval():
-    figure = mask_plots.readings({"end mark": (0.9, 0.8, 0.95), "start mark": (0.1, 0.05, 0.2)}, "Two ways")
+    figure = mask_plots.readings({"end token": (0.9, 0.8, 0.95), "start token": (0.1, 0.05, 0.2)}, "Two ways")
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [0.9, 0.1]
     assert [list(line.get_xdata()) for line in axes.lines] == [[0.8, 0.95], [0.05, 0.2]]

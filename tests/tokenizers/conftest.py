@@ -16,7 +16,7 @@ ADJECTIVES = "small red fluffy naïve résumé über-cool unbelievable 4-legged 
 PLACES = "in the snow|on a beach|at night|near St. Paul's|behind the 2nd fence|under 3,5 m of water"
 PROMPTS = "a photo of a {}.|itap of a {}|a bad photo of the {}.|A {}!|{}|“{}”|one {}, two {}s|{}…"
 
-# One a line: scripts, emoji, entities, mojibake, marks, punctuation, addresses, digits.
+# One a line: scripts, emoji, entities, mojibake, special_tokens, punctuation, addresses, digits.
 WEB = r"""
 一只猫坐在垫子上
 東京タワーの夜景
@@ -186,7 +186,7 @@ def train_sentencepiece(make_captions: MakeCaptions, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="session")
 def siglip_model(train_sentencepiece: Callable[..., Path]) -> Path:
-    """A small ``spiece.model`` with SigLIP's settings and order of marks."""
+    """A small ``spiece.model`` with SigLIP's settings and order of special tokens."""
     return train_sentencepiece(
         model_type="unigram", normalization_rule_name="nmt_nfkc", pad_id=0, eos_id=1, unk_id=2, bos_id=-1
     )
@@ -194,11 +194,16 @@ def siglip_model(train_sentencepiece: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def gemma_model(train_sentencepiece: Callable[..., Path]) -> Path:
-    """A small ``tokenizer.model`` with Gemma's settings and order of marks."""
-    marks = {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3, "eos_piece": "<eos>", "bos_piece": "<bos>"}
+    """A small ``tokenizer.model`` with Gemma's settings and order of special tokens."""
+    special_tokens = {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3, "eos_piece": "<eos>", "bos_piece": "<bos>"}
     spaces = {"add_dummy_prefix": False, "remove_extra_whitespaces": False, "allow_whitespace_only_pieces": True}
     return train_sentencepiece(
-        model_type="bpe", normalization_rule_name="identity", byte_fallback=True, split_digits=True, **marks, **spaces
+        model_type="bpe",
+        normalization_rule_name="identity",
+        byte_fallback=True,
+        split_digits=True,
+        **special_tokens,
+        **spaces,
     )
 
 
@@ -211,8 +216,8 @@ def bert_vocabulary(make_captions: MakeCaptions, tmp_path_factory: pytest.TempPa
     whole = sorted(word for word in words if 2 < len(word) < 20 and "[" not in word and rng.random() < 0.5)
     ends = ["##" + word[cut:] for word in whole for cut in (2, 3)]
     unused = [f"[unused{i}]" for i in range(9)]
-    marks = ["[PAD]", *unused, "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    pieces = dict.fromkeys([*marks, *letters, *("##" + letter for letter in letters), *whole, *ends])
+    special_tokens = ["[PAD]", *unused, "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = dict.fromkeys([*special_tokens, *letters, *("##" + letter for letter in letters), *whole, *ends])
     file = tmp_path_factory.mktemp("bert") / "vocab.txt"
     file.write_text("\n".join(pieces) + "\n", encoding="utf-8", newline="\n")
     return file

@@ -24,9 +24,9 @@ from clip_tutor.tokenizers.bpe import (
     OPEN_CLIP_MARKS,
     START_OF_TEXT,
     as_symbols,
-    learn_merges,
     merge_pair,
     split_words,
+    train_bpe,
 )
 from clip_tutor.tokenizers.cleaning import clean
 
@@ -88,15 +88,15 @@ def awkward(captions) -> list[str]:
 
 @pytest.mark.slow
 def test_ids_equal_the_published_ones(published, awkward):
-    """With OpenCLIP's names for the two marks, for some captions spell them out."""
-    ours = BPETokenizer.from_vocabulary(VOCABULARY, marks=OPEN_CLIP_MARKS)
+    """With OpenCLIP's names for the two special tokens, for some captions spell them out."""
+    ours = BPETokenizer.from_vocabulary(VOCABULARY, special_tokens=OPEN_CLIP_MARKS)
     assert len(awkward) > 20_000
     for caption in awkward:
         assert ours.encode(caption) == published.encode(caption), repr(caption)
 
 
 def test_rows_equal_the_published_ones(ours, published, awkward):
-    """With OpenAI's names for the marks, so without the captions that spell either."""
+    """With OpenAI's names for the special tokens, so without the captions that spell either."""
     unmarked = [each for each in awkward[::4] if not re.search(r"startoftext|endoftext|_of_text", each.lower())]
     assert ours(unmarked, truncate=True) == published(unmarked).tolist()
     assert max(len(ours.encode(caption)) for caption in unmarked) > 100, "some must be cut"
@@ -105,7 +105,7 @@ def test_rows_equal_the_published_ones(ours, published, awkward):
 def test_the_vocabulary_is_the_published_one(ours, published):
     assert ours.vocab_size == published.vocab_size == 49_408
     assert (ours.start_id, ours.end_id) == (published.sot_token_id, published.eot_token_id) == (49_406, 49_407)
-    assert ours.symbol_of[:-2] == [published.decoder[i] for i in range(49_406)]
+    assert ours.id_to_token[:-2] == [published.decoder[i] for i in range(49_406)]
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,15 @@ def test_golden_ids(ours, caption, ids):
 
 def test_a_row_is_marks_ids_and_zeros(ours):
     assert ours("a diagram") == [[49_406, 320, 22_697, 49_407] + [0] * 73]
-    assert ours(["a diagram", "my"], trim=True) == [[49_406, 320, 22_697, 49_407], [49_406, 607, 49_407, 0]]
-    assert ours([]) == ours([], trim=True) == []
+    assert ours(["a diagram", "my"], pad="longest") == [[49_406, 320, 22_697, 49_407], [49_406, 607, 49_407, 0]]
+    assert ours([]) == ours([], pad="longest") == []
 
 
 def test_truncation_keeps_the_first_ids_and_ends_in_the_mark(ours):
     caption = " ".join(["dog"] * 100)
     assert ours(caption, truncate=True) == [[49_406] + [1929] * 75 + [49_407]]
     exact = " ".join(["dog"] * 75)
-    assert ours(exact) == ours(caption, truncate=True), "75 ids and two marks fill the row without being cut"
+    assert ours(exact) == ours(caption, truncate=True), "75 ids and two special tokens fill the row without being cut"
 
 
 def test_end_mark_is_the_largest_id(ours, tokenizer):
@@ -145,7 +145,7 @@ def test_end_mark_is_the_largest_id(ours, tokenizer):
         assert each.end_id == each.vocab_size - 1
         for caption in ("a dog", "a dog to the left of a cat", "🐶 & 东京"):
             row = each(caption)[0]
-            assert row.index(max(row)) == len(each.encode(caption)) + 1, "a text tower finds the mark by argmax"
+            assert row.index(max(row)) == len(each.encode(caption)) + 1, "a text tower finds it by argmax"
 
 
 def test_a_caption_may_spell_a_mark(ours):
@@ -153,7 +153,7 @@ def test_a_caption_may_spell_a_mark(ours):
     assert ours.encode(f"a {END_OF_TEXT} b") == [*ours.encode("a"), end, *ours.encode("b")]
     assert ours.encode(START_OF_TEXT) == ours.encode(START_OF_TEXT.upper()) == [start]
     assert ours.encode(f"a{END_OF_TEXT}b") == [*ours.encode("a"), end, *ours.encode("b")]
-    assert len(ours.encode("<|endoftext")) > 1, "half a mark is ordinary text"
+    assert len(ours.encode("<|endoftext")) > 1, "half a special token is ordinary text"
 
 
 # ---- training -------------------------------------------------------------------------------------------------------
@@ -181,13 +181,13 @@ def recounted_merges(captions: list[str], count: int) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("count", [0, 1, 7, 150])
 def test_merges_equal_a_naive_recount(scenes: Scenes, count):
     captions = [scene.caption for scene in scenes.scenes(range(300))] + AWKWARD
-    assert learn_merges(captions, count) == recounted_merges(captions, count)
+    assert train_bpe(captions, count) == recounted_merges(captions, count)
 
 
 def test_merges_equal_a_naive_recount_where_pairs_overlap():
     rng = random.Random(1)
     captions = ["".join(rng.choices("aab ", k=30)) for _ in range(40)]
-    assert learn_merges(captions, 400) == recounted_merges(captions, 400)
+    assert train_bpe(captions, 400) == recounted_merges(captions, 400)
 
 
 def test_training_does_not_depend_on_the_order_of_hashes():
@@ -211,13 +211,13 @@ def test_captions_may_come_from_a_generator():
 
 
 def test_ties_go_to_the_first_in_the_alphabet():
-    assert learn_merges(["xy ab", "ab xy"], 2) == [("a", "b</w>"), ("x", "y</w>")]
+    assert train_bpe(["xy ab", "ab xy"], 2) == [("a", "b</w>"), ("x", "y</w>")]
 
 
 def test_learning_stops_at_pairs_seen_once():
-    assert learn_merges(["ab ab cd"], 100) == [("a", "b</w>")]
-    assert learn_merges(["one word each"], 100) == []
-    assert learn_merges([], 100) == []
+    assert train_bpe(["ab ab cd"], 100) == [("a", "b</w>")]
+    assert train_bpe(["one word each"], 100) == []
+    assert train_bpe([], 100) == []
     assert BPETokenizer.train(["ab ab cd"], 10_000).vocab_size == 515
 
 
@@ -228,7 +228,7 @@ def test_frequent_words_become_one_id(tokenizer):
 
 def test_encoding_repeats_what_training_did(scenes: Scenes):
     captions = [scene.caption for scene in scenes.scenes(range(300))]
-    merges = learn_merges(captions, 60)
+    merges = train_bpe(captions, 60)
     trained = BPETokenizer(merges)
     for word in {word for caption in captions for word in split_words(clean(caption))}:
         symbols = as_symbols(word)
@@ -253,7 +253,7 @@ def test_decode_gives_back_what_was_encoded(ours, tokenizer, awkward):
     for each in (ours, tokenizer):
         for caption in awkward[::9]:
             if re.search(r"startoftext|endoftext", caption.lower()):
-                continue  # decoding ends at a mark
+                continue  # decoding ends at a special token
             assert without_spaces(each.decode(each.encode(caption))) == without_spaces(clean(caption)), repr(caption)
     assert ours.decode(ours.encode("Two dogs  PLAYING in the snow")) == "two dogs playing in the snow"
 
@@ -264,7 +264,7 @@ def test_decode_reads_a_row_up_to_its_first_end_mark(ours):
 
 
 def test_the_marks_may_have_other_names(ours, published):
-    renamed = BPETokenizer.from_vocabulary(VOCABULARY, marks=OPEN_CLIP_MARKS)
+    renamed = BPETokenizer.from_vocabulary(VOCABULARY, special_tokens=OPEN_CLIP_MARKS)
     caption = "a <start_of_text> dog<END_OF_TEXT>!"
     assert renamed.encode(caption) == published.encode(caption)
     assert renamed.end_id in renamed.encode(caption) and ours.end_id not in ours.encode(caption)
@@ -358,7 +358,7 @@ def test_an_empty_caption_is_two_marks(ours, published, caption):
 
 
 def test_a_caption_that_is_too_long_says_by_how_much(ours):
-    with pytest.raises(ValueError, match="context_length 77 holds 75 tokens and two marks; this caption has 76"):
+    with pytest.raises(ValueError, match="holds 75 tokens and two special tokens; this caption has 76"):
         ours(" ".join(["dog"] * 76))
     with pytest.raises(ValueError, match=r"pass truncate=True to cut it"):
         ours("x" * 5000)
@@ -396,7 +396,7 @@ def test_a_cut_off_file_is_refused(tokenizer, tmp_path):
 
 
 def test_a_row_needs_room_for_a_word():
-    with pytest.raises(ValueError, match="context_length 2 has no room for two marks and a word: use at least 3"):
+    with pytest.raises(ValueError, match="no room for two special tokens and a word: use at least 3"):
         BPETokenizer([], context_length=2)
     with pytest.raises(ValueError, match="vocab_size 513 is too small"):
         BPETokenizer.train(["a dog"], 513)

@@ -64,13 +64,13 @@ def test_a_caption_that_is_too_long_is_refused_or_cut(one):
     room = len(one.encode(caption))
     with pytest.raises(
         ValueError,
-        match=rf"context_length {one.context_length} holds \d+ tokens and (one mark|two marks); "
+        match=rf"context_length {one.context_length} holds \d+ tokens and (one special token|two special tokens); "
         rf"this caption has {room} tokens: 'red dog .*pass truncate=True to cut it",
     ):
         one(["a dog", caption])
     (row,) = one(caption, truncate=True)
     assert len(row) == one.context_length
-    assert row[-1] == one.end_id, "the model reads the caption's vector at a mark: it must survive the cut"
+    assert row[-1] == one.end_id, "the model reads the caption's vector at the end token: it must survive the cut"
     assert caption.startswith(one.decode(row)[:20])
 
 

@@ -8,7 +8,7 @@ from sentencepiece import sentencepiece_model_pb2
 from transformers import Siglip2Tokenizer
 
 from clip_tutor.tokenizers import SentencePieceBPETokenizer
-from clip_tutor.tokenizers.pieces import Kind
+from clip_tutor.tokenizers.pieces import PieceType
 
 WHOLE = {"add_dummy_prefix": False, "remove_extra_whitespaces": False}
 
@@ -45,7 +45,7 @@ def published(ours):
     ranked = [
         (-piece.score, i, piece.text[:cut], piece.text[cut:])
         for i, piece in enumerate(pieces)
-        if piece.kind == Kind.NORMAL
+        if piece.kind == PieceType.NORMAL
         for cut in range(1, len(piece.text))
     ]
     merges = [(left, right) for _, _, left, right in sorted(ranked) if left in ids and right in ids]
@@ -66,9 +66,9 @@ def test_ids_equal_those_of_siglip_2(from_hub, published, captions):
 
 
 def test_both_files_give_the_same_ids(ours, from_hub, captions):
-    """But for marks that a caption spells: only the Hub's reader gives them their ids."""
-    marks = [text for text in from_hub.vocabulary.literals if text != "<mask>"]
-    plain = [caption for caption in captions if not any(mark in caption for mark in marks)]
+    """But for special_tokens that a caption spells: only the Hub's program gives them their ids."""
+    special_tokens = [text for text in from_hub.vocabulary.added_tokens if text != "<mask>"]
+    plain = [caption for caption in captions if not any(mark in caption for mark in special_tokens)]
     assert [ours.encode(caption) for caption in plain] == [from_hub.encode(caption) for caption in plain]
     assert from_hub.encode("a<eos>b") == [*from_hub.encode("a"), from_hub.end_id, *from_hub.encode("b")]
     assert ours.end_id not in ours.encode("a<eos>b")
@@ -116,8 +116,8 @@ def test_a_run_of_one_letter_is_merged_from_the_left(train_sentencepiece):
 def test_a_better_pair_that_a_merge_has_just_made_goes_first(tmp_path):
     """A trainer gives no such scores, a file may: "aba" is better than the "ab" that it is made of."""
     model = sentencepiece_model_pb2.ModelProto()
-    model.pieces.add(piece="<unk>", type=Kind.UNKNOWN)
-    model.pieces.add(piece="</s>", type=Kind.CONTROL)
+    model.pieces.add(piece="<unk>", type=PieceType.UNKNOWN)
+    model.pieces.add(piece="</s>", type=PieceType.CONTROL)
     for piece, score in (("a", -9), ("b", -9), ("ab", -2), ("aba", -1)):
         model.pieces.add(piece=piece, score=score)
     model.trainer_spec.model_type = 2

@@ -11,7 +11,7 @@ from sentencepiece import sentencepiece_model_pb2
 from clip_tutor.tokenizers.charsmap import CharsMap, _offset
 from clip_tutor.tokenizers.hub_file import read_pieces
 from clip_tutor.tokenizers.normalization import Normalization, Normalizer
-from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
+from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
 from clip_tutor.tokenizers.sentencepiece_file import read_message, read_model
 
 
@@ -25,7 +25,7 @@ def test_a_model_is_read_as_by_the_protobuf_library(model, request):
     assert ours.byte_fallback == expected.trainer_spec.byte_fallback
     for field in ("precompiled_charsmap", "add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces"):
         assert getattr(ours.normalization, field) == getattr(expected.normalizer_spec, field)
-    assert ours.reader == "sentencepiece"
+    assert ours.backend == "sentencepiece"
 
 
 def test_fields_of_a_message_are_read_whatever_they_are():
@@ -131,19 +131,19 @@ BPE = {
 def test_the_hubs_json_is_read(tmp_path):
     file = tmp_path / "tokenizer.json"
     file.write_text(json.dumps(UNIGRAM), encoding="utf-8")
-    pieces = (Piece("</s>", 0.0, Kind.CONTROL), Piece("<unk>", 0.0, Kind.UNKNOWN), Piece("▁a", -1.5))
-    assert read_pieces(file) == Vocabulary("unigram", "tokenizers", pieces, Normalization(), literals=("</s>",))
+    pieces = (Piece("</s>", 0.0, PieceType.CONTROL), Piece("<unk>", 0.0, PieceType.UNKNOWN), Piece("▁a", -1.5))
+    assert read_pieces(file) == Vocabulary("unigram", "tokenizers", pieces, Normalization(), added_tokens=("</s>",))
     file.write_text(json.dumps(BPE), encoding="utf-8")
     found = read_pieces(file)
     assert [piece.kind for piece in found.pieces] == [
-        Kind.UNKNOWN,
-        Kind.BYTE,
-        Kind.NORMAL,
-        Kind.CONTROL,
-        Kind.NORMAL,
+        PieceType.UNKNOWN,
+        PieceType.BYTE,
+        PieceType.NORMAL,
+        PieceType.CONTROL,
+        PieceType.NORMAL,
     ]
     assert found.merges == (("a", "a"), ("a", "<unk>")) and found.byte_fallback
-    assert found.literals == ("<eos>", "<b>")
+    assert found.added_tokens == ("<eos>", "<b>")
     assert found.normalization == Normalization(b"", False, False)
 
 

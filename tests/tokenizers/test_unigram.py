@@ -13,14 +13,14 @@ from transformers import SiglipTokenizer, T5TokenizerFast
 from clip_tutor.tokenizers import UnigramTokenizer
 from clip_tutor.tokenizers.cleaning import canonicalize
 from clip_tutor.tokenizers.normalization import Normalization
-from clip_tutor.tokenizers.pieces import Kind, Piece, Vocabulary
+from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
 
 WHOLE = {"add_dummy_prefix": False, "remove_extra_whitespaces": False}
 
 
 def ids_of_raw(tokenizer: UnigramTokenizer, text: str) -> list[int]:
     """The ids without SigLIP's canonicalization: what SentencePiece alone computes."""
-    return tokenizer._table.ids(tokenizer.best_cut(tokenizer._normalize(text)))
+    return tokenizer._table.ids(tokenizer.viterbi(tokenizer._normalize(text)))
 
 
 @pytest.mark.parametrize("rules", ["nmt_nfkc", "identity"])
@@ -54,7 +54,7 @@ def test_rows_equal_siglips(ours, siglip_model, captions):
 
     It hides ``<unk>`` in front of each text, so that sums are rounded from another start. Besides, it drops an
     underscore where the model's authors put a space, lowers the case before it drops punctuation (which a Greek
-    sigma notices), and reads marks that a caption spells: captions with these are left out.
+    sigma notices), and reads special_tokens that a caption spells: captions with these are left out.
     """
     published = SiglipTokenizer(vocab_file=str(siglip_model))
     plain = [each for each in captions[::2] if not re.search(r"</s>|<unk>|_|Σ", each)]
@@ -73,7 +73,7 @@ def test_rows_equal_siglips(ours, siglip_model, captions):
 
 
 def test_ids_equal_those_of_openclips_way(ours, captions, tmp_path):
-    """OpenCLIP canonicalizes and hands over to the Hub's reader of ``tokenizer.json``."""
+    """OpenCLIP canonicalizes and hands over to the Hub's program of ``tokenizer.json``."""
     pieces = [(piece.text, piece.score) for piece in ours.vocabulary.pieces]
     charsmap = ours.vocabulary.normalization.precompiled_charsmap
     published = T5TokenizerFast(vocab=pieces, _spm_precompiled_charsmap=charsmap, extra_ids=0)
@@ -87,17 +87,17 @@ def test_ids_equal_those_of_openclips_way(ours, captions, tmp_path):
 
 
 def small(scores: dict[str, float], defined: tuple[str, ...] = ()) -> UnigramTokenizer:
-    marks = (Piece("<unk>", 0.0, Kind.UNKNOWN), Piece("</s>", 0.0, Kind.CONTROL))
+    special_tokens = (Piece("<unk>", 0.0, PieceType.UNKNOWN), Piece("</s>", 0.0, PieceType.CONTROL))
     pieces = [Piece(text, score) for text, score in scores.items()]
-    pieces += [Piece(text, 0.0, Kind.USER_DEFINED) for text in defined]
+    pieces += [Piece(text, 0.0, PieceType.USER_DEFINED) for text in defined]
     steps = Normalization(add_dummy_prefix=False)
-    return UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (*marks, *pieces), steps))
+    return UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (*special_tokens, *pieces), steps))
 
 
 def test_pieces_defined_by_hand_win_and_the_longest_of_them_most():
     tokenizer = small({"a": -0.1, "snow": -0.1, "now": -0.2}, ("sn", "ow", "ab", "cd", "efg", "abcde", "fg"))
-    assert tokenizer.best_cut("snow") == ["sn", "ow"]
-    assert tokenizer.best_cut("abcdefg") == ["abcde", "fg"]
+    assert tokenizer.viterbi("snow") == ["sn", "ow"]
+    assert tokenizer.viterbi("abcdefg") == ["abcde", "fg"]
 
 
 def test_the_best_cut_is_the_best_of_all():
@@ -110,7 +110,7 @@ def test_the_best_cut_is_the_best_of_all():
             pieces = [text[start:end] for start, end in itertools.pairwise(edges)]
             if all(piece in scores for piece in pieces):
                 totals[tuple(pieces)] = sum(scores[piece] for piece in pieces)
-        assert totals[tuple(tokenizer.best_cut(text))] == max(totals.values())
+        assert totals[tuple(tokenizer.viterbi(text))] == max(totals.values())
 
 
 def test_ties_fall_as_in_the_program_that_reads_the_file(train_sentencepiece):
@@ -127,7 +127,7 @@ def test_ties_fall_as_in_the_program_that_reads_the_file(train_sentencepiece):
 def test_the_hubs_reader_cuts_word_by_word():
     """A piece that reaches over a space is found by SentencePiece alone."""
     sentencepieces = small({"▁a": -1.0, "▁b": -1.0, "a": -1.5, "a▁b": -0.5, "▁": -2.0}).vocabulary
-    hub = UnigramTokenizer(dataclasses.replace(sentencepieces, reader="tokenizers"))
+    hub = UnigramTokenizer(dataclasses.replace(sentencepieces, backend="tokenizers"))
     ours = UnigramTokenizer(sentencepieces)
     assert [ours.vocabulary.pieces[i].text for i in ours.encode("a b")] == ["a▁b"]
     assert [hub.vocabulary.pieces[i].text for i in hub.encode("a b")] == ["a", "▁b"]
@@ -161,6 +161,6 @@ def test_other_vocabularies_are_refused(gemma_model):
         UnigramTokenizer.from_vocabulary(gemma_model)
     steps = Normalization()
     with pytest.raises(ValueError, match="none of these 1 pieces is </s>"):
-        UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (Piece("<unk>", 0.0, Kind.UNKNOWN),), steps))
+        UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (Piece("<unk>", 0.0, PieceType.UNKNOWN),), steps))
     with pytest.raises(ValueError, match="<unk> is missing"):
-        UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (Piece("</s>", 0.0, Kind.CONTROL),), steps))
+        UnigramTokenizer(Vocabulary("unigram", "sentencepiece", (Piece("</s>", 0.0, PieceType.CONTROL),), steps))

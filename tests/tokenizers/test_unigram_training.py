@@ -11,8 +11,8 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.tokenizers import UnigramTokenizer
 from clip_tutor.tokenizers.unigram_training import (
     best_without,
-    expected_uses,
-    fit,
+    em_step,
+    expected_counts,
     learn_pieces,
     log_probabilities,
     seed_pieces,
@@ -45,7 +45,7 @@ def test_expected_uses_are_an_average_over_all_cuts(scores, word):
     for pieces, probability in cuts.items():
         for piece in pieces:
             expected[piece] += probability / total
-    log_probability, uses = expected_uses(word, scores)
+    log_probability, uses = expected_counts(word, scores)
     assert log_probability == pytest.approx(math.log(total))
     assert uses == pytest.approx(dict(expected))
     assert sum(len(piece) * share for piece, share in uses.items()) == pytest.approx(len(word))
@@ -62,7 +62,7 @@ def test_each_round_fits_the_words_better(scenes: Scenes):
     scores = seed_pieces(words, 500)
     likelihoods = []
     for _ in range(6):
-        likelihood, scores = fit(words, scores)
+        likelihood, scores = em_step(words, scores)
         likelihoods.append(likelihood)
         assert sum(map(math.exp, scores.values())) == pytest.approx(1, abs=1e-2)
     assert likelihoods == sorted(likelihoods) and likelihoods[-1] > likelihoods[0] + 1

@@ -29,7 +29,7 @@ def test_ids_equal_the_published_ones(ours, published, captions):
     theirs = published(captions, add_special_tokens=False)["input_ids"]
     ids = [ours.encode(caption) for caption in captions]
     assert ids == theirs
-    unknown = sum(ours.id_of["[UNK]"] in each for each in ids)
+    unknown = sum(ours.token_to_id["[UNK]"] in each for each in ids)
     assert 1000 < unknown < 15_000, "known and unknown words must both be seen"
 
 
@@ -54,8 +54,8 @@ def test_simplify_says_what_bert_sees():
 
 def test_a_row_is_marks_ids_and_padding(ours):
     (row,) = ours(["a dog"])
-    assert row[0] == ours.start_id == ours.id_of["[CLS]"]
-    assert row[len(ours.encode("a dog")) + 1] == ours.end_id == ours.id_of["[SEP]"]
+    assert row[0] == ours.start_id == ours.token_to_id["[CLS]"]
+    assert row[len(ours.encode("a dog")) + 1] == ours.end_id == ours.token_to_id["[SEP]"]
     assert set(row[len(ours.encode("a dog")) + 2 :]) == {ours.pad_id}
     assert ours("") == [[ours.start_id, ours.end_id] + [ours.pad_id] * 62]
 

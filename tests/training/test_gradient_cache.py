@@ -27,7 +27,7 @@ def clip(vision=VIT):
 def batch(B=10, size=16):
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(1, 59, (B, 8), generator=generator)
-    ids[:, -1] = 59  # the end mark
+    ids[:, -1] = 59  # the end token
     return torch.randn(B, 3, size, size, generator=generator, dtype=torch.float64), ids
 
 

@@ -160,7 +160,7 @@ def test_naflex_from_its_folder(tmp_path: Path, announce):
         SentencePieceBPETokenizer,
     )
     model, tokenizer, _ = load("Small", weights=tmp_path, vocabulary=tmp_path / "tokenizer.json")
-    # Put together from parts, theirs pads on the left and has no end mark; the rows of training end in one, then pads.
+    # Put together from parts, theirs pads on the left and has no end token; the rows of training end in one, then pads.
     ended = [f"{caption}<eos>" for caption in CAPTIONS]
     ids = words(ended, padding="max_length", padding_side="right", max_length=64, return_tensors="pt")["input_ids"]
     images = Siglip2ImageProcessorPil(patch_size=8, max_num_patches=36)(IMAGES, return_tensors="pt")

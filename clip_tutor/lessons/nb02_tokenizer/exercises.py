@@ -252,9 +252,9 @@ ENCODE = Exercise(
 
 
 def build_row(ids: list[int], start_id: int, end_id: int, context_length: int) -> list[int]:
-    """Return a row of exactly context_length ids: start mark, ids, end mark, zeros.
+    """Return a row of exactly context_length ids: start token, ids, end token, zeros.
 
-    A caption that is too long loses its last ids. The two marks are never lost.
+    A caption that is too long loses its last ids. The two special tokens are never lost.
     """
     row = [start_id, *ids[: context_length - 2], end_id]
     return row + [0] * (context_length - len(row))
@@ -275,7 +275,8 @@ def _check_row(build: Attempt) -> str:
         demand(
             len(row) == length, f"a row of {len(row)} for {given}, context_length {length}", f"{length} ids: {right}"
         )
-        demand(row == right, f"{row} for {given}, with the marks 98 and 99, context_length {length}", f"{right}")
+        seen = f"{row} for {given}, with the special tokens 98 and 99, context_length {length}"
+        demand(row == right, seen, f"{right}")
     return f"{len(cases)} rows: short ones padded, long ones cut, an empty caption, one that fits to the place"
 
 
@@ -291,23 +292,23 @@ ROW = Exercise(
     reference=build_row,
     check=_check_row,
     hints=(
-        "How many ids are left of `context_length` once the two marks have taken their places?",
-        "Cut the ids first, then put the marks around them, then fill up. In another order a mark may be cut off.",
+        "How many ids are left of `context_length` once the two special tokens have taken their places?",
+        "Cut the ids first, then put the special tokens around, then fill up. In another order one may be cut off.",
         "`ids[: context_length - 2]` does nothing to a list that is short enough. `[0] * n` is a list of n zeros, and "
         "of none if n is 0.",
     ),
     mutants=(
         Mutant(
             _cut_last,
-            "cut after the marks were set: a long caption loses its end mark, the place where the text tower reads",
+            "cut after the special tokens were set: a long caption loses its end token, where the text tower reads",
         ),
         Mutant(
             lambda ids, start, end, length: [*build_row(ids, start, end, length)[1:], 0],
-            "there is no start mark: it comes before the first id",
+            "there is no start token: it comes before the first id",
         ),
         Mutant(
             lambda ids, start, end, length: ([start, *ids[: length - 1]] + [0] * length)[:length],
-            "there is no end mark: it comes right behind the last id",
+            "there is no end token: it comes right behind the last id",
         ),
         Mutant(
             lambda ids, start, end, length: [start, *ids[: length - 2], end],
@@ -315,23 +316,23 @@ ROW = Exercise(
         ),
         Mutant(
             lambda ids, start, end, length: build_row(ids, start, end, length + 2),
-            "the marks came on top of context_length: they take two of its places",
+            "the special tokens came on top of context_length: they take two of its places",
         ),
         Mutant(
             lambda ids, start, end, length: [
                 end if i == 0 and n else i for n, i in enumerate(build_row(ids, start, end, length))
             ],
-            "filled up with end marks: CLIP fills up with zeros",
+            "filled up with end tokens: CLIP fills up with zeros",
         ),
         Mutant(
             lambda ids, start, end, length: (
                 [start, *ids[: length - 2]] + [0] * (length - 2 - len(ids[: length - 2])) + [end]
             ),
-            "the end mark stands in the last place: it belongs right behind the last id, before the zeros",
+            "the end token stands in the last place: it belongs right behind the last id, before the zeros",
         ),
         Mutant(
             lambda ids, start, end, length: [0] * max(0, length - 2 - len(ids)) + [start, *ids[: length - 2], end],
-            "the zeros stand in front: they belong behind the end mark",
+            "the zeros stand in front: they belong behind the end token",
         ),
         Mutant(
             lambda ids, start, end, length: build_row(ids[-(length - 2) :] if ids else ids, start, end, length),

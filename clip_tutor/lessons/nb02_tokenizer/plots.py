@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from clip_tutor.lab.plots.style import COLORS, FAINT, INK, MUTED, TEXT_COLOR, canvas
-from clip_tutor.tokenizers.bpe import END_OF_WORD, BPETokenizer, byte_symbols
+from clip_tutor.tokenizers.bpe import END_OF_WORD, BPETokenizer, bytes_to_unicode
 
 _PALE = "#F4F1EC"
 _TINTS = LinearSegmentedColormap.from_list("symbols", ["#FBE6D8", "#F3B48A"])
@@ -23,7 +23,7 @@ _GRAY = "#C9CBCE"
 def byte_table() -> Figure:
     """Draw the character that stands for each of the 256 bytes; those that borrow one are shaded."""
     figure, (axes,) = canvas(6.6, 5.4)
-    for byte, symbol in byte_symbols().items():
+    for byte, symbol in bytes_to_unicode().items():
         row, column = divmod(byte, 16)
         borrowed = ord(symbol) >= 256
         color = FAINT if borrowed else "#FBE6D8"

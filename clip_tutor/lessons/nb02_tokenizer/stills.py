@@ -6,7 +6,7 @@ from clip_tutor.data.emoji import LANGUAGES, load_emoji
 from clip_tutor.lessons.nb02_tokenizer import plots
 from clip_tutor.lessons.nb02_tokenizer.page import PAGE
 from clip_tutor.tokenizers import BPETokenizer
-from clip_tutor.tokenizers.bpe import learn_merges
+from clip_tutor.tokenizers.bpe import train_bpe
 from clip_tutor.weights.vocabularies import vocabulary
 
 WORDS = (
@@ -17,7 +17,7 @@ WORDS = (
 
 def card() -> Figure:
     """Draw twelve words of the page from letters to the last merge."""
-    merges = learn_merges([PAGE], 10_000)
+    merges = train_bpe([PAGE], 10_000)
     moments = (0, 5, 20, 50, len(merges))
     title = "Glue the two neighbors that stand together most often, and repeat"
     return plots.film(WORDS, merges, moments, title)

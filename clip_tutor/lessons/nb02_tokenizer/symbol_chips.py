@@ -13,9 +13,9 @@ from html import escape
 import regex
 
 from clip_tutor.lab.plots.style import FAINT, INK, MUTED, TEXT_COLOR
-from clip_tutor.tokenizers.bpe import END_OF_TEXT, END_OF_WORD, START_OF_TEXT, BPETokenizer, byte_symbols
+from clip_tutor.tokenizers.bpe import END_OF_TEXT, END_OF_WORD, START_OF_TEXT, BPETokenizer, bytes_to_unicode
 
-_BYTES = {symbol: byte for byte, symbol in byte_symbols().items()}
+_BYTES = {symbol: byte for byte, symbol in bytes_to_unicode().items()}
 _TINTS = ("#FBDCC8", "#F5BE9B")  # of the color that stands for words, in turn
 _PALE = "#F4F1EC"
 _MOST_CHIPS = 400
@@ -72,7 +72,7 @@ def _chip(symbol: str, below: str, n: int, kept: bool, fresh: bool) -> str:
 
 
 def places(used: int, context_length: int) -> str:
-    """Return HTML with a square for each of the places in a row: two marks, ``used`` ids between them, and the rest."""
+    """Return HTML with a square for each place in a row: two special tokens, ``used`` ids between, and the rest."""
     colors = [INK, *[TEXT_COLOR] * used, INK]
     colors += [FAINT] * (context_length - len(colors))
     squares = "".join(
@@ -171,7 +171,7 @@ def lines(texts: Sequence[str], tokenizer: BPETokenizer) -> str:
         rows.append(
             f'<div style="margin-bottom:14px"><div style="margin-bottom:4px">{escape(text)}'
             f'<span style="color:{MUTED}"> · {told}</span></div>'
-            f"{chips([tokenizer.symbol_of[i] for i in ids], ids)}</div>"
+            f"{chips([tokenizer.id_to_token[i] for i in ids], ids)}</div>"
         )
     return f'<div style="max-width:900px;line-height:1.5">{"".join(rows)}</div>'
 
@@ -186,12 +186,13 @@ def counter(text: str, tokenizer: BPETokenizer) -> str:
     if len(ids) > room:
         verdict = f"{len(ids) - room:,} too many for {room} places: the end of the caption would be cut off"
     elif not ids:
-        verdict = "an empty caption: nothing stands between the two marks"
+        verdict = "an empty caption: nothing stands between the two special tokens"
     return (
         '<div style="max-width:880px;line-height:1.5">'
         f'<div style="margin:8px 0 10px"><span style="color:{MUTED}">{counts} →</span> '
         f'<b style="color:{TEXT_COLOR};font-size:16px">{_count(ids, "token")}</b>. {verdict}.</div>'
-        f"{chips([tokenizer.symbol_of[i] for i in ids], ids, keep=room)}{places(used, tokenizer.context_length)}</div>"
+        f"{chips([tokenizer.id_to_token[i] for i in ids], ids, keep=room)}"
+        f"{places(used, tokenizer.context_length)}</div>"
     )
 
 

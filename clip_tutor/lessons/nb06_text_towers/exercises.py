@@ -80,15 +80,15 @@ MAY_SEE = Exercise(
 
 
 def read_at_end(rows: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """Return (B, D): for each caption the row of its end mark.
+    """Return (B, D): for each caption the row of its end token.
 
-    rows is (B, T, D), what the blocks gave for each token; ids is (B, T). The end mark has the largest id there is.
+    rows is (B, T, D), what the blocks gave for each token; ids is (B, T). The end token has the largest id there is.
     """
     return rows[torch.arange(len(ids)), ids.argmax(dim=1)]
 
 
 def _captions(lengths: tuple[int, ...], tokens: int, seed: int) -> torch.Tensor:
-    """Return ids with a start mark (98), words, an end mark (99) and zeros."""
+    """Return ids with a start token (98), words, an end token (99) and zeros."""
     random = torch.Generator().manual_seed(seed)
     ids = torch.randint(1, 98, (len(lengths), tokens), generator=random)
     ids[:, 0] = 98
@@ -109,9 +109,9 @@ def _check_read(read: Attempt) -> str:
             demand(
                 torch.equal(one, right[n]),
                 f"caption {n} is read at place {at[0]}" if at else f"caption {n} gets no row of its own",
-                f"the row at place {lengths[n] + 1}, where its end mark is",
+                f"the row at place {lengths[n] + 1}, where its end token is",
             )
-    return "captions of 0 to 9 words, each read at its own end mark"
+    return "captions of 0 to 9 words, each read at its own end token"
 
 
 READ = Exercise(
@@ -128,10 +128,10 @@ READ = Exercise(
     ),
     mutants=(
         Mutant(lambda r, i: r[:, -1], "the last place of the row: in most captions that is padding"),
-        Mutant(lambda r, i: r[:, 0], "the start mark's row: in a causal tower it has seen nothing but itself"),
+        Mutant(lambda r, i: r[:, 0], "the start token's row: in a causal tower it has seen nothing but itself"),
         Mutant(
             lambda r, i: r[torch.arange(len(i)), i.argmax(dim=1) - 1],
-            "one place too early: the last word has not been told that the sentence is over, the end mark has",
+            "one place too early: the last word has not been told that the sentence is over, the end token has",
         ),
         Mutant(
             lambda r, i: r[:, int(i[0].argmax())],
@@ -143,7 +143,7 @@ READ = Exercise(
         ),
         Mutant(
             lambda r, i: r.mean(dim=1),
-            "the mean of all places, padding included: asked for is one row, that of the end mark",
+            "the mean of all places, padding included: asked for is one row, that of the end token",
         ),
     ),
 )
@@ -222,7 +222,7 @@ MEAN = Exercise(
 def cut_padding(ids: torch.Tensor) -> torch.Tensor:
     """Return (B, T'): the same rows without the columns in which every caption has nothing but padding.
 
-    ids is (B, T). The end mark has the largest id there is, and what lies behind it is padding.
+    ids is (B, T). The end token has the largest id there is, and what lies behind it is padding.
     """
     return ids[:, : int(ids.argmax(dim=1).max()) + 1]
 
@@ -232,9 +232,11 @@ def _check_cut(cut: Attempt) -> str:
     cases = [(lengths, _captions(lengths, 12, seed)) for seed, lengths in enumerate(batches)]
     for lengths, ids, found in [(lengths, ids, cut(ids)) for lengths, ids in cases]:
         longest = max(lengths) + 2
-        _demand_tensor(found, (len(lengths), longest), f"ids: the longest caption has {longest}, both marks included")
+        _demand_tensor(
+            found, (len(lengths), longest), f"ids: the longest caption has {longest}, special tokens included"
+        )
         demand(torch.equal(found, ids[:, :longest]), "other ids than before", "the same ids, only fewer of them")
-    return "batches whose longest caption has 2 to 12 ids, and no end mark was lost"
+    return "batches whose longest caption has 2 to 12 ids, and no end token was lost"
 
 
 CUT = Exercise(
@@ -246,17 +248,17 @@ CUT = Exercise(
     check=_check_cut,
     hints=(
         "Up to which column does at least one caption have something to say?",
-        "The places of all end marks are `ids.argmax(dim=1)`; the largest of them is the last column that is needed.",
+        "The places of all end tokens are `ids.argmax(dim=1)`; the largest of them is the last column that is needed.",
         "A slice leaves out its end: `ids[:, : last + 1]`.",
     ),
     mutants=(
         Mutant(
             lambda i: i[:, : int(i.argmax(dim=1).max())],
-            "one column too few: the longest caption lost its end mark, and would be read somewhere else",
+            "one column too few: the longest caption lost its end token, and would be read somewhere else",
         ),
         Mutant(
             lambda i: i[:, : int(i.argmax(dim=1).min()) + 1],
-            "cut at the SHORTEST caption: all the others lost words and their end marks",
+            "cut at the SHORTEST caption: all the others lost words and their end tokens",
         ),
         Mutant(lambda i: i[:, : int(i[0].argmax()) + 1], "cut where the first caption ends, whatever the others are"),
         Mutant(lambda i: i, "nothing was cut"),

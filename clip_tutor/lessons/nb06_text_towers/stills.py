@@ -28,5 +28,5 @@ def card() -> Figure:
     rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.pos_embed))[0, : end + 1]  # (T', D)
     scenes = Scenes(find_emoji(FIRST_WORDS), "test").batch(IMAGES)
     nearness = F.normalize(rows @ tower.projection, dim=-1) @ encode_images(model, scenes.pixels).T  # (T', 4)
-    words = [tokenizer.symbol_of[i].replace("</w>", "") for i in ids[0, 1:end].tolist()]
+    words = [tokenizer.id_to_token[i].replace("</w>", "") for i in ids[0, 1:end].tolist()]
     return growing_prefix(nearness, ["‹start›", *words, "‹end›"], list(scenes.pixels), f"“{CAPTION}”, word by word")

@@ -15,7 +15,7 @@ from tests.lab.conftest import texts
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 
-MERGES = bpe.learn_merges([PAGE], 10_000)
+MERGES = bpe.train_bpe([PAGE], 10_000)
 WORDS = Counter(bpe.split_words(clean(PAGE)))
 ODD = ("", "   ", "zzqx 🦄 <b>&", "a photo of a cat " * 40, "\ud83d", "<|endoftext|> a", "東京 🏴 \x00")
 
@@ -142,7 +142,7 @@ def test_a_tree_has_a_row_for_each_merge():
 
 
 def test_the_table_of_bytes_has_each_of_them_once():
-    assert sorted(texts(plots.byte_table())) == sorted(bpe.byte_symbols().values())
+    assert sorted(texts(plots.byte_table())) == sorted(bpe.bytes_to_unicode().values())
 
 
 @pytest.mark.parametrize("moments", [(0,), (0, 5, 50)])
