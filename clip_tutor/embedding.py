@@ -34,6 +34,10 @@ def encode_images(model: CLIP, pixels: Tensor) -> Tensor:
     """Return (B, E) unit vectors, float32 on the CPU, of (B, 3, H, W) pixels: uint8, or float from 0 to 1.
 
     The model may be in half precision (``load(name, dtype=torch.bfloat16)``): pixels are brought to its type here.
+
+    >>> from clip_tutor.weights import load
+    >>> encode_images(load("emoji").model, torch.rand(2, 3, 64, 64)).shape
+    torch.Size([2, 128])
     """
     normalize = model.config.preprocessing.normalize
     first = next(model.image_tower.parameters())
@@ -55,6 +59,11 @@ def encode_texts(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[str
 
     Raises:
         TypeError, ValueError: a caption is not text, is empty, or is too long (see the tokenizer).
+
+    >>> from clip_tutor.weights import load
+    >>> model, tokenizer, _ = load("emoji")
+    >>> encode_texts(model, tokenizer, ["a cat", "a rocket"]).shape
+    torch.Size([2, 128])
     """
     captions = [captions] if isinstance(captions, str) else list(captions)
     rows = tokenizer(captions, truncate=truncate)

@@ -1,6 +1,6 @@
 """CLIP: two towers and a temperature.
 
-    images ─ image tower ─▶ (B, E) ─ unit length ─┐
+    images ── image tower ──▶ (B, E) ─ unit length ─┐
                                                     ├─ dot products × exp(log temperature) ─▶ (B, B) logits
     captions ─ text tower ──▶ (B, E) ─ unit length ─┘
 
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_tutor.images import CLIP_PREPROCESSING, Preprocessing
+from clip_tutor.images import CLIP_PREPROCESSING, ImageLike, Preprocessing
 from clip_tutor.towers import TextTowerConfig, VisionConfig, build_tower
 from clip_tutor.towers.resolution import resize_tower, with_image_size
 
@@ -54,6 +54,17 @@ class CLIP(nn.Module):
         # Kept as a logarithm, so that a step of the optimizer multiplies it and it can never turn negative.
         self.log_logit_scale = nn.Parameter(torch.tensor(math.log(config.logit_scale)))
         self.logit_bias = None if config.logit_bias is None else nn.Parameter(torch.tensor(config.logit_bias))
+
+    def preprocess(self, image: ImageLike, convert: bool = False) -> Tensor:
+        """Return (3, H, W) normalized pixels of an image or file, as the image tower reads them.
+
+        Args:
+            convert: turn an image of another kind than RGB into RGB, instead of raising.
+
+        Raises:
+            FileNotFoundError, TypeError, ValueError: see `clip_tutor.images.load_image`.
+        """
+        return self.config.preprocessing(image, self.config.vision.image_size, convert)
 
     def encode_image(self, pixels: Tensor, normalize: bool = False) -> Tensor:
         """Return (B, E) image vectors from (B, 3, H, W) normalized pixels; of unit length if asked."""

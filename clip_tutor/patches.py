@@ -40,7 +40,7 @@ def patchify(pixels: Tensor, patch_size: int) -> Tensor:
     return cut.permute(0, 2, 4, 3, 5, 1).reshape(B, (H // P) * (W // P), P * P * C)  # (B, N, P·P·3)
 
 
-def whole(pixels: Tensor, patch_size: int) -> Patches:
+def to_patches(pixels: Tensor, patch_size: int) -> Patches:
     """Return images of one shape, (B, 3, H, W), as rows of patches without any padding."""
     patches = patchify(pixels, patch_size)  # (B, N, 3·P·P)
     mask = torch.ones(patches.shape[:2], dtype=torch.bool, device=pixels.device)  # (B, N)

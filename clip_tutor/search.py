@@ -1,8 +1,8 @@
 """Search: images are embedded once and kept; a query is embedded when it comes, and the nearest win.
 
-images ─image tower─▶ (N, E) index ─┐
+images ──image tower──▶ (N, E) index ─┐
                                       ├─ dot products ─▶ the k largest
-words or image ─tower─▶ (E,) query ─┘
+words or image ──tower──▶ (E,) query ─┘
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.images import load_image
-from clip_tutor.images.decoding import Source
+from clip_tutor.images.decoding import ImageLike
 from clip_tutor.model import CLIP
 from clip_tutor.printable import listed
 from clip_tutor.tokenizers import Tokenizer
@@ -42,7 +42,15 @@ class Hit(NamedTuple):
 
 
 class ImageIndex:
-    """Embedded images, and the model that embedded them."""
+    """Embedded images, and the model that embedded them.
+
+    >>> from clip_tutor.weights import load
+    >>> model, tokenizer, _ = load("emoji")
+    >>> index = ImageIndex(model, tokenizer)
+    >>> index.add_pixels(torch.rand(3, 3, 64, 64), ["one", "two", "three"])
+    >>> len(index.search("a rocket", k=2))
+    2
+    """
 
     def __init__(self, model: CLIP, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model, tokenizer
@@ -106,7 +114,7 @@ class ImageIndex:
             self._append(features[torch.tensor(whole)], [n for n, good in zip(names, whole, strict=True) if good])
         return problems
 
-    def search(self, words: str | None = None, image: Source | None = None, k: int = 10) -> list[Hit]:
+    def search(self, words: str | None = None, image: ImageLike | None = None, k: int = 10) -> list[Hit]:
         """Return the ``k`` images nearest to some words, to an image, or to both (the mean of the two).
 
         All of them are returned where there are fewer. An image whose vector is not of numbers comes last.
@@ -161,7 +169,7 @@ class ImageIndex:
             warnings.warn(f"{path} holds vectors that are not numbers, found last: {listed(broken)}", stacklevel=2)
         return index
 
-    def _pixels(self, image: Source) -> Tensor:
+    def _pixels(self, image: ImageLike) -> Tensor:
         size = self.model.config.vision.image_size
         return self.model.config.preprocessing.pixels(load_image(image, convert=True), size)
 

@@ -189,8 +189,12 @@ ALIGN = {
 MODELS: dict[str, CLIPConfig] = {**KIT, **OPENAI, **OPEN_CLIP, **SIGLIP, **ALIGN}
 
 
-def names() -> list[str]:
-    """Return the name of every model that can be built."""
+def list_models() -> list[str]:
+    """Return the name of every model that can be built.
+
+    >>> "ViT-B/32" in list_models()
+    True
+    """
     return list(MODELS)
 
 
@@ -202,7 +206,9 @@ def config(name: str) -> CLIPConfig:
     """
     if name not in MODELS:
         near = difflib.get_close_matches(name, MODELS, n=4, cutoff=0.4)
-        raise KeyError(f"there is no model {name!r}: did you mean {', '.join(near)}? zoo.names() lists all of them")
+        raise KeyError(
+            f"there is no model {name!r}: did you mean {', '.join(near)}? zoo.list_models() lists all of them"
+        )
     return MODELS[name]
 
 
@@ -211,6 +217,9 @@ def create(name: str) -> CLIP:
 
     Raises:
         KeyError: there is no model of this name.
+
+    >>> create("tiny").config.vision.image_size
+    64
     """
     return CLIP(config(name))
 

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in [*MODULES, *TESTS]}
 
-# Which rooms each room may enter. Data walks one way: nothing here names a room that stands further down.
+# Which packages each package may enter. Data walks one way: nothing here names a package that stands further down.
 MAY_IMPORT = {
     "assets": set(),
     "printable": set(),
@@ -41,15 +41,15 @@ MAY_IMPORT = {
         "embedding",
         "weights",
     },
-    "evaluation": {"printable", "tokenizers", "model", "data", "embedding"},
+    "evaluation": {"printable", "images", "tokenizers", "model", "data", "embedding"},
     "search": {"printable", "tokenizers", "images", "model", "embedding", "weights"},
 }
 MAY_IMPORT["lab"] = set(MAY_IMPORT)
 MAY_IMPORT["lessons"] = set(MAY_IMPORT)
-# A program that is run, not imported, may use what stands beside its room.
+# A program that is run, not imported, may use what stands beside its package.
 PROGRAMS = {"training/__main__.py": MAY_IMPORT["training"] | {"evaluation"}}
 
-# What a room may take from outside, where that is less than everything.
+# What a package may take from outside, where that is less than everything.
 OUTSIDE = {
     "tokenizers": {"regex", "ftfy"},
     "images": {"torch", "numpy", "PIL"},
@@ -99,22 +99,22 @@ def test_rooms_import_only_what_stands_before_them():
     for path in MODULES:
         if path == PACKAGE / "__init__.py":
             continue
-        room = room_of(path)
-        allowed = PROGRAMS.get(path.relative_to(PACKAGE).as_posix(), MAY_IMPORT[room]) | {room}
+        package = room_of(path)
+        allowed = PROGRAMS.get(path.relative_to(PACKAGE).as_posix(), MAY_IMPORT[package]) | {package}
         entered = {name.split(".")[1] for name in imports_of(path) if name.startswith("clip_tutor.")}
-        found += [f"{name_of(path)}: {room} may not import {other}" for other in sorted(entered - allowed)]
+        found += [f"{name_of(path)}: {package} may not import {other}" for other in sorted(entered - allowed)]
     assert found == []
 
 
 def test_rooms_take_only_what_they_need_from_outside():
     found = []
     for path in MODULES:
-        room = room_of(path)
+        package = room_of(path)
         outside = {name.split(".")[0] for name in imports_of(path)} - {"clip_tutor"} - sys.stdlib_module_names
         barred = {name: "published implementations are for the tests" for name in outside & ONLY_IN_TESTS}
-        if room not in KNOW_JUPYTER:
-            barred |= {name: "lab and lessons are the only rooms that know Jupyter" for name in outside & ONLY_THERE}
-        barred |= {name: f"{room} does without it" for name in outside - OUTSIDE.get(room, outside)}
+        if package not in KNOW_JUPYTER:
+            barred |= {name: "lab and lessons are the only packages that know Jupyter" for name in outside & ONLY_THERE}
+        barred |= {name: f"{package} does without it" for name in outside - OUTSIDE.get(package, outside)}
         found += [f"{name_of(path)} imports {name}: {why}" for name, why in barred.items()]
     assert found == []
 
@@ -142,7 +142,7 @@ def test_lab_names_no_lesson():
 def test_the_order_of_rooms_has_no_circle():
     done: set[str] = set()
     while len(done) < len(MAY_IMPORT):
-        ready = {room for room, may in MAY_IMPORT.items() if room not in done and may <= done | {room}}
+        ready = {package for package, may in MAY_IMPORT.items() if package not in done and may <= done | {package}}
         assert ready, f"these import each other: {set(MAY_IMPORT) - done}"
         done |= ready
 

@@ -7,7 +7,7 @@ from clip_tutor import zoo
 from clip_tutor.towers import TextConfig, ViTConfig
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", zoo.list_models())
 def test_every_model_can_be_counted(name: str):
     counts = zoo.parameter_counts(name)
     scalars = 1 + (zoo.config(name).logit_bias is not None)
@@ -20,7 +20,7 @@ def test_the_families_the_course_speaks_of_are_here():
     assert len(zoo.OPEN_CLIP) >= 10
     siglip = {"SigLIP-B/16-224", "SigLIP-B/16-256", "SigLIP-B/16-384", "SigLIP-B/16-512", "SigLIP-SO400M/14-384"}
     siglip_2 = {"SigLIP2-B/16-224", "SigLIP2-L/16-256", "SigLIP2-SO400M/14-224", "SigLIP2-B/16-NaFlex"}
-    assert siglip | siglip_2 | {"SigLIP-L/16-256", "ALIGN-base", "tiny"} <= set(zoo.names())
+    assert siglip | siglip_2 | {"SigLIP-L/16-256", "ALIGN-base", "tiny"} <= set(zoo.list_models())
 
 
 def test_openais_names_stand_for_quick_gelu_and_open_clips_for_gelu():

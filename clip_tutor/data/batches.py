@@ -24,14 +24,14 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from clip_tutor.data.dice import throws
+from clip_tutor.data.dice import counter_rng
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
 from clip_tutor.images import load_image, random_resized_crop, resize_and_crop
-from clip_tutor.images.decoding import Source, identify
+from clip_tutor.images.decoding import ImageLike, identify
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 
 SHUFFLE_BUFFER = 1000  # pairs of a stream that wait, encoded, in each worker
-PATIENCE = 8  # images that may be unusable in a small batch; in a large one, half of it
+MAX_BAD_IMAGES = 8  # images that may be unusable in a small batch; in a large one, half of it
 MOST_EMPTY = 10  # epochs in a row in which a worker may find nothing in its share of a stream, its shards being damaged
 _EPOCH = 1 << 40  # more pairs than any set has: keeps the throws of two epochs apart
 
@@ -87,13 +87,13 @@ class Photos:
         self.pairs, self.image_size, self.augment, self.seed = pairs, image_size, augment, seed
         self.scale, self.mirror = scale, mirror
 
-    def pixels(self, image: Source, chance: float) -> Tensor:
+    def pixels(self, image: ImageLike, chance: float) -> Tensor:
         """Return (3, S, S) uint8 pixels of an image of any kind, cut out as ``chance``, from 0 to 1, has it.
 
         Raises:
             FileNotFoundError, TypeError, ValueError: see `load_image`.
         """
-        opened = load_image(shrinking(image, 2 * self.image_size), convert=True)
+        opened = load_image(draft_decode(image, 2 * self.image_size), convert=True)
         if self.augment:
             generator = torch.Generator().manual_seed(int(chance * 2**53))
             opened = random_resized_crop(opened, self.image_size, generator, self.scale)
@@ -190,7 +190,9 @@ class PhotoStream(IterableDataset[TrainBatch]):
         names: list[str] = []
         skipped: list[str] = []
         samples = k * self.batch_size + self.rank * self.share + np.arange(self.share)
-        for row, (candidates, (which, crop)) in enumerate(zip(rows, throws(self.photos.seed, samples, 2), strict=True)):
+        for row, (candidates, (which, crop)) in enumerate(
+            zip(rows, counter_rng(self.photos.seed, samples, 2), strict=True)
+        ):
             for pair in candidates:
                 try:
                     if not pair.captions:
@@ -198,7 +200,7 @@ class PhotoStream(IterableDataset[TrainBatch]):
                     pixels[row] = self.photos.pixels(pair.image, crop)
                 except (ValueError, TypeError, FileNotFoundError) as error:
                     skipped.append(f"{pair.name}: {error}")
-                    if len(skipped) > max(self.share / 2, PATIENCE):
+                    if len(skipped) > max(self.share / 2, MAX_BAD_IMAGES):
                         raise _too_many(k, skipped) from error
                     continue
                 captions.append(pair.captions[int(which * len(pair.captions))])
@@ -230,7 +232,7 @@ def _too_many(k: int, skipped: list[str]) -> ValueError:
 
 def shuffled_order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the numbers 0 … n−1 in the order of one epoch: a function of (n, seed, epoch), and nothing else."""
-    return throws(seed, np.arange(n) + (epoch + 1) * _EPOCH, 1)[:, 0].argsort(kind="stable")
+    return counter_rng(seed, np.arange(n) + (epoch + 1) * _EPOCH, 1)[:, 0].argsort(kind="stable")
 
 
 def shuffled(pairs: Iterable[Pair], generator: np.random.Generator, size: int = SHUFFLE_BUFFER) -> Iterator[Pair]:
@@ -264,7 +266,7 @@ class _Ahead:
             yield self._seen[place]
 
 
-def shrinking(source: Source, size: int) -> Source:
+def draft_decode(source: ImageLike, size: int) -> ImageLike:
     """Return a JPEG opened so that it decodes to a half, a quarter or an eighth, both sides at least ``size``.
 
     Its blocks of 8 × 8 numbers need not be written out in full: a photograph of 1600 × 1200 pixels takes a fifth of

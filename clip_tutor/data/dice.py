@@ -17,7 +17,7 @@ def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def throws(seed: int, indices: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+def counter_rng(seed: int, indices: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """Return (len(indices), count) numbers, uniform in [0, 1): row i depends on the seed and indices[i] alone."""
     with np.errstate(over="ignore"):  # arithmetic modulo 2**64 is the point
         start = _mix(np.array([seed % 2**64], np.uint64) + np.uint64(_GOLDEN))

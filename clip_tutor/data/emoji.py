@@ -74,7 +74,11 @@ def _from_row(row: dict) -> Emoji:
 
 @lru_cache(maxsize=1)
 def load_emoji() -> tuple[Emoji, ...]:
-    """Return the whole data set, in Unicode's order."""
+    """Return the whole data set, in Unicode's order.
+
+    >>> len(load_emoji())
+    1870
+    """
     return tuple(_from_row(row) for row in pq.read_table(asset("emoji/emoji.parquet")).to_pylist())
 
 
@@ -83,6 +87,9 @@ def find_emoji(characters: Iterable[str]) -> tuple[Emoji, ...]:
 
     Raises:
         KeyError: a character is not in the data set.
+
+    >>> [emoji.noun.singular for emoji in find_emoji("🐈🚀")]
+    ['cat', 'rocket']
     """
     characters = list(characters)
     by_character = {emoji.character: emoji for emoji in load_emoji()}

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_tutor.data.dice import pick, throws
+from clip_tutor.data.dice import counter_rng, pick
 
 if TYPE_CHECKING:
     from clip_tutor.data.scenes import Scenes
@@ -66,7 +66,7 @@ class Wordings(NamedTuple):
 
 def is_hard(scenes: Scenes, k: int) -> bool:
     """Return whether training batch ``k`` is one of the hard ones."""
-    return bool(scenes.hard) and throws(scenes.seed, np.array([k + _OF_BATCH]), 1)[0, 0] < HARD_SHARE
+    return bool(scenes.hard) and counter_rng(scenes.seed, np.array([k + _OF_BATCH]), 1)[0, 0] < HARD_SHARE
 
 
 def hard_facts(scenes: Scenes, facts: Facts, k: int) -> Facts:
@@ -76,10 +76,12 @@ def hard_facts(scenes: Scenes, facts: Facts, k: int) -> Facts:
     """
     if not is_hard(scenes, k):
         return facts
-    batch = throws(scenes.seed, np.array([k + _OF_BATCH]), 3 + STRETCHES)[0]  # of which `is_hard` has used the first
+    batch = counter_rng(scenes.seed, np.array([k + _OF_BATCH]), 3 + STRETCHES)[
+        0
+    ]  # of which `is_hard` has used the first
     parts, B, n = scenes.hard, len(facts.kind), len(scenes.objects)
     couples = (B + 1) // 2 if "twins" in parts else B
-    u = throws(scenes.seed, np.arange(couples) + k * B + _OF_COUPLES, 10).T  # (10, couples)
+    u = counter_rng(scenes.seed, np.arange(couples) + k * B + _OF_COUPLES, 10).T  # (10, couples)
     facts = Facts._make(column[:couples] for column in facts)
     if "neighbors" in parts:
         starts = (batch[3:] * n).astype(np.int64)

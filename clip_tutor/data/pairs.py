@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from clip_tutor.images.opening import Source
+from clip_tutor.images.opening import ImageLike
 from clip_tutor.tokenizers.cleaning import is_blank, replace_surrogates
 
 
@@ -21,7 +21,7 @@ class Pair(NamedTuple):
     """An image and what people wrote about it."""
 
     name: str  # a file name, a key or a row: what a message about this pair calls it
-    image: Source  # a path, the bytes of a file, or an image that is already open
+    image: ImageLike  # a path, the bytes of a file, or an image that is already open
     captions: tuple[str, ...]
 
 

@@ -25,7 +25,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from clip_tutor.data.batches import TrainBatch, as_ids
 from clip_tutor.data.captions import Wordbook, describe, search_words
-from clip_tutor.data.dice import pick, throws
+from clip_tutor.data.dice import counter_rng, pick
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.hard_batches import Column, Facts, Part, Wordings, hard_facts, is_hard
@@ -188,12 +188,12 @@ class Scenes(Dataset[tuple[Tensor, str]]):
     def plan(self, indices: Sequence[int] | range) -> Plan:
         """Return where everything goes in these scenes; all choices are made here, for the whole batch at once."""
         split_key = get_args(Split).index(self.split) << 40
-        u = throws(self.seed, np.asarray(indices, np.int64) + split_key, DICE).T  # (DICE, B)
+        u = counter_rng(self.seed, np.asarray(indices, np.int64) + split_key, DICE).T  # (DICE, B)
         return self._arrange(self._facts(u), u)
 
     def training_plan(self, k: int, batch_size: int) -> Plan:
         """Return the plan of training batch ``k``, made hard where the recipe says so."""
-        u = throws(self.seed, np.arange(k * batch_size, (k + 1) * batch_size), DICE).T  # (DICE, B)
+        u = counter_rng(self.seed, np.arange(k * batch_size, (k + 1) * batch_size), DICE).T  # (DICE, B)
         return self._arrange(hard_facts(self, self._facts(u), k), u)
 
     def _facts(self, u: Throws) -> Facts:

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.embedding import encode_texts
+from clip_tutor.embedding import encode_images, encode_texts
+from clip_tutor.images import ImageLike, load_image
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
@@ -31,6 +32,29 @@ def class_features(model: CLIP, tokenizer: Tokenizer, prompts: Sequence[Sequence
     features = encode_texts(model, tokenizer, [prompt for group in prompts for prompt in group])
     means = [part.mean(dim=0) for part in features.split([len(group) for group in prompts])]
     return F.normalize(torch.stack(means), dim=-1)
+
+
+def zero_shot(model: CLIP, tokenizer: Tokenizer, image: ImageLike, labels: Sequence[str]) -> dict[str, float]:
+    """Return how probable each label is for an image, as the model sees it; the labels share 100 % among them.
+
+    Args:
+        image: a path, the bytes of a file, or an opened image; what is not RGB is converted.
+        labels: captions to choose from, such as "a dog".
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: the image cannot be read (see `load_image`), or a label is empty.
+
+    >>> import clip_tutor as ct
+    >>> model, tokenizer, _ = ct.load("emoji")
+    >>> owl = ct.find_emoji("🦉")[0].image()
+    >>> ct.zero_shot(model, tokenizer, owl, ["a cat", "an owl"])["an owl"] > 0.9
+    True
+    """
+    preprocessing, size = model.config.preprocessing, model.config.vision.image_size
+    features = encode_images(model, preprocessing.pixels(load_image(image, convert=True), size)[None])  # (1, E)
+    classes = class_features(model, tokenizer, [[label] for label in labels])  # (M, E)
+    probabilities = classify(features, classes, model.log_logit_scale.exp().item())[0]  # (M,)
+    return dict(zip(labels, probabilities.tolist(), strict=True))
 
 
 def classify(image_features: Tensor, classes: Tensor, logit_scale: float = 100.0) -> Tensor:

@@ -7,6 +7,7 @@ itself, written out.
 """
 
 from clip_tutor.images.augmenting import random_resized_crop
+from clip_tutor.images.decoding import ImageLike
 from clip_tutor.images.opening import load_image
 from clip_tutor.images.preprocessing import (
     ALIGN_PREPROCESSING,
@@ -37,6 +38,7 @@ __all__ = [
     "LAION_L14_PREPROCESSING",
     "SIGLIP2_PREPROCESSING",
     "SIGLIP_PREPROCESSING",
+    "ImageLike",
     "Interpolation",
     "Preprocessing",
     "center_crop",

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from clip_tutor.images.orientation import upright
 
-Source = str | Path | bytes | Image.Image
+ImageLike = str | Path | bytes | Image.Image
 
 _LONGEST_NAME = 200  # characters of a path in a message
 _PROBLEMS = {
@@ -45,7 +45,7 @@ _OTHERS = (
 _UNDECODABLE = ("EPS", "MPEG")
 
 
-def decode(source: Source) -> tuple[Image.Image, int]:
+def decode(source: ImageLike) -> tuple[Image.Image, int]:
     """Return an image, decoded and upright, and how many frames or pages its file has; the image is the first one.
 
     A photograph that carries further images for its own use (MPO, as many telephones write) counts as one.
@@ -73,7 +73,7 @@ def decode(source: Source) -> tuple[Image.Image, int]:
         raise _explained(error, name) from error
 
 
-def identify(source: Source) -> Image.Image:
+def identify(source: ImageLike) -> Image.Image:
     """Return an image of which Pillow has read the head: its format, mode and size, but no pixels yet.
 
     Raises:
@@ -99,7 +99,7 @@ def identify(source: Source) -> Image.Image:
         raise _explained(error, name_of(source)) from error
 
 
-def name_of(source: Source) -> str:
+def name_of(source: ImageLike) -> str:
     """Return what a message calls an image: its path where one is known."""
     name = getattr(source, "filename", "") if isinstance(source, Image.Image) else source
     if not name or not isinstance(name, str | os.PathLike):

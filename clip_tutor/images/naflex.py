@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from clip_tutor.images.decoding import Source
+from clip_tutor.images.decoding import ImageLike
 from clip_tutor.images.opening import load_image
 from clip_tutor.images.preprocessing import SIGLIP2_PREPROCESSING, to_tensor
 from clip_tutor.images.thin import gap_of
@@ -59,8 +59,8 @@ def native_size(height: int, width: int, patch_size: int = 16, max_patches: int 
     return down * patch_size, across * patch_size
 
 
-def pack(
-    sources: Source | Sequence[Source], patch_size: int = 16, max_patches: int = 256, convert: bool = False
+def pad_patches(
+    sources: ImageLike | Sequence[ImageLike], patch_size: int = 16, max_patches: int = 256, convert: bool = False
 ) -> Patches:
     """Return images of any shapes as one batch for SigLIP 2's NaFlex tower.
 
@@ -73,7 +73,7 @@ def pack(
     Raises:
         FileNotFoundError, TypeError, ValueError: see `clip_tutor.images.load_image`; or there are no images.
     """
-    if isinstance(sources, Source):
+    if isinstance(sources, ImageLike):
         sources = [sources]
     if not sources:
         raise ValueError("there are no images to pack: give at least one")

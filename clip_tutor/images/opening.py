@@ -1,17 +1,17 @@
 """A file becomes an RGB image, or one sentence that says why not.
 
 path, bytes or image ─ decode ─▶ any kind, upright ─ convert ─▶ RGB
-                            │
-                            └─▶ damaged, cut off, no image at all: ValueError with a sentence
+                          │
+                          └─▶ damaged, cut off, no image at all: ValueError with a sentence
 """
 
 from PIL import Image
 
-from clip_tutor.images.decoding import Source, decode, name_of
+from clip_tutor.images.decoding import ImageLike, decode, name_of
 from clip_tutor.images.modes import is_see_through, kind_of, to_rgb
 
 
-def load_image(source: Source, convert: bool = False) -> Image.Image:
+def load_image(source: ImageLike, convert: bool = False) -> Image.Image:
     """Return an image in RGB, the right way up, or say precisely why not.
 
     A photograph that was stored sideways is turned as its EXIF orientation says, and loses that mark. That holds for
@@ -27,6 +27,9 @@ def load_image(source: Source, convert: bool = False) -> Image.Image:
         FileNotFoundError: there is no such file.
         TypeError: the source is none of the three.
         ValueError: it is not an image, it is cut off or a single pixel wide, or it is not RGB and ``convert`` is off.
+
+    >>> load_image(Image.new("RGB", (640, 480))).size
+    (640, 480)
     """
     image, frames = decode(source)
     name = name_of(source)

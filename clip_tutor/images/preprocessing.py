@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from clip_tutor.images.decoding import Source
+from clip_tutor.images.decoding import ImageLike
 from clip_tutor.images.opening import load_image
 from clip_tutor.images.resizing import Interpolation
 from clip_tutor.images.thin import LARGE, gap_of, resized_middle
@@ -131,7 +131,7 @@ class Preprocessing:
         top = 255.0 if pixels.dtype == torch.uint8 else 1.0
         return (pixels - top * mean) / (top * std)
 
-    def __call__(self, source: Source, size: int, convert: bool = False) -> Tensor:
+    def __call__(self, source: ImageLike, size: int, convert: bool = False) -> Tensor:
         """Return (3, size, size) normalized pixels of an image or file: every step in order.
 
         Raises:
@@ -160,6 +160,6 @@ def normalize(pixels: Tensor) -> Tensor:
     return CLIP_PREPROCESSING.normalize(pixels)
 
 
-def preprocess(source: Source, size: int, convert: bool = False) -> Tensor:
+def preprocess(source: ImageLike, size: int, convert: bool = False) -> Tensor:
     """Return (3, size, size) normalized pixels of an image, as CLIP's towers expect: see `Preprocessing`."""
     return CLIP_PREPROCESSING(source, size, convert)

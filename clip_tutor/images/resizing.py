@@ -1,10 +1,10 @@
 """Resizing written out: an image's rows and columns are multiplied by one matrix each.
 
     pixels of the old row   ● ● ● ● ● ● ● ●          weights (new, old): row i says how much
-                             ╲╱ bell ╲╱               each old pixel gives to new pixel i
+                             ╲╱ kernel ╲╱               each old pixel gives to new pixel i
     pixels of the new row      ●     ●     ●
 
-Shrinking by 4, a new pixel must listen to about 4 old ones, so the bell is stretched by 4: that is anti-aliasing.
+Shrinking by 4, a new pixel must be a mean of about 4 old ones, so the kernel is stretched by 4: that is anti-aliasing.
 Pillow does this, and so does torchvision on images and, with ``antialias=True``, on tensors.
 ``F.interpolate`` does not unless told to: it looks at the same two or four neighbors however much it shrinks.
 """
@@ -19,12 +19,12 @@ Interpolation = Literal["bicubic", "bilinear"]
 
 
 def triangle(x: Tensor) -> Tensor:
-    """Return the bilinear bell: 1 at the middle, 0 from a distance of 1 pixel on."""
+    """Return the bilinear kernel: 1 at the middle, 0 from a distance of 1 pixel on."""
     return (1 - x.abs()).clamp(min=0)
 
 
 def cubic(x: Tensor) -> Tensor:
-    """Return the bicubic bell: two cubic pieces, 0 from a distance of 2 pixels on, a little negative before that.
+    """Return the bicubic kernel: two cubic pieces, 0 from a distance of 2 pixels on, a little negative before that.
 
     Its free number is -0.5, as Keys (1981) has it and Pillow uses it. PyTorch uses -0.75 when it does NOT smooth, so
     its two ways to enlarge an image differ: ``test_bicubic_is_pillows_not_that_of_plain_interpolate``.
@@ -36,7 +36,7 @@ def cubic(x: Tensor) -> Tensor:
     return torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
 
 
-BELLS: dict[Interpolation, Callable[[Tensor], Tensor]] = {"bicubic": cubic, "bilinear": triangle}
+KERNELS: dict[Interpolation, Callable[[Tensor], Tensor]] = {"bicubic": cubic, "bilinear": triangle}
 
 
 def resize_weights(old: int, new: int, interpolation: Interpolation = "bicubic", antialias: bool = True) -> Tensor:
@@ -44,15 +44,15 @@ def resize_weights(old: int, new: int, interpolation: Interpolation = "bicubic",
 
     Args:
         old, new: how many pixels a row has before and after.
-        interpolation: which bell weighs the neighbors.
-        antialias: stretch the bell when shrinking, so that every old pixel is heard. Off, pixels between are skipped.
+        interpolation: which kernel weighs the neighbors.
+        antialias: stretch the kernel when shrinking, so that every old pixel counts. Off, pixels between are skipped.
     """
     scale = old / new
     stretch = max(scale, 1.0) if antialias else 1.0
     # Pixels are squares, not points: the middle of pixel i lies at i + 1/2. That is what keeps the image in place.
     centers = (torch.arange(new, dtype=torch.float64) + 0.5) * scale  # (new,) in old pixels
     pixels = torch.arange(old, dtype=torch.float64) + 0.5  # (old,)
-    weights = BELLS[interpolation]((pixels - centers[:, None]) / stretch)  # (new, old)
+    weights = KERNELS[interpolation]((pixels - centers[:, None]) / stretch)  # (new, old)
     return weights / weights.sum(dim=1, keepdim=True)
 
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from clip_tutor.losses.pairs import require_pairs
+from clip_tutor.losses.pairs import check_features
 
 CHUNK_SIZE = 128  # (128, 32,768) logits are 16 MB: a CPU's memory takes them without asking the system anew
 
@@ -36,13 +36,13 @@ def chunked_contrastive_loss(
     Args:
         chunk_size: rows at a time. More than 128 gain nothing on a CPU; a GPU is kept busy by 1,024.
     """
-    require_pairs(image_features, text_features)
+    check_features(image_features, text_features)
     scaled = logit_scale * image_features  # (B, E)
     by_row, by_column = _LogSumExps.apply(scaled, text_features, chunk_size)  # (B,) each
-    right = (scaled * text_features).sum(dim=-1)  # (B,), the diagonal
+    positives = (scaled * text_features).sum(dim=-1)  # (B,), the diagonal
     # Smoothing gives every answer a share of the truth, and the mean of all logits is the logit of the mean vectors.
     any_answer = scaled.mean(dim=0) @ text_features.mean(dim=0)
-    truth = (1 - label_smoothing) * right.mean() + label_smoothing * any_answer
+    truth = (1 - label_smoothing) * positives.mean() + label_smoothing * any_answer
     return (by_row + by_column).mean() / 2 - truth
 
 
@@ -58,14 +58,16 @@ def chunked_sigmoid_loss(
     Args:
         chunk_size: rows at a time. More than 128 gain nothing on a CPU; a GPU is kept busy by 1,024.
     """
-    require_pairs(image_features, text_features)
+    check_features(image_features, text_features)
     scaled = logit_scale * image_features  # (B, E)
-    right = (scaled * text_features).sum(dim=-1) + logit_bias  # (B,), the diagonal
+    positives = (scaled * text_features).sum(dim=-1) + logit_bias  # (B,), the diagonal
     # The diagonal is first counted as if it were wrong; softplus(-x) = softplus(x) - x puts it right.
-    return (cost_of_no(scaled, text_features, logit_bias, chunk_size) - right.sum()) / len(right)
+    return (all_negatives_loss(scaled, text_features, logit_bias, chunk_size) - positives.sum()) / len(positives)
 
 
-def cost_of_no(images: Tensor, texts: Tensor, logit_bias: Tensor | float, chunk_size: int = CHUNK_SIZE) -> Tensor:
+def all_negatives_loss(
+    images: Tensor, texts: Tensor, logit_bias: Tensor | float, chunk_size: int = CHUNK_SIZE
+) -> Tensor:
     """Return the sigmoid loss, summed, if none of (B, E) scaled images belongs to one of (M, E) captions."""
     bias = torch.as_tensor(logit_bias, dtype=images.dtype, device=images.device)
     return _CostOfNo.apply(images, texts, bias, chunk_size)

@@ -19,8 +19,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.losses.chunked import cost_of_no
-from clip_tutor.losses.pairs import require_pairs
+from clip_tutor.losses.chunked import all_negatives_loss
+from clip_tutor.losses.pairs import check_features
 from clip_tutor.losses.sigmoid import sigmoid_loss
 from clip_tutor.losses.softmax import contrastive_loss
 
@@ -34,13 +34,13 @@ def distributed_contrastive_loss(
     """
     if _world() == 1:
         return contrastive_loss(image_features, text_features, logit_scale, label_smoothing)
-    require_pairs(image_features, text_features)
+    check_features(image_features, text_features)
     B = len(image_features)
     rows = logit_scale * image_features @ gather_with_gradient(text_features).T  # (B, N)
     columns = logit_scale * text_features @ gather_with_gradient(image_features).T  # (B, N)
-    right = torch.arange(B, device=rows.device) + B * dist.get_rank()  # this process' part of the diagonal
-    by_row = F.cross_entropy(rows, right, label_smoothing=label_smoothing)
-    by_column = F.cross_entropy(columns, right, label_smoothing=label_smoothing)
+    targets = torch.arange(B, device=rows.device) + B * dist.get_rank()  # this process' part of the diagonal
+    by_row = F.cross_entropy(rows, targets, label_smoothing=label_smoothing)
+    by_column = F.cross_entropy(columns, targets, label_smoothing=label_smoothing)
     return _mean_over_processes((by_row + by_column) / 2)
 
 
@@ -56,8 +56,8 @@ def ring_sigmoid_loss(
         return total
     scaled, texts = logit_scale * image_features, text_features
     for _ in range(_world() - 1):
-        texts = _PassOn.apply(texts)  # (B, E), another process' captions: none belongs to an image here
-        total = total + cost_of_no(scaled, texts, logit_bias) / len(texts)
+        texts = RingShift.apply(texts)  # (B, E), another process' captions: none belongs to an image here
+        total = total + all_negatives_loss(scaled, texts, logit_bias) / len(texts)
     return _mean_over_processes(total)
 
 
@@ -73,26 +73,30 @@ def gather_with_gradient(features: Tensor) -> Tensor:
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
+        """Return the features of the process before this one, as large as its own."""
         everyone = [torch.empty_like(features) for _ in range(_world())]
         dist.all_gather(everyone, features.contiguous())
         return torch.cat(everyone)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Return the gradient that the process after this one has found."""
         wanted = gradient.clone(memory_format=torch.contiguous_format)  # (N, E), by this process' loss
         dist.all_reduce(wanted)  # by everyone's
         return wanted.chunk(_world())[dist.get_rank()]
 
 
-class _PassOn(torch.autograd.Function):
+class RingShift(torch.autograd.Function):
     """Hands a tensor to the next process of the ring; its gradient comes back the other way."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
+        """Return the features of the process before this one, as large as its own."""
         return _hand_over(features, +1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Return the gradient that the process after this one has found."""
         return _hand_over(gradient, -1)
 
 

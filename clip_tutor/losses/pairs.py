@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def require_pairs(image_features: Tensor, text_features: Tensor) -> None:
+def check_features(image_features: Tensor, text_features: Tensor) -> None:
     """Raise a ValueError unless the two have the same shape (B, E) and rows of unit length, give or take 1 %."""
     if image_features.shape != text_features.shape:
         raise ValueError(

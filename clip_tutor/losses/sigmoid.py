@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.losses.pairs import require_pairs
+from clip_tutor.losses.pairs import check_features
 
 
 def sigmoid_loss_spec(
@@ -53,7 +53,7 @@ def sigmoid_loss(
     Raises:
         ValueError: the two do not have the same shape, or their rows are not of unit length.
     """
-    require_pairs(image_features, text_features)
+    check_features(image_features, text_features)
     B = len(image_features)
     z = 2 * torch.eye(B, dtype=image_features.dtype, device=image_features.device) - 1  # (B, B), +1 on the diagonal
     logits = z * (logit_scale * image_features @ text_features.T + logit_bias)  # (B, B), now all of them should be high

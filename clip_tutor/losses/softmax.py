@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.losses.pairs import require_pairs
+from clip_tutor.losses.pairs import check_features
 
 
 def contrastive_loss_spec(image_features: Tensor, text_features: Tensor, logit_scale: Tensor | float) -> Tensor:
@@ -46,9 +46,9 @@ def contrastive_loss(
     Raises:
         ValueError: the two do not have the same shape, or their rows are not of unit length.
     """
-    require_pairs(image_features, text_features)
+    check_features(image_features, text_features)
     logits = logit_scale * image_features @ text_features.T  # (B, B)
-    right = torch.arange(len(logits), device=logits.device)  # the diagonal
-    by_row = F.cross_entropy(logits, right, label_smoothing=label_smoothing)
-    by_column = F.cross_entropy(logits.T, right, label_smoothing=label_smoothing)
+    targets = torch.arange(len(logits), device=logits.device)  # the diagonal
+    by_row = F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+    by_column = F.cross_entropy(logits.T, targets, label_smoothing=label_smoothing)
     return (by_row + by_column) / 2

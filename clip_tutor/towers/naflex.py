@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_tutor.patches import Patches, whole
+from clip_tutor.patches import Patches, to_patches
 from clip_tutor.towers.attention import Block
 from clip_tutor.towers.pooling import MAPHead
 
@@ -74,20 +74,23 @@ class NaFlexTransformer(nn.Module):
         """
         side = self.config.grid_size
         grid = self.pos_embed.view(side, side, -1)  # (16, 16, D)
-        down, across = shares(side, height).to(grid), shares(side, width).to(grid)  # (h, 16), (w, 16)
+        down, across = (
+            bilinear_weights(side, height).to(grid),
+            bilinear_weights(side, width).to(grid),
+        )  # (h, 16), (w, 16)
         return torch.einsum("hi,wj,ijd->hwd", down, across, grid).flatten(0, 1)  # (h·w, D)
 
     def forward(self, images: Tensor | Patches) -> Tensor:
         """Return (B, E) image vectors of any length.
 
         Args:
-            images: rows of patches, as `clip_tutor.images.naflex.pack` makes them of images of any shapes, or
+            images: rows of patches, as `clip_tutor.images.naflex.pad_patches` makes them of images of any shapes, or
                 plain (B, 3, H, W) normalized pixels of one shape; H and W multiples of P.
 
         Raises:
             ValueError: the pixels cannot be cut into patches, or the patches are of another size than this tower's.
         """
-        patches, mask, shapes = images if isinstance(images, Patches) else whole(images, self.config.patch_size)
+        patches, mask, shapes = images if isinstance(images, Patches) else to_patches(images, self.config.patch_size)
         N = patches.shape[1]
         if patches.shape[2] != self.patch_embed.in_features:
             P = self.config.patch_size
@@ -107,7 +110,7 @@ class NaFlexTransformer(nn.Module):
         return self.head(self.ln_post(x), seen)  # (B, E)
 
 
-def shares(old: int, new: int) -> Tensor:
+def bilinear_weights(old: int, new: int) -> Tensor:
     """Return (new, old): how much each place along the old side gives to each along the new one; rows sum to 1.
 
     Bilinear, and smoothed when it shrinks. ``F.interpolate`` computes the same, but errs where the result is a single

@@ -40,9 +40,9 @@ from clip_tutor.training.checking import without_none
 from clip_tutor.training.config import CHECKPOINT, Record, TrainConfig
 from clip_tutor.training.loop import LastCheckpointError, train
 from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
-from clip_tutor.training.processes import failing_together, gathered, joined, own_device
-from clip_tutor.training.recipes import RECIPES, Kit, prepare
-from clip_tutor.training.settings import RunConfig, read_settings
+from clip_tutor.training.processes import failing_together, gathered, init_distributed, local_device
+from clip_tutor.training.recipes import RECIPES, RunParts, prepare
+from clip_tutor.training.settings import Recipe, read_settings
 from clip_tutor.weights import save
 
 PACKAGE = Path(__file__).parents[1]
@@ -71,7 +71,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def settings_of(options: argparse.Namespace) -> RunConfig:
+def settings_of(options: argparse.Namespace) -> Recipe:
     """Return the run that the options describe."""
     settings = RECIPES[options.recipe] if options.recipe in RECIPES else read_settings(options.recipe)
     changed = {f.name: getattr(options, f.name) for f in fields(TrainConfig) if getattr(options, f.name) is not None}
@@ -89,16 +89,16 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     settings = settings_of(options)
     device = _usable_device(options.device)
-    with joined(device, settings.patience) as here:
+    with init_distributed(device, settings.timeout) as here:
         with failing_together():
             test = ready(settings)
-            kit = prepare(settings, device)
+            parts = prepare(settings, device)
         unsaved: LastCheckpointError | None = None
         try:
-            history = train(*kit, settings.train, run=settings.run, **_looks(kit, settings))
+            history = train(*parts, settings.train, run=settings.run, **_looks(parts, settings))
         except LastCheckpointError as error:  # the model may still be saved, on another disk perhaps
             unsaved, history, settings = error, error.history, replace(settings, run=None)
-        kit = kit._replace(model=gathered(kit.model))
+        parts = parts._replace(model=gathered(parts.model))
         if here.rank > 0:
             return
         if not history:
@@ -112,25 +112,25 @@ def main(arguments: list[str] | None = None) -> None:
         }
         if settings.curve:
             write_curve(Path(settings.curve), history, goes_on=settings.start_from is not None)
-        keep(kit, settings, notes)  # before a word is printed: nobody may be there any more to read it
+        keep(parts, settings, notes)  # before a word is printed: nobody may be there any more to read it
         print(f"trained {last['step']:.0f} steps in {last['seconds']:.0f} s, loss {last['loss']:.3f}")
         if settings.save:
             print(printable(f"saved to {settings.save}", sys.stdout))
         if unsaved:
             raise unsaved
         try:
-            report = measure(kit, test)
+            report = measure(parts, test)
         except BaseException:  # Ctrl-C, too
             print(f"the model was not measured to the end; {_whereabouts(settings)}", file=sys.stderr)
             raise
         for name, value in report.items():
             print(f"{name:40} {value:.3f}")
         if settings.save:
-            save(settings.save, kit.model, kit.tokenizer, notes | {"figures": report}, dtype=_dtype(settings))
+            save(settings.save, parts.model, parts.tokenizer, notes | {"figures": report}, dtype=_dtype(settings))
         print(json.dumps({"steps": last["step"], "seconds": last["seconds"], "loss": last["loss"]} | report))
 
 
-def ready(settings: RunConfig) -> PairSet | PairStream | None:
+def ready(settings: Recipe) -> PairSet | PairStream | None:
     """Try whatever a run needs in the end, before it begins, and return its test set; scenes have none.
 
     Raises:
@@ -160,7 +160,7 @@ def ready(settings: RunConfig) -> PairSet | PairStream | None:
     return test
 
 
-def keep(kit: Kit, settings: RunConfig, notes: dict[str, Any]) -> None:
+def keep(parts: RunParts, settings: Recipe, notes: dict[str, Any]) -> None:
     """Save the finished model, if it is to be saved; if that fails in a run without checkpoints, somewhere else.
 
     Raises:
@@ -169,28 +169,28 @@ def keep(kit: Kit, settings: RunConfig, notes: dict[str, Any]) -> None:
     if not settings.save:
         return
     try:
-        save(settings.save, kit.model, kit.tokenizer, notes, dtype=_dtype(settings))
+        save(settings.save, parts.model, parts.tokenizer, notes, dtype=_dtype(settings))
     except OSError as error:
         try:
             elsewhere = _checkpoint(settings) or Path(tempfile.mkdtemp(), Path(settings.save).name)
             if not settings.run:
-                save(elsewhere, kit.model, kit.tokenizer, notes, dtype=_dtype(settings))
+                save(elsewhere, parts.model, parts.tokenizer, notes, dtype=_dtype(settings))
         except OSError:
             raise OSError(f"{error}. Nor is there room for temporary files: the model is lost") from error
         raise OSError(f"{error}. The model is in {elsewhere}: clip_tutor.weights.load opens it") from error
 
 
-def _dtype(settings: RunConfig) -> torch.dtype | None:
+def _dtype(settings: Recipe) -> torch.dtype | None:
     return torch.float16 if settings.half else None
 
 
-def _looks(kit: Kit, settings: RunConfig) -> dict[str, Any]:
+def _looks(parts: RunParts, settings: Recipe) -> dict[str, Any]:
     """Return what `train` needs to look at a model of scenes ``LOOKS`` times on its way."""
-    if settings.curve is None or not isinstance(kit.source, Scenes):
+    if settings.curve is None or not isinstance(parts.source, Scenes):
         return {}
-    objects = kit.source.objects
+    objects = parts.source.objects
     every = max(1, settings.train.steps // LOOKS)
-    return {"evaluate": lambda model: brief_report(model, kit.tokenizer, objects), "evaluate_every": every}
+    return {"evaluate": lambda model: brief_report(model, parts.tokenizer, objects), "evaluate_every": every}
 
 
 def write_curve(path: Path, history: Sequence[Record], goes_on: bool = False) -> None:
@@ -211,11 +211,11 @@ def write_curve(path: Path, history: Sequence[Record], goes_on: bool = False) ->
     path.write_text(json.dumps(curve, indent=1) + "\n", encoding="utf-8")
 
 
-def measure(kit: Kit, test: PairSet | PairStream | None) -> dict[str, float]:
+def measure(parts: RunParts, test: PairSet | PairStream | None) -> dict[str, float]:
     """Return what the finished model can do, on pairs it has not seen."""
-    if isinstance(kit.source, Scenes):
-        return full_report(kit.model, kit.tokenizer, kit.source.objects, asked=ASKED)
-    return photo_report(kit.model, kit.tokenizer, test) if test is not None else {}
+    if isinstance(parts.source, Scenes):
+        return full_report(parts.model, parts.tokenizer, parts.source.objects, asked=ASKED)
+    return photo_report(parts.model, parts.tokenizer, test) if test is not None else {}
 
 
 def from_shell(arguments: list[str] | None = None) -> None:
@@ -245,7 +245,7 @@ def sentence_of(error: Exception) -> str | None:
 
 def _usable_device(name: str) -> torch.device:
     try:
-        device = own_device(name)
+        device = local_device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"--device: {name} is not here ({str(error).splitlines()[0]}): take cpu") from error
@@ -257,12 +257,12 @@ def _places(data: Any) -> tuple[object, ...]:
     return type(data), *(Path(value).resolve() if isinstance(value, str) else value for value in astuple(data))
 
 
-def _whereabouts(settings: RunConfig) -> str:
+def _whereabouts(settings: Recipe) -> str:
     place = settings.save or _checkpoint(settings)
     return f"it is saved in {place}" if place else "it is not saved: name a file to save"
 
 
-def _checkpoint(settings: RunConfig) -> Path | None:
+def _checkpoint(settings: Recipe) -> Path | None:
     return Path(settings.run) / CHECKPOINT if settings.run else None
 
 

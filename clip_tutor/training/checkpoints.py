@@ -5,7 +5,7 @@ Nothing random has to be saved: batch k is always the same, so the step says whi
     tensors   the model's, by name                 what `clip_tutor.weights.load` opens
               raw.NAME                             with an average of the weights: those that are trained
               optimizer.NAME.KEY                   AdamW's averages for each parameter
-    metadata  model and tokenizer, as in every weights file; "training" (progress) and "settings"
+    metadata  model and tokenizer, as in every weights file; "training" (state) and "settings"
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from clip_tutor.tokenizers import Tokenizer
-from clip_tutor.training.config import Progress
+from clip_tutor.training.config import TrainState
 from clip_tutor.training.processes import whole, world
 from clip_tutor.weights import fit, metadata_of, read_tensors, write_tensors
-from clip_tutor.weights.own import OF_A_RUN
+from clip_tutor.weights.own import TRAINING_PREFIXES
 
 if TYPE_CHECKING:
-    from clip_tutor.training.step import Learner
+    from clip_tutor.training.step import Trainer
 
-RAW, OPTIMIZER = OF_A_RUN
+RAW, OPTIMIZER = TRAINING_PREFIXES
 # What may differ between a run and its continuation: how long it goes on, how it is watched, who draws, and how it
 # fits into memory.
 FREE_SETTINGS = {"steps", "seconds", "workers", "record_every", "checkpoint_every"}
 FREE_SETTINGS |= {"micro_batch", "chunk_size", "checkpoint_activations", "compile", "shard"}
 
 
-def save_run(path: Path, learner: Learner, tokenizer: Tokenizer, progress: Progress) -> None:
+def save_run(path: Path, trainer: Trainer, tokenizer: Tokenizer, state: TrainState) -> None:
     """Write everything a run needs to continue; `clip_tutor.weights.load` opens the same file as a model.
 
     To be called in every process; the first one writes.
@@ -43,22 +43,22 @@ def save_run(path: Path, learner: Learner, tokenizer: Tokenizer, progress: Progr
     Raises:
         OSError: it could not be written whole; the file that was there before is untouched.
     """
-    model, average = learner.model, learner.average
+    model, average = trainer.model, trainer.average
     tensors = {name: whole(tensor) for name, tensor in model.state_dict().items()}
     if average:
         tensors = {RAW + name: tensor for name, tensor in tensors.items()} | average.model.state_dict()
     for name, parameter in model.named_parameters():
-        for key, value in learner.optimizer.state[parameter].items():
+        for key, value in trainer.optimizer.state[parameter].items():
             tensors[f"{OPTIMIZER}{name}.{key}"] = whole(value)
     if world().rank > 0:
         return
     metadata = metadata_of(model, tokenizer, {})
-    metadata |= {"training": json.dumps(asdict(progress)), "settings": json.dumps(asdict(learner.config))}
+    metadata |= {"training": json.dumps(asdict(state)), "settings": json.dumps(asdict(trainer.config))}
     write_tensors(path, tensors, metadata)
 
 
-def restore_run(path: Path, learner: Learner, tokenizer: Tokenizer) -> Progress:
-    """Put a saved run's numbers back into the learner, and return how far it had come.
+def restore_run(path: Path, trainer: Trainer, tokenizer: Tokenizer) -> TrainState:
+    """Put a saved run's numbers back into the trainer, and return how far it had come.
 
     Raises:
         ValueError: the file is damaged, holds another model, or its run had another tokenizer or other settings.
@@ -66,7 +66,7 @@ def restore_run(path: Path, learner: Learner, tokenizer: Tokenizer) -> Progress:
     tensors, metadata = read_tensors(path)
     if "training" not in metadata:
         raise ValueError(f"{path} is a model, not a run: load it with clip_tutor.weights.load, or give another folder")
-    before, now = json.loads(metadata["settings"]), asdict(learner.config)
+    before, now = json.loads(metadata["settings"]), asdict(trainer.config)
     changed = [f"{k} {before.get(k)} → {now[k]}" for k in now if k not in FREE_SETTINGS and before.get(k) != now[k]]
     if changed:
         raise ValueError(
@@ -78,8 +78,8 @@ def restore_run(path: Path, learner: Learner, tokenizer: Tokenizer) -> Progress:
             f"the run in {path.parent} was started with another tokenizer, whose ids mean other words: "
             "continue it with the same captions, or give another folder"
         )
-    model, average = learner.model, learner.average
-    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(OF_A_RUN)}
+    model, average = trainer.model, trainer.average
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(TRAINING_PREFIXES)}
     if average:
         fit(average.model, weights, path)
         weights = {name.removeprefix(RAW): tensor for name, tensor in tensors.items() if name.startswith(RAW)}
@@ -89,17 +89,17 @@ def restore_run(path: Path, learner: Learner, tokenizer: Tokenizer) -> Progress:
         prefix = f"{OPTIMIZER}{name}."
         memory = {key[len(prefix) :]: tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         # AdamW's fused form reads a parameter and its averages side by side: they must lie alike in memory.
-        learner.optimizer.state[parameter] = {
+        trainer.optimizer.state[parameter] = {
             key: tensor.clone() if key == "step" else torch.empty_like(parameter).copy_(_as(tensor, parameter))
             for key, tensor in memory.items()
         }
-    progress = Progress(**json.loads(metadata["training"]))
+    state = TrainState(**json.loads(metadata["training"]))
     if average:
-        average.step = progress.step - progress.skipped_steps
-    return progress
+        average.step = state.step - state.skipped_steps
+    return state
 
 
-def remove_drafts(path: Path) -> None:
+def remove_temp_files(path: Path) -> None:
     """Remove what a run that was killed while it saved has left beside its last good checkpoint."""
     for draft in path.parent.glob(f".{path.name}.*"):
         draft.unlink(missing_ok=True)

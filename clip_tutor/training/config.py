@@ -5,17 +5,17 @@ from typing import Literal
 
 from clip_tutor.training.checking import ABOVE_0, FROM_0, SHARE_BELOW_1, Allowed, at_least, require_values
 
-Record = dict[str, float]  # step, seconds, loss, logit_scale, learning_rate, pairs_per_second, and what `evaluate` adds
+Record = dict[str, float]  # step, seconds, loss, logit_scale, lr, pairs_per_second, and what `evaluate` adds
 Loss = Literal["softmax", "sigmoid"]
 Precision = Literal["auto", "float32", "bfloat16"]
 TowerName = Literal["image", "text"]
-LONGEST_GRADIENT = 1.0
+MAX_GRAD_NORM = 1.0
 CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
 
 
 ALLOWED = {
     "batch_size": Allowed(lambda pairs: pairs >= 2, "2 or more: each caption needs an image that is not its own"),
-    "learning_rate": ABOVE_0,
+    "lr": ABOVE_0,
     "steps": at_least(1),
     "seconds": ABOVE_0,
     "warmup_steps": FROM_0,
@@ -23,7 +23,7 @@ ALLOWED = {
     "seed": Allowed(lambda seed: 0 <= seed < 1 << 32, "from 0 to 4,294,967,295"),
     "label_smoothing": SHARE_BELOW_1,
     "layer_decay": Allowed(lambda share: 0 < share <= 1, "above 0 and at most 1, where all layers learn alike"),
-    "longest_gradient": Allowed(lambda length: length > 0, "above 0; infinity shortens none"),
+    "max_grad_norm": Allowed(lambda length: length > 0, "above 0; infinity shortens none"),
     "ema": SHARE_BELOW_1,
     "micro_batch": at_least(1),
     "chunk_size": at_least(1),
@@ -42,7 +42,7 @@ class TrainConfig:
     """
 
     batch_size: int  # N images and N captions, each the others' wrong answer, over all processes together
-    learning_rate: float  # at the peak
+    lr: float  # at the peak
     steps: int = 1_000_000
     seconds: float | None = None  # wall time; the cosine is stretched to end with it
     warmup_steps: int = 50
@@ -54,7 +54,7 @@ class TrainConfig:
     # which weights move, and how far
     freeze: TowerName | None = None  # a tower that stays as it is: LiT freezes the image tower
     layer_decay: float = 1.0  # each layer learns at this share of the rate of the one above: for fine-tuning, 0.7 or so
-    longest_gradient: float = LONGEST_GRADIENT  # longer ones are shortened to this length
+    max_grad_norm: float = MAX_GRAD_NORM  # longer ones are shortened to this length
     ema: float | None = None  # keep an average of the weights, with this decay: 0.999 or so
     # how it fits into memory and time; the numbers stay the same but for rounding
     precision: Precision = "auto"  # bfloat16 where the processor has it in hardware
@@ -78,7 +78,7 @@ class TrainConfig:
 
 
 @dataclass
-class Progress:
+class TrainState:
     """How far a run has come."""
 
     step: int = 0

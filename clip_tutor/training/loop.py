@@ -28,14 +28,14 @@ from clip_tutor.model import CLIP
 from clip_tutor.printable import listed, printable
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.allocator import keep_freed_memory
-from clip_tutor.training.checkpoints import remove_drafts, restore_run, save_run
-from clip_tutor.training.config import CHECKPOINT, Progress, Record, TrainConfig
+from clip_tutor.training.checkpoints import remove_temp_files, restore_run, save_run
+from clip_tutor.training.config import CHECKPOINT, Record, TrainConfig, TrainState
 from clip_tutor.training.groups import train_mode
 from clip_tutor.training.log import RunLog
 from clip_tutor.training.outputs import require_place_for_run
-from clip_tutor.training.processes import agree, everyones, noticing_lost_processes, world
+from clip_tutor.training.processes import all_gather_names, sync_clock_and_stop, translate_peer_errors, world
 from clip_tutor.training.schedule import warmup_cosine
-from clip_tutor.training.step import Learner, Step
+from clip_tutor.training.step import Step, Trainer
 
 MOST_SKIPPED = 10  # steps in a row without one sound number: then it is the model that is broken, not the data
 NAMED = 20  # skipped samples, the most that a message names
@@ -85,6 +85,11 @@ def train(
         RuntimeError: a process that prepares batches died.
         OSError: nothing can be written into ``run``.
         LastCheckpointError: the last checkpoint could not be written; the model is trained all the same.
+
+    >>> from clip_tutor.training.recipes import RECIPES, prepare
+    >>> model, tokenizer, scenes = prepare(RECIPES["first_light"])
+    >>> len(train(model, tokenizer, scenes, TrainConfig(batch_size=8, lr=1e-3, steps=2, warmup_steps=1)))
+    1
     """
     here, device = world(), device_of(model)
     if evaluate_every < 1:
@@ -93,83 +98,83 @@ def train(
         require_place_for_run(Path(run))
     if device.type == "cpu":
         keep_freed_memory()
-    learner, progress = Learner(model, config), Progress()
+    trainer, state = Trainer(model, config), TrainState()
     unsaved: LastCheckpointError | None = None
     checkpoint = Path(run) / CHECKPOINT if run else None
     if checkpoint and checkpoint.exists():
-        progress = restore_run(checkpoint, learner, tokenizer)
+        state = restore_run(checkpoint, trainer, tokenizer)
     if checkpoint and here.rank == 0:
-        remove_drafts(checkpoint)
-    log = RunLog(Path(run) if run and here.rank == 0 else None, progress.history)
-    batches = _Batches(source, tokenizer, config, progress.step, device)
-    started, first_step, skipped_in_a_row = time.perf_counter() - progress.seconds, progress.step, 0
+        remove_temp_files(checkpoint)
+    log = RunLog(Path(run) if run and here.rank == 0 else None, state.history)
+    batches = _Batches(source, tokenizer, config, state.step, device)
+    started, first_step, skipped_in_a_row = time.perf_counter() - state.seconds, state.step, 0
     pace = _Pace(config.batch_size, first_step)
     train_mode(model)
     with (
-        _NoticingDeadWorkers(progress, config.workers),
+        _NoticingDeadWorkers(state, config.workers),
         _interruptible() as interrupted,
         tqdm(initial=first_step, unit="step", disable=here.rank > 0) as bar,
     ):
-        stop = _finished(progress, config)
+        stop = _finished(state, config)
         while not stop and not (here.size == 1 and interrupted.is_set()):
             batch = batches.next()
-            total = _total_steps(progress, config)
-            rate = warmup_cosine(progress.step, total, config.warmup_steps, config.learning_rate)
-            with noticing_lost_processes(progress.step), _own_chance(config.seed, progress.step, device):
-                step = learner.step(batch.pixels.to(device), batch.ids.to(device), rate)
-                progress.step += 1
+            total = _total_steps(state, config)
+            lr = warmup_cosine(state.step, total, config.warmup_steps, config.lr)
+            with translate_peer_errors(state.step), _own_chance(config.seed, state.step, device):
+                step = trainer.step(batch.pixels.to(device), batch.ids.to(device), lr)
+                state.step += 1
                 own_clock = time.perf_counter() - started
-                progress.seconds, asked = agree(own_clock, interrupted.is_set(), device)
-            skipped_in_a_row = skipped_in_a_row + 1 if step.spoiled is not None else 0
-            _report_skipped(progress, step, batch, log)
+                state.seconds, asked = sync_clock_and_stop(own_clock, interrupted.is_set(), device)
+            skipped_in_a_row = skipped_in_a_row + 1 if step.nonfinite_rows is not None else 0
+            _report_skipped(state, step, batch, log)
             if skipped_in_a_row == MOST_SKIPPED:
-                raise BrokenModelError(_broken(progress, checkpoint))
+                raise BrokenModelError(_broken(state, checkpoint))
             bar.total = total
             bar.update()
-            stop = asked or _finished(progress, config)
-            due = evaluate is not None and (stop or progress.step % evaluate_every == 0)
-            if stop or (step.spoiled is None and (due or progress.step % config.record_every == 0)):
+            stop = asked or _finished(state, config)
+            due = evaluate is not None and (stop or state.step % evaluate_every == 0)
+            if stop or (step.nonfinite_rows is None and (due or state.step % config.record_every == 0)):
                 record = {
-                    "step": progress.step,
-                    "seconds": progress.seconds,
+                    "step": state.step,
+                    "seconds": state.seconds,
                     "loss": step.loss,
                     "logit_scale": step.logit_scale,
-                    "learning_rate": rate,
+                    "lr": lr,
                     "gradient_norm": step.gradient_norm,
                     "batch_size": config.batch_size,
-                    **pace.since_last(progress.step, batches.waited),
-                    "skipped_steps": progress.skipped_steps,
-                    "skipped_images": progress.skipped_images,
+                    **pace.since_last(state.step, batches.waited),
+                    "skipped_steps": state.skipped_steps,
+                    "skipped_images": state.skipped_images,
                 }
-                progress.history.append(record)
+                state.history.append(record)
                 if evaluate and due:
-                    with _saving_first(checkpoint, learner, tokenizer, progress):
-                        figures = evaluate(learner.average.model if learner.average else model.eval())
+                    with _saving_first(checkpoint, trainer, tokenizer, state):
+                        figures = evaluate(trainer.average.model if trainer.average else model.eval())
                         record |= {name: float(figure) for name, figure in figures.items()}
                     train_mode(model)
-                    pace.since_last(progress.step, batches.waited)  # evaluating is neither waiting nor training
-                log.add(progress.history)
+                    pace.since_last(state.step, batches.waited)  # evaluating is neither waiting nor training
+                log.add(state.history)
                 bar.set_postfix_str(
                     f"loss {record['loss']:.2f}, temperature 1/{record['logit_scale']:.0f}, "
                     f"{record['pairs_per_second']:,.0f} pairs/s"
                 )
                 if on_record and here.rank == 0:
-                    with _saving_first(checkpoint if stop else None, learner, tokenizer, progress):
-                        on_record(progress.history)
-            if checkpoint and progress.step % config.checkpoint_every == 0 and not stop:
-                _save_or_warn(checkpoint, learner, tokenizer, progress)
-        if checkpoint and progress.step > first_step:  # however the run ended, even by Ctrl-C while a curve was drawn
+                    with _saving_first(checkpoint if stop else None, trainer, tokenizer, state):
+                        on_record(state.history)
+            if checkpoint and state.step % config.checkpoint_every == 0 and not stop:
+                _save_or_warn(checkpoint, trainer, tokenizer, state)
+        if checkpoint and state.step > first_step:  # however the run ended, even by Ctrl-C while a curve was drawn
             try:
-                save_run(checkpoint, learner, tokenizer, progress)
+                save_run(checkpoint, trainer, tokenizer, state)
             except OSError as error:
-                unsaved = LastCheckpointError(str(error), progress.history)
+                unsaved = LastCheckpointError(str(error), state.history)
     log.close()
-    if learner.average:
-        model.load_state_dict(learner.average.model.state_dict())
+    if trainer.average:
+        model.load_state_dict(trainer.average.model.state_dict())
     model.eval()
     if unsaved:
         raise unsaved
-    return progress.history
+    return state.history
 
 
 class _Batches:
@@ -216,17 +221,17 @@ class _Pace:
         }
 
 
-def _report_skipped(progress: Progress, step: Step, batch: TrainBatch, log: RunLog) -> None:
+def _report_skipped(state: TrainState, step: Step, batch: TrainBatch, log: RunLog) -> None:
     if batch.skipped:
-        progress.skipped_images += len(batch.skipped)
-        log.skip(progress.step, "image does not decode", batch.skipped)
-        _say(f"step {progress.step}: left out {listed(batch.skipped, NAMED)}")
-    if step.spoiled is not None:
-        progress.skipped_steps += 1
-        names = everyones([batch.names[row] for row in step.spoiled])
-        log.skip(progress.step, "step gave NaN or infinity", names)
+        state.skipped_images += len(batch.skipped)
+        log.skip(state.step, "image does not decode", batch.skipped)
+        _say(f"step {state.step}: left out {listed(batch.skipped, NAMED)}")
+    if step.nonfinite_rows is not None:
+        state.skipped_steps += 1
+        names = all_gather_names([batch.names[row] for row in step.nonfinite_rows])
+        log.skip(state.step, "step gave NaN or infinity", names)
         if world().rank == 0:
-            _say(f"step {progress.step}: skipped, its numbers are not finite; suspect: {listed(names, NAMED)}")
+            _say(f"step {state.step}: skipped, its numbers are not finite; suspect: {listed(names, NAMED)}")
 
 
 def _say(text: str) -> None:
@@ -235,26 +240,24 @@ def _say(text: str) -> None:
         tqdm.write(printable(text, sys.stdout))
 
 
-def _broken(progress: Progress, checkpoint: Path | None) -> str:
+def _broken(state: TrainState, checkpoint: Path | None) -> str:
     way_back = f"the last good weights are in {checkpoint}" if checkpoint else "start again, with a run folder"
     return (
-        f"the last {MOST_SKIPPED} steps, up to step {progress.step}, gave NaN or infinity, so the model is broken and "
-        f"not a batch: take a smaller learning_rate or longer warmup_steps; {way_back}"
+        f"the last {MOST_SKIPPED} steps, up to step {state.step}, gave NaN or infinity, so the model is broken and "
+        f"not a batch: take a smaller lr or longer warmup_steps; {way_back}"
     )
 
 
-def _save_or_warn(checkpoint: Path, learner: Learner, tokenizer: Tokenizer, progress: Progress) -> None:
+def _save_or_warn(checkpoint: Path, trainer: Trainer, tokenizer: Tokenizer, state: TrainState) -> None:
     try:
-        save_run(checkpoint, learner, tokenizer, progress)
+        save_run(checkpoint, trainer, tokenizer, state)
     except OSError as error:
-        said = f"the run goes on, but step {progress.step} is not saved: {error}"
+        said = f"the run goes on, but step {state.step} is not saved: {error}"
         warnings.warn(printable(said, sys.stderr), stacklevel=3)
 
 
 @contextmanager
-def _saving_first(
-    checkpoint: Path | None, learner: Learner, tokenizer: Tokenizer, progress: Progress
-) -> Iterator[None]:
+def _saving_first(checkpoint: Path | None, trainer: Trainer, tokenizer: Tokenizer, state: TrainState) -> Iterator[None]:
     """Save what was learned before an error, or Ctrl-C, in what only looks at it ends the run.
 
     Not what is cut up among processes: gathering it would need the others, and they may go on.
@@ -262,21 +265,21 @@ def _saving_first(
     try:
         yield
     except BaseException:
-        if checkpoint and not (learner.config.shard and world().size > 1):
-            _save_or_warn(checkpoint, learner, tokenizer, progress)
+        if checkpoint and not (trainer.config.shard and world().size > 1):
+            _save_or_warn(checkpoint, trainer, tokenizer, state)
         raise
 
 
-def _finished(progress: Progress, config: TrainConfig) -> bool:
-    out_of_time = config.seconds is not None and progress.seconds >= config.seconds
-    return out_of_time or progress.step >= config.steps
+def _finished(state: TrainState, config: TrainConfig) -> bool:
+    out_of_time = config.seconds is not None and state.seconds >= config.seconds
+    return out_of_time or state.step >= config.steps
 
 
-def _total_steps(progress: Progress, config: TrainConfig) -> int:
+def _total_steps(state: TrainState, config: TrainConfig) -> int:
     """Return how many steps the run will have: given, or reckoned from the pace so far."""
-    if config.seconds is None or progress.step == 0:
+    if config.seconds is None or state.step == 0:
         return config.steps
-    return min(config.steps, int(progress.step * config.seconds / progress.seconds))
+    return min(config.steps, int(state.step * config.seconds / state.seconds))
 
 
 @contextmanager
@@ -296,8 +299,8 @@ class _NoticingDeadWorkers:
     torch reports it by a signal, wherever the loop happens to be; a pipe that breaks may be noticed first.
     """
 
-    def __init__(self, progress: Progress, workers: int) -> None:
-        self.progress, self.workers = progress, workers
+    def __init__(self, state: TrainState, workers: int) -> None:
+        self.state, self.workers = state, workers
 
     def __enter__(self) -> None:
         pass
@@ -306,7 +309,7 @@ class _NoticingDeadWorkers:
         broken_pipe = self.workers > 0 and isinstance(error, ConnectionResetError | BrokenPipeError | EOFError)
         if broken_pipe or (isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")):
             raise RuntimeError(
-                f"a process that prepares batches died at step {self.progress.step} ({str(error).strip()}): most often "
+                f"a process that prepares batches died at step {self.state.step} ({str(error).strip()}): most often "
                 "the machine ran out of memory. Take fewer workers or a smaller batch; with a run folder, the run goes "
                 "on from its last checkpoint"
             ) from error

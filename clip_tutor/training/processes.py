@@ -53,11 +53,11 @@ def world() -> World:
 
 
 @contextmanager
-def joined(device: torch.device, patience: float) -> Iterator[World]:
+def init_distributed(device: torch.device, timeout: float) -> Iterator[World]:
     """Join the processes that ``torchrun`` started, and leave them at the end; without torchrun do nothing.
 
     Args:
-        patience: seconds to wait for the others before they count as lost.
+        timeout: seconds to wait for the others before they count as lost.
     """
     if "RANK" not in os.environ:
         yield World()
@@ -66,7 +66,7 @@ def joined(device: torch.device, patience: float) -> Iterator[World]:
         torch.cuda.set_device(device)
     # Processes find each other through a store that outlives a restart, with the addresses of the dead still in it:
     # each attempt has names of its own (``test_a_lost_process_ends_the_others_and_torchrun_starts_them_again``).
-    waiting = timedelta(seconds=patience)
+    waiting = timedelta(seconds=timeout)
     store, rank, size = next(rendezvous("env://", timeout=waiting))
     attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     backend = "nccl" if device.type == "cuda" else "gloo"
@@ -77,7 +77,7 @@ def joined(device: torch.device, patience: float) -> Iterator[World]:
     dist.destroy_process_group()  # not after an error: it would wait for those that are gone
 
 
-def own_device(name: str) -> torch.device:
+def local_device(name: str) -> torch.device:
     """Return the device of this process: of several GPUs on a machine, each process takes its own."""
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if name == "cuda" else torch.device(name)
 
@@ -89,7 +89,7 @@ def _say_and_leave(signum: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def noticing_lost_processes(step: int) -> Iterator[None]:
+def translate_peer_errors(step: int) -> Iterator[None]:
     """Turn what the back end raises when a peer is gone into a sentence.
 
     Raises:
@@ -120,14 +120,14 @@ def failing_together() -> Iterator[None]:
         yield
     except Exception as error:
         fault = error
-    faults = everyones([f"{type(fault).__name__}: {fault}"] if fault else [])
+    faults = all_gather_names([f"{type(fault).__name__}: {fault}"] if fault else [])
     if fault:
         raise fault
     if faults:
         raise LostProcessError(f"another process of this run cannot begin: {faults[0]}")
 
 
-def spread(model: CLIP, shard: bool) -> nn.Module:
+def wrap_model(model: CLIP, shard: bool) -> nn.Module:
     """Return what is to be called instead of ``model``, so that gradients are averaged over all processes.
 
     Args:
@@ -149,7 +149,7 @@ def spread(model: CLIP, shard: bool) -> nn.Module:
         for block in getattr(tower, "blocks", ()):
             fully_shard(block, mesh=mesh)
         fully_shard(tower, mesh=mesh)
-    return model  # the temperature is a single number: it stays whole, see `average_lone_gradients`
+    return model  # the temperature is a single number: it stays whole, see `all_reduce_unsharded_grads`
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -158,7 +158,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def gathered(model: CLIP) -> CLIP:
-    """Return the model for one process alone: a copy if `spread` has cut its weights up, else the model itself.
+    """Return the model for one process alone: a copy if `wrap_model` has cut its weights up, else the model itself.
 
     To be called in every process.
     """
@@ -169,15 +169,15 @@ def gathered(model: CLIP) -> CLIP:
     return alone.eval()
 
 
-def average_lone_gradients(model: CLIP) -> None:
-    """Average the gradients of the temperature (and bias), which belong to no tower that `spread` has sharded."""
+def all_reduce_unsharded_grads(model: CLIP) -> None:
+    """Average the gradients of the temperature (and bias), which belong to no tower that `wrap_model` has sharded."""
     for parameter in model.parameters(recurse=False):
         if parameter.grad is not None and world().size > 1:
             dist.all_reduce(parameter.grad)
             parameter.grad /= world().size
 
 
-def anywhere(flag: Tensor) -> bool:
+def any_rank(flag: Tensor) -> bool:
     """Return whether ``flag``, one truth value, is true in any process."""
     number = flag.float()
     if world().size > 1:
@@ -185,7 +185,7 @@ def anywhere(flag: Tensor) -> bool:
     return bool(number)
 
 
-def everyones(names: list[str]) -> list[str]:
+def all_gather_names(names: list[str]) -> list[str]:
     """Return the names that all processes bring, in the order of their ranks."""
     here = world()
     if here.size == 1:
@@ -195,7 +195,7 @@ def everyones(names: list[str]) -> list[str]:
     return [name for one in said for name in one]
 
 
-def agree(seconds: float, stop: bool, device: torch.device) -> tuple[float, bool]:
+def sync_clock_and_stop(seconds: float, stop: bool, device: torch.device) -> tuple[float, bool]:
     """Return the clock of process 0, and whether any process wants to stop: all must do the same step."""
     here = world()
     if here.size == 1:

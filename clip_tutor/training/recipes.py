@@ -15,11 +15,11 @@ from clip_tutor.data.sources import ScenesData, open_source, some_captions
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 from clip_tutor.training.config import TrainConfig
-from clip_tutor.training.settings import RunConfig
-from clip_tutor.weights import checkpoints, load
+from clip_tutor.training.settings import Recipe
+from clip_tutor.weights import list_weights, load
 
 
-class Kit(NamedTuple):
+class RunParts(NamedTuple):
     """What a run needs on the table before training starts."""
 
     model: CLIP
@@ -28,32 +28,30 @@ class Kit(NamedTuple):
 
 
 RECIPES = {
-    "first_light": RunConfig(
-        "tiny", ScenesData("everyday"), TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=780, workers=1)
-    ),
-    "emoji": RunConfig(
+    "first_light": Recipe("tiny", ScenesData("everyday"), TrainConfig(batch_size=192, lr=1.5e-3, steps=780, workers=1)),
+    "emoji": Recipe(
         "emoji",
         ScenesData("all", ("two_backgrounds", "neighbors", "twins"), Wordings(300_000, 900_000)),
-        TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
+        TrainConfig(batch_size=256, lr=1.5e-3, steps=7600, warmup_steps=200, workers=1),
         half=True,
     ),
     # The same model goes on: it now hears what people type, too.
-    "emoji_search": RunConfig(
+    "emoji_search": Recipe(
         "emoji",
         ScenesData("all", ("two_backgrounds", "neighbors", "twins"), searches=0.7),
-        TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
+        TrainConfig(batch_size=256, lr=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
         start_from="runs/emoji.safetensors",
         half=True,
     ),
-    "first_light_gpu": RunConfig(
+    "first_light_gpu": Recipe(
         "small",
         ScenesData("everyday"),
-        TrainConfig(batch_size=1024, learning_rate=1e-3, seconds=170, warmup_steps=200, workers=12),
+        TrainConfig(batch_size=1024, lr=1e-3, seconds=170, warmup_steps=200, workers=12),
     ),
 }
 
 
-def prepare(recipe: RunConfig, device: str | torch.device = "cpu") -> Kit:
+def prepare(recipe: Recipe, device: str | torch.device = "cpu") -> RunParts:
     """Return the model, the tokenizer and the pairs of a run.
 
     A fresh model gets a tokenizer that has read captions of the pairs; one that goes on from trained weights
@@ -67,20 +65,20 @@ def prepare(recipe: RunConfig, device: str | torch.device = "cpu") -> Kit:
     image_size = recipe.image_size or config.vision.image_size
     source = open_source(recipe.data, image_size, recipe.train.seed)
     if recipe.start_from:
-        published = recipe.start_from in checkpoints(recipe.model)
+        published = recipe.start_from in list_weights(recipe.model)
         model, tokenizer, _ = load(recipe.model, recipe.start_from) if published else load(recipe.start_from)
     else:
         if recipe.train.loss == "sigmoid" and config.logit_bias is None:
-            # A newborn should say yes as often as that is right: to one caption in a batch.
+            # An untrained model should say yes as often as that is right: to one caption in a batch.
             config = replace(config, logit_scale=10.0, logit_bias=-math.log(max(1, recipe.train.batch_size - 1)))
         tokenizer = BPETokenizer.train(some_captions(source), config.text.vocab_size, config.text.context_length)
         model = CLIP(config)
     if model.config.vision.image_size != image_size:
         model = model.at_image_size(image_size)
     model.to(device).to(memory_format=torch.channels_last)  # the layout convolutions like
-    return Kit(model, tokenizer, source)
+    return RunParts(model, tokenizer, source)
 
 
-def with_settings(recipe: RunConfig, **settings: object) -> RunConfig:
+def with_settings(recipe: Recipe, **settings: object) -> Recipe:
     """Return the recipe with some of its `TrainConfig` settings changed."""
     return replace(recipe, train=replace(recipe.train, **settings))  # type: ignore[arg-type]

@@ -23,8 +23,8 @@ def warmup_cosine(step: int, total_steps: int, warmup_steps: int, peak: float) -
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
-    progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    return peak * (1 + math.cos(math.pi * min(1.0, progress))) / 2
+    state = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * min(1.0, state))) / 2
 
 
 def make_optimizer(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> torch.optim.AdamW:

@@ -4,7 +4,7 @@ model: tiny                      # a name of the zoo
 data: {source: scenes}           # or folder, parquet, hub, webdataset, coco, flickr30k: see `SOURCES`
 train:                           # every field of `TrainConfig`
   batch_size: 256
-  learning_rate: 1.5e-3
+  lr: 1.5e-3
   steps: 2000
 run: runs/tiny                   # checkpoints and log; a stopped run goes on from here
 save: runs/tiny.safetensors      # the finished model
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class Recipe:
     """Everything that decides a run.
 
     Raises:
@@ -46,10 +46,10 @@ class RunConfig:
     save: str | None = None
     half: bool = False  # the saved model keeps its weights in float16; they are loaded in float32
     curve: str | None = None  # a JSON file for what a model of scenes can do against the pairs it has seen
-    patience: float = 120.0  # seconds that a process waits for the others before it gives them up
+    timeout: float = 120.0  # seconds that a process waits for the others before it gives them up
 
     def __post_init__(self) -> None:
-        require_values(self, {"image_size": at_least(1), "patience": ABOVE_0})
+        require_values(self, {"image_size": at_least(1), "timeout": ABOVE_0})
         if isinstance(self.test, ScenesData) or (self.test and isinstance(self.data, ScenesData)):
             raise ValueError(
                 "test: scenes are measured on scenes of their own that were not trained on, and photographs on "
@@ -66,7 +66,7 @@ class RunConfig:
             )
 
 
-def read_settings(path: str | Path) -> RunConfig:
+def read_settings(path: str | Path) -> Recipe:
     """Return the run that a YAML file describes.
 
     Raises:
@@ -94,7 +94,7 @@ def read_settings(path: str | Path) -> RunConfig:
         given["test"] = _data(given["test"], f"{path}, test")
     if "train" in given:
         given["train"] = _build(TrainConfig, given["train"], f"{path}, train")
-    return _build(RunConfig, given, str(path))
+    return _build(Recipe, given, str(path))
 
 
 class _EachKeyOnce(yaml.SafeLoader):
@@ -104,7 +104,7 @@ class _EachKeyOnce(yaml.SafeLoader):
         first: dict[str, yaml.Node] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, key) is not key:
-                lines = [where.start_token.line + 1 for where in (first[key.value], key)]
+                lines = [where.start_mark.line + 1 for where in (first[key.value], key)]
                 raise yaml.YAMLError(f"{key.value!r} is given twice, in line {lines[0]} and in line {lines[1]}")
         return super().construct_mapping(node, deep)
 

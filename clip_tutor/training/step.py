@@ -21,11 +21,11 @@ from torch.distributed.tensor import DTensor
 
 from clip_tutor import losses
 from clip_tutor.model import CLIP
-from clip_tutor.training.config import LONGEST_GRADIENT, Precision, TrainConfig
+from clip_tutor.training.config import MAX_GRAD_NORM, Precision, TrainConfig
 from clip_tutor.training.ema import EMA
 from clip_tutor.training.gradient_cache import cached_backward
 from clip_tutor.training.groups import freeze
-from clip_tutor.training.processes import anywhere, average_lone_gradients, spread, world
+from clip_tutor.training.processes import all_reduce_unsharded_grads, any_rank, world, wrap_model
 from clip_tutor.training.saving_memory import checkpoint_activations, compile_towers
 from clip_tutor.training.schedule import make_optimizer
 from clip_tutor.training.synced_batchnorm import synchronize_batchnorm
@@ -34,24 +34,24 @@ LossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]  # (B, E), (B, E), sca
 
 
 def take_step(
-    model: CLIP, optimizer: torch.optim.Optimizer, pixels: Tensor, ids: Tensor, rate: float
+    model: CLIP, optimizer: torch.optim.Optimizer, pixels: Tensor, ids: Tensor, lr: float
 ) -> tuple[Tensor, Tensor]:
     """Learn from one batch and return its loss and the scale it was measured with: the plain form.
 
     Args:
         pixels: (B, 3, H, W) uint8.
         ids: (B, T); row i describes image i.
-        rate: the learning rate of this step.
+        lr: the learning rate of this step.
     """
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = lr
     with autocast(pixels.device):
         image_features, text_features, logit_scale = model(model.config.preprocessing.normalize(pixels), ids)
     loss = losses.contrastive_loss(image_features.float(), text_features.float(), logit_scale)
     optimizer.zero_grad()
     loss.backward()
     # A batch with a rare clash of captions can throw a small model far off: shorten such steps.
-    torch.nn.utils.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRAD_NORM)
     optimizer.step()
     model.clamp_logit_scale()
     return loss.detach(), logit_scale.detach()
@@ -63,7 +63,9 @@ class Step(NamedTuple):
     loss: float  # of the whole batch, over all processes; NaN where the step was skipped
     logit_scale: float
     gradient_norm: float  # before it was shortened
-    spoiled: list[int] | None = None  # None: a sound step. Else it was skipped, and these rows of the batch are suspect
+    nonfinite_rows: list[int] | None = (
+        None  # None: a sound step. Else it was skipped, and these rows of the batch are suspect
+    )
 
 
 class NotFiniteError(ArithmeticError):
@@ -74,7 +76,7 @@ class NotFiniteError(ArithmeticError):
         self.rows = rows
 
 
-class Learner:
+class Trainer:
     """A model with everything that moves its weights.
 
     Args:
@@ -97,22 +99,22 @@ class Learner:
             checkpoint_activations(model)
         if config.compile:
             compile_towers(model)
-        self.towers: nn.Module = spread(model, config.shard)
+        self.towers: nn.Module = wrap_model(model, config.shard)
         self.optimizer = make_optimizer(model, config.weight_decay, config.layer_decay)
         self.average = EMA(model, config.ema) if config.ema is not None else None
         self._loss = loss_function(model, config)
 
-    def step(self, pixels: Tensor, ids: Tensor, rate: float) -> Step:
+    def step(self, pixels: Tensor, ids: Tensor, lr: float) -> Step:
         """Learn from this process' share of a batch: (B, 3, H, W) pixels and (B, T) ids."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["scale"]
+            group["lr"] = lr * group["scale"]
         self.optimizer.zero_grad()
-        # BatchNorm has seen the batch before anyone knows that it is spoiled.
+        # BatchNorm has seen the batch before anyone knows that it is nonfinite_rows.
         statistics = [buffer.clone() for buffer in self.model.buffers()]
         scale = self.model.log_logit_scale.detach().exp().item()
         try:
             loss = self._backward(self.model.config.preprocessing.normalize(pixels).to(self.model.log_logit_scale), ids)
-            norm = shorten_gradients(self.model, self.config.longest_gradient)
+            norm = clip_grad_norm(self.model, self.config.max_grad_norm)
             rows = [] if math.isfinite(norm) else list(range(len(ids)))
         except NotFiniteError as error:
             loss, norm, rows = torch.tensor(math.nan), math.nan, _suspects(pixels, error.rows)
@@ -138,12 +140,12 @@ class Learner:
             loss = self._guarded_loss(image_features.to(logit_scale), text_features.to(logit_scale), logit_scale)
             loss.backward()
         if self.config.shard:
-            average_lone_gradients(self.model)
+            all_reduce_unsharded_grads(self.model)
         return loss.detach()
 
     def _guarded_loss(self, image_features: Tensor, text_features: Tensor, logit_scale: Tensor) -> Tensor:
         finite = image_features.isfinite().all(dim=1) & text_features.isfinite().all(dim=1)  # (B,)
-        if anywhere(~finite.all()):
+        if any_rank(~finite.all()):
             raise NotFiniteError((~finite).nonzero().flatten().tolist())
         return self._loss(image_features, text_features, logit_scale)
 
@@ -166,7 +168,7 @@ def loss_function(model: CLIP, config: TrainConfig) -> LossFunction:
     return lambda images, texts, scale: losses.sigmoid_loss(images, texts, scale, bias)
 
 
-def shorten_gradients(model: nn.Module, longest: float) -> float:
+def clip_grad_norm(model: nn.Module, longest: float) -> float:
     """Scale all gradients so that together they are no longer than ``longest``; return how long they were."""
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     # Those that are cut up among processes are measured apart: their norm needs an exchange.
@@ -196,8 +198,8 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 def _suspects(pixels: Tensor, rows: list[int]) -> list[int]:
     """Return the rows whose pixels are not finite, if there are any: BatchNorm spreads one NaN over a whole batch."""
-    spoiled = (~pixels.isfinite().flatten(1).all(dim=1)).nonzero().flatten().tolist()
-    return spoiled or rows
+    nonfinite_rows = (~pixels.isfinite().flatten(1).all(dim=1)).nonzero().flatten().tolist()
+    return nonfinite_rows or rows
 
 
 def _require_possible(config: TrainConfig, model: CLIP) -> None:

@@ -10,12 +10,12 @@ load("ViT-B/32", weights="model.safetensors")       the same from a file that yo
 from clip_tutor.weights.files import read_tensors, write_tensors
 from clip_tutor.weights.loading import load
 from clip_tutor.weights.own import Loaded, fit, metadata_of, save
-from clip_tutor.weights.published import PUBLISHED, checkpoints
+from clip_tutor.weights.published import PUBLISHED, list_weights
 
 __all__ = [
     "PUBLISHED",
     "Loaded",
-    "checkpoints",
+    "list_weights",
     "fit",
     "load",
     "metadata_of",

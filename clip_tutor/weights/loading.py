@@ -42,7 +42,7 @@ def load(
     Args:
         name: a model of `clip_tutor.zoo`, say "ViT-B/32"; or, without ``weights``, the path of a file that `save`
             wrote, or "emoji" for the model that comes with the kit.
-        weights: the tag of published weights, say "openai" (`checkpoints(name)` lists them), or the path of a file or
+        weights: the tag of published weights, say "openai" (`list_weights(name)` lists them), or the path of a file or
             folder in the layout of OpenCLIP or of transformers: safetensors, what torch.save wrote (nothing in it is
             run), or an index of shards; ``notes`` say what in it was taken and what was not.
         vocabulary: the path of the tokenizer's file, where it should not come from the Hub.
@@ -54,6 +54,10 @@ def load(
         FileNotFoundError: a file is neither here nor to be had; the message says how to get it.
         ValueError: the file is damaged or of another kind, holds more than tensors, or another architecture (each key
             that does not fit is named), or was trained with another activation.
+
+    >>> model, tokenizer, notes = load("emoji")
+    >>> tokenizer.decode(tokenizer("a rocket")[0])
+    'a rocket'
     """
     if weights is None:
         if name in PUBLISHED:

@@ -23,7 +23,7 @@ from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.weights.files import read_tensors, write_tensors
 
 # What a run's checkpoint holds beside the model: how the names of these tensors begin.
-OF_A_RUN = ("raw.", "optimizer.")
+TRAINING_PREFIXES = ("raw.", "optimizer.")
 
 
 class Loaded(NamedTuple):
@@ -60,6 +60,14 @@ def save(
     Raises:
         ValueError: ``dtype`` is not a floating point type, or a weight is too large for it.
         OSError: the file could not be written; what was at ``path`` is still there.
+
+    >>> import tempfile
+    >>> from clip_tutor.weights import load
+    >>> model, tokenizer, _ = load("emoji")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/mine.safetensors", model, tokenizer, {"made": "today"})
+    ...     load(f"{folder}/mine.safetensors").notes
+    {'made': 'today'}
     """
     tensors = model.state_dict() if dtype is None else _stored_as(dtype, model.state_dict())
     write_tensors(path, tensors, metadata_of(model, tokenizer, notes or {}))
@@ -75,7 +83,7 @@ def open_own(path: Path, dtype: torch.dtype = torch.float32) -> Loaded:
     tensors, metadata = read_tensors(path)
     config, tokenizer = _config_and_tokenizer_in(metadata, path)
     model = CLIP(config)
-    fit(model, {key: tensor for key, tensor in tensors.items() if not key.startswith(OF_A_RUN)}, path)
+    fit(model, {key: tensor for key, tensor in tensors.items() if not key.startswith(TRAINING_PREFIXES)}, path)
     return Loaded(model.to(dtype).eval(), tokenizer, json.loads(metadata.get("notes", "{}")))
 
 

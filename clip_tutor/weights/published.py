@@ -233,6 +233,10 @@ PUBLISHED: dict[str, dict[str, Checkpoint]] = {
 }
 
 
-def checkpoints(name: str) -> list[str]:
-    """Return the tags of the published weights of a model, none for one that nobody published."""
+def list_weights(name: str) -> list[str]:
+    """Return the tags of the published weights of a model, none for one that nobody published.
+
+    >>> list_weights("ViT-B/32")
+    ['openai']
+    """
     return list(PUBLISHED.get(name, {}))

@@ -1,7 +1,7 @@
 """Draw and describe every emoji, and write `emoji.parquet`: the embedded data set of the kit.
 
     emoji-test.txt ──▶ characters, groups ─┐
-    Noto Color Emoji ─▶ 72x72 images ────┼──▶ emoji.parquet
+    Noto Color Emoji ─▶ 72x72 images ──────┼──▶ emoji.parquet
     CLDR annotations ─▶ names, keywords ───┤
     WordNet ──────────▶ synonyms ──────────┘
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from clip_tutor.data.batches import Photos, TrainBatch, as_ids, shrinking, shuffled, shuffled_order
+from clip_tutor.data.batches import Photos, TrainBatch, as_ids, draft_decode, shuffled, shuffled_order
 from clip_tutor.data.pairs import Pair, PairStream
 from clip_tutor.images import center_crop, resize
 from clip_tutor.tokenizers import BPETokenizer
@@ -201,8 +201,8 @@ def test_impossible_batches_are_refused(pairs, words):
 
 def test_a_large_jpeg_is_decoded_small():
     data = encoded(3, width=400, height=300)
-    assert shrinking(data, 64).size == (100, 75)
-    assert shrinking(encoded(3, "PNG", 400, 300), 64).size == (400, 300)
+    assert draft_decode(data, 64).size == (100, 75)
+    assert draft_decode(encoded(3, "PNG", 400, 300), 64).size == (400, 300)
     whole = center_crop(resize(photograph(3, 400, 300), 32), 32)
     assert (
         np.abs(

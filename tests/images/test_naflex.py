@@ -10,8 +10,8 @@ from transformers.models.siglip2.image_processing_siglip2 import (
     get_image_size_for_max_num_patches,
 )
 
-from clip_tutor.images.naflex import native_size, pack
-from clip_tutor.patches import patchify, whole
+from clip_tutor.images.naflex import native_size, pad_patches
+from clip_tutor.patches import patchify, to_patches
 from tests.images.examples import SIZES, photograph
 
 
@@ -47,7 +47,7 @@ def test_familiar_shapes(size, grid):
 @pytest.mark.parametrize("max_patches", [256, 60])
 def test_packing_equals_the_published_batch(max_patches):
     images = [photograph(*size) for size in SIZES]
-    ours = pack(images, max_patches=max_patches)
+    ours = pad_patches(images, max_patches=max_patches)
     assert ours.patches.shape == (len(SIZES), max_patches, 768)
     level = 2 / 255  # a step of 0..255, after (x - 0.5) / 0.5
     for processor in (Siglip2ImageProcessorPil, Siglip2ImageProcessor):
@@ -69,20 +69,20 @@ def test_patches_are_cut_row_by_row_with_colors_side_by_side():
         down, across = divmod(n, 3)
         square = pixels[0, :, 2 * down : 2 * down + 2, 2 * across : 2 * across + 2]  # (3, 2, 2)
         assert torch.equal(patches[0, n].view(2, 2, 3), square.permute(1, 2, 0))
-    batch = whole(pixels, 2)
+    batch = to_patches(pixels, 2)
     assert torch.equal(batch.patches, patches) and batch.mask.all() and batch.shapes.tolist() == [[2, 3]]
 
 
 def test_packing_reads_files_and_explains_itself(tmp_path):
     photograph(40, 80).save(tmp_path / "tall.png")
-    packed = pack([tmp_path / "tall.png", photograph(40, 80)], patch_size=8, max_patches=20)
+    packed = pad_patches([tmp_path / "tall.png", photograph(40, 80)], patch_size=8, max_patches=20)
     assert packed.shapes.tolist() == [[6, 3], [6, 3]] and torch.equal(packed.patches[0], packed.patches[1])
     assert packed.mask.sum(dim=1).tolist() == [18, 18] and packed.patches[:, 18:].eq(0).all()
     with pytest.raises(ValueError, match="pass convert=True"):
-        pack([Image.new("L", (20, 20))])
-    assert pack([Image.new("L", (20, 20))], convert=True).patches.shape == (1, 256, 768)
+        pad_patches([Image.new("L", (20, 20))])
+    assert pad_patches([Image.new("L", (20, 20))], convert=True).patches.shape == (1, 256, 768)
     with pytest.raises(ValueError, match="there are no images to pack"):
-        pack([])
+        pad_patches([])
     with pytest.raises(ValueError, match="each of these numbers must be at least 1"):
         native_size(0, 20)
     with pytest.raises(ValueError, match="patches of 2 pixels do not tile images of 4 × 5"):

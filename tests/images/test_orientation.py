@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps, features
 
 from clip_tutor.images import load_image, preprocess
-from clip_tutor.images.naflex import pack
+from clip_tutor.images.naflex import pad_patches
 
 UPRIGHT = Image.new("RGB", (24, 48), "blue")
 UPRIGHT.paste("red", (0, 0, 24, 24))
@@ -66,8 +66,8 @@ def test_files_of_other_modes_are_turned_too(tmp_path):
 def test_preprocessing_and_packing_see_it_upright():
     data = photographed(8)
     assert (preprocess(data, 16) == preprocess(UPRIGHT, 16)).all()
-    assert pack([data], patch_size=8, max_patches=20).shapes.tolist() == [[6, 3]]
-    assert (pack(data).patches == pack([UPRIGHT]).patches).all(), "a single image is a batch of one"
+    assert pad_patches([data], patch_size=8, max_patches=20).shapes.tolist() == [[6, 3]]
+    assert (pad_patches(data).patches == pad_patches([UPRIGHT]).patches).all(), "a single image is a batch of one"
 
 
 SHORT, ASCII, LONG, RATIONAL = 3, 2, 4, 5  # kinds of values in EXIF data

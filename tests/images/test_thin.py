@@ -17,7 +17,7 @@ from clip_tutor.images import (
     resize_and_crop,
 )
 from clip_tutor.images import preprocessing as preprocessing_module
-from clip_tutor.images.naflex import pack
+from clip_tutor.images.naflex import pad_patches
 from tests.images.examples import SIZES, photograph
 
 THIN = [(2, 20_000), (20_000, 2), (2, 300_000), (300_000, 2), (3, 3_000_000)]
@@ -32,7 +32,7 @@ def test_a_thin_image_is_prepared_at_once(size):
         assert (preprocessing.pixels(image, 224) == red).all()
     assert random_resized_crop(image, 224).size == (224, 224)
     assert random_resized_crop(image, 224, scale=(0.5, 1), ratio=(1e-4, 1e4)).size == (224, 224)
-    assert pack([image]).mask.any()
+    assert pad_patches([image]).mask.any()
     assert time.perf_counter() - began < 3, "20 s before the middle alone was made"
 
 

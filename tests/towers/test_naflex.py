@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import Siglip2VisionConfig, Siglip2VisionModel
 
-from clip_tutor.patches import Patches, patchify, whole
-from clip_tutor.towers.naflex import NaFlexConfig, NaFlexTransformer, shares
+from clip_tutor.patches import Patches, patchify, to_patches
+from clip_tutor.towers.naflex import NaFlexConfig, NaFlexTransformer, bilinear_weights
 
 CONFIG = NaFlexConfig(patch_size=4, grid_size=4, width=24, layers=2, heads=3, mlp_width=40)
 D, P = CONFIG.width, CONFIG.patch_size
@@ -139,8 +139,10 @@ def test_positions_are_resized_smoothly(tower):
 def test_shares_are_those_of_torchs_smoothing_interpolation(new):
     grid = torch.randn(6, 4, 4)
     expected = F.interpolate(grid[None], (new, 3), mode="bilinear", align_corners=False, antialias=True)[0]
-    torch.testing.assert_close(shares(4, new) @ grid @ shares(4, 3).T, expected, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(shares(4, new).sum(dim=1), torch.ones(new))
+    torch.testing.assert_close(
+        bilinear_weights(4, new) @ grid @ bilinear_weights(4, 3).T, expected, atol=1e-6, rtol=1e-5
+    )
+    torch.testing.assert_close(bilinear_weights(4, new).sum(dim=1), torch.ones(new))
 
 
 def test_gradients_reach_every_weight(tower):
@@ -152,7 +154,7 @@ def test_naflex_says_what_it_cannot_read(tower):
     with pytest.raises(
         ValueError, match=r"patches of 4 × 4 pixels, 48 numbers, and these have 768: pack .* patch_size=4"
     ):
-        tower(whole(torch.zeros(1, 3, 32, 32), 16))
+        tower(to_patches(torch.zeros(1, 3, 32, 32), 16))
     with pytest.raises(ValueError, match="patches of 4 pixels do not tile images of 16 × 18: resize to multiples of 4"):
         tower(torch.zeros(1, 3, 16, 18))
     with pytest.raises(ValueError, match="a MAP head gives 24 numbers, as wide as the tower: embed_dim cannot be 10"):

@@ -25,9 +25,9 @@ from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.towers import TextConfig, ViTConfig
 from clip_tutor.training import TrainConfig, train
-from clip_tutor.training.processes import LostProcessError, World, joined
+from clip_tutor.training.processes import LostProcessError, World, init_distributed
 
-CONFIG = TrainConfig(batch_size=32, learning_rate=1e-3, steps=20, warmup_steps=5, record_every=1, checkpoint_every=3)
+CONFIG = TrainConfig(batch_size=32, lr=1e-3, steps=20, warmup_steps=5, record_every=1, checkpoint_every=3)
 
 
 @functools.cache
@@ -78,11 +78,11 @@ def say_to(lines: Connection, arguments: list[str]) -> None:
 def main(arguments: list[str]) -> None:
     """Train as the arguments say."""
     torch.set_num_threads(1)
-    patience = [float(argument.split("=")[1]) for argument in arguments if argument.startswith("patience=")]
-    with joined(torch.device("cpu"), *patience or [60]) as here:
+    timeout = [float(argument.split("=")[1]) for argument in arguments if argument.startswith("timeout=")]
+    with init_distributed(torch.device("cpu"), *timeout or [60]) as here:
         for what, folder, *changes in runs(arguments):
             given = dict(change.split("=") for change in changes)
-            given.pop("patience", None)
+            given.pop("timeout", None)
             train_once(what, folder, given, here)
 
 

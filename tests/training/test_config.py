@@ -9,13 +9,13 @@ from clip_tutor.data.sources import FolderData, ScenesData
 from clip_tutor.training import TrainConfig
 from clip_tutor.training.__main__ import parse, settings_of
 from clip_tutor.training.config import ALLOWED
-from clip_tutor.training.settings import RunConfig
+from clip_tutor.training.settings import Recipe
 
-CONFIG = TrainConfig(batch_size=8, learning_rate=1e-3)
-RUN = RunConfig("tiny", FolderData("photos"), CONFIG)
+CONFIG = TrainConfig(batch_size=8, lr=1e-3)
+RUN = Recipe("tiny", FolderData("photos"), CONFIG)
 OUT_OF_RANGE = {
     "batch_size": (0, -4, 1),
-    "learning_rate": (0, -1e-3, math.nan, math.inf),
+    "lr": (0, -1e-3, math.nan, math.inf),
     "steps": (0, -1),
     "seconds": (0.0, -5, math.nan, math.inf),
     "warmup_steps": (-1,),
@@ -23,7 +23,7 @@ OUT_OF_RANGE = {
     "seed": (-1, 1 << 32),
     "label_smoothing": (-0.1, 1.0, math.nan),
     "layer_decay": (0.0, 1.5, math.nan),
-    "longest_gradient": (0.0, math.nan),
+    "max_grad_norm": (0.0, math.nan),
     "ema": (-0.1, 1.0, math.nan),
     "micro_batch": (0, 9),
     "chunk_size": (0,),
@@ -33,7 +33,7 @@ OUT_OF_RANGE = {
 }
 WRONG_KIND = {
     "batch_size": ("8", 8.0, True, None),
-    "learning_rate": ("1e-3", True, None),
+    "lr": ("1e-3", True, None),
     "steps": (1e6, None),
     "seed": (None, 0.5),
     "compile": (1, "no"),
@@ -65,7 +65,7 @@ def test_every_number_among_the_settings_has_a_range():
 
 def test_values_at_the_edge_are_taken():
     edges = {"batch_size": 2, "steps": 1, "warmup_steps": 0, "weight_decay": 0, "layer_decay": 1, "micro_batch": 2}
-    assert replace(CONFIG, longest_gradient=math.inf, ema=0, chunk_size=1, seconds=1, **edges).batch_size == 2
+    assert replace(CONFIG, max_grad_norm=math.inf, ema=0, chunk_size=1, seconds=1, **edges).batch_size == 2
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_values_at_the_edge_are_taken():
             "save: .* is the checkpoint from which the run continues",
         ),
         ({"image_size": 0}, "image_size: is 0, and must be 1 or more"),
-        ({"patience": math.inf}, "patience: is inf"),
+        ({"timeout": math.inf}, "timeout: is inf"),
         ({"test": ScenesData()}, "test: scenes are measured on scenes of their own"),
         ({"test": FolderData("a"), "data": ScenesData()}, "leave test out"),
     ],

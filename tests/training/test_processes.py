@@ -32,7 +32,7 @@ ALONE = {"whole": PLAIN, "batch norm": STEM, "batch norm, sigmoid": (*STEM, "los
 TOGETHER = ALONE | {
     "shard": (*PLAIN, "shard=True"),
     "micro_batch": (*PLAIN, "micro_batch=8"),
-    "spoiled": ("run", "spoil=1", "steps=6"),
+    "nonfinite_rows": ("run", "spoil=1", "steps=6"),
     "unbroken": ("run", "steps=12"),
 }
 
@@ -73,7 +73,7 @@ def test_batch_norm_sees_the_whole_batch(alone, together, case):
 
 def test_a_spoiled_batch_of_one_process_is_skipped_by_all(together):
     printed, cases = together
-    folder, left = cases["spoiled"]
+    folder, left = cases["nonfinite_rows"]
     assert left["steps"] == [1, 2, 4, 5, 6]
     # Batch 2 holds scenes 64 to 95, and the second process has its second half.
     assert "step 3: skipped, its numbers are not finite; suspect: train scene 80" in printed
@@ -92,7 +92,7 @@ def test_a_lost_process_ends_the_others_and_torchrun_starts_them_again(together,
 
 def test_a_process_that_hangs_is_given_up_in_bounded_time(tmp_path):
     began = time.perf_counter()
-    hanging = run("plain", str(tmp_path), "lose=stop", "patience=20", processes=2)
+    hanging = run("plain", str(tmp_path), "lose=stop", "timeout=20", processes=2)
     assert hanging.returncode != 0
     assert "process 0 of 2 stops at step 7: another process died or does not answer" in hanging.stderr
     assert "--max-restarts" in hanging.stderr

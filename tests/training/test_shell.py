@@ -17,7 +17,7 @@ from clip_tutor.training import processes
 from clip_tutor.training.config import CHECKPOINT
 from clip_tutor.training.loop import LastCheckpointError
 from clip_tutor.training.processes import LostProcessError, failing_together
-from clip_tutor.training.recipes import Kit
+from clip_tutor.training.recipes import RunParts
 from clip_tutor.weights import load
 
 HISTORY = [{"step": 3.0, "seconds": 1.0, "loss": 2.0}]
@@ -46,7 +46,7 @@ def run(place, entry=shell.main, **changes):
         "model": "tiny",
         "data": {"source": "folder", "path": str(place / "train")},
         "test": {"source": "folder", "path": str(place / "test")},
-        "train": {"batch_size": 2, "learning_rate": 1e-3, "steps": 3, "warmup_steps": 1},
+        "train": {"batch_size": 2, "lr": 1e-3, "steps": 3, "warmup_steps": 1},
         "save": str(place / "done.safetensors"),
     }
     (place / "run.yaml").write_text(json.dumps(settings | changes), encoding="utf-8")  # JSON is YAML
@@ -56,10 +56,10 @@ def run(place, entry=shell.main, **changes):
 @pytest.fixture
 def trained(monkeypatch, place, make_model, tokenizer):
     """Nothing is prepared or trained: `run` gets to the end at once, with a fresh tiny model."""
-    kit = Kit(make_model(), tokenizer, Photos(read_folder(place / "train"), 32))
-    monkeypatch.setattr(shell, "prepare", lambda settings, device: kit)
+    parts = RunParts(make_model(), tokenizer, Photos(read_folder(place / "train"), 32))
+    monkeypatch.setattr(shell, "prepare", lambda settings, device: parts)
     monkeypatch.setattr(shell, "train", lambda *arguments, run: HISTORY)
-    return kit
+    return parts
 
 
 # ---- before it begins -----------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_measuring_on_what_was_trained_on_is_said(place, trained):
 
 
 def test_what_one_process_lacks_ends_all(monkeypatch):
-    monkeypatch.setattr(processes, "everyones", lambda names: names or ["OSError: no room on this machine"])
+    monkeypatch.setattr(processes, "all_gather_names", lambda names: names or ["OSError: no room on this machine"])
     with pytest.raises(KeyError, match="mine"), failing_together():
         raise KeyError("mine")
     sentence = "another process of this run cannot begin: OSError: no room"
@@ -136,7 +136,7 @@ def test_the_figures_are_kept_with_the_model(place, trained, capsys):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_measuring_that_fails_costs_the_figures_and_not_the_model(monkeypatch, place, trained, capsys, error):
-    def measure(kit, test):
+    def measure(parts, test):
         raise error
 
     monkeypatch.setattr(shell, "measure", measure)
@@ -195,7 +195,7 @@ def test_a_run_that_was_stopped_before_its_first_step_has_no_model(monkeypatch, 
 
 def test_a_mistake_in_the_settings_ends_in_one_sentence(place):
     for changes, sentence in (
-        ({"train": {"batch_size": 0, "learning_rate": 1}}, "batch_size: is 0"),
+        ({"train": {"batch_size": 0, "lr": 1}}, "batch_size: is 0"),
         ({"model": "tinny"}, "^there is no model 'tinny'"),
         ({"data": {"source": "folder", "path": "nowhere"}}, "^there is no folder nowhere$"),
     ):
@@ -205,21 +205,21 @@ def test_a_mistake_in_the_settings_ends_in_one_sentence(place):
 
 def test_a_mistake_in_the_data_that_a_worker_meets_ends_in_one_sentence(place, make_model, tokenizer, monkeypatch):
     spoil_images(place)
-    kit = Kit(make_model(), tokenizer, Photos(read_folder(place / "test"), 32))
-    monkeypatch.setattr(shell, "prepare", lambda settings, device: kit)
+    parts = RunParts(make_model(), tokenizer, Photos(read_folder(place / "test"), 32))
+    monkeypatch.setattr(shell, "prepare", lambda settings, device: parts)
     with pytest.raises(SystemExit, match=r"^\d \w+ of batch 0 cannot be used, too many to go on\."):
-        run(place, entry=shell.from_shell, test=None, train={"batch_size": 2, "learning_rate": 1, "workers": 1})
+        run(place, entry=shell.from_shell, test=None, train={"batch_size": 2, "lr": 1, "workers": 1})
 
 
 def test_a_mistake_of_the_kits_own_keeps_its_traceback(monkeypatch, place, trained):
     for mistake in (lambda: torch.zeros(2) @ torch.zeros(3), lambda: int("three"), lambda: {}["key"]):
-        monkeypatch.setattr(shell, "measure", lambda kit, test, mistake=mistake: mistake())
+        monkeypatch.setattr(shell, "measure", lambda parts, test, mistake=mistake: mistake())
         with pytest.raises((RuntimeError, ValueError, KeyError)):
             run(place, entry=shell.from_shell)
 
 
 def test_ctrl_c_has_its_own_status(monkeypatch, place, trained):
-    monkeypatch.setattr(shell, "measure", lambda kit, test: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(shell, "measure", lambda parts, test: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(SystemExit) as left:
         run(place, entry=shell.from_shell)
     assert left.value.code == 130
@@ -229,14 +229,14 @@ def test_ctrl_c_has_its_own_status(monkeypatch, place, trained):
 
 
 def test_scenes_leave_a_curve_and_a_model_of_half_the_size(monkeypatch, tmp_path, make_model, tokenizer, objects):
-    kit = Kit(make_model(), tokenizer, Scenes(objects, size=32))
-    monkeypatch.setattr(shell, "prepare", lambda settings, device: kit)
+    parts = RunParts(make_model(), tokenizer, Scenes(objects, size=32))
+    monkeypatch.setattr(shell, "prepare", lambda settings, device: parts)
     monkeypatch.setattr(shell, "brief_report", lambda *_: {"recall_at_1": 0.25, "zero_shot_object": 0.5})
     monkeypatch.setattr(shell, "full_report", lambda *_, asked: {"recall_at_1": 0.25})
     settings = {
         "model": "tiny",
         "data": {"source": "scenes"},
-        "train": {"batch_size": 4, "learning_rate": 1e-3, "steps": 2, "warmup_steps": 1},
+        "train": {"batch_size": 4, "lr": 1e-3, "steps": 2, "warmup_steps": 1},
         "save": str(tmp_path / "done.safetensors"),
         "half": True,
     }
@@ -244,7 +244,7 @@ def test_scenes_leave_a_curve_and_a_model_of_half_the_size(monkeypatch, tmp_path
     shell.main([str(tmp_path / "run.yaml"), "--curve", str(tmp_path / "curves" / "run.json"), "--device", "cpu"])
     curve = json.loads((tmp_path / "curves" / "run.json").read_text(encoding="utf-8"))
     assert curve == {"pairs": [4, 8], "recall_at_1": [0.25, 0.25], "zero_shot_object": [0.5, 0.5]}
-    numbers = sum(parameter.numel() for parameter in kit.model.parameters())
+    numbers = sum(parameter.numel() for parameter in parts.model.parameters())
     assert (tmp_path / "done.safetensors").stat().st_size < 3 * numbers
     assert load(tmp_path / "done.safetensors").model.log_logit_scale.dtype == torch.float32
     # A run that starts from this one's weights makes its curve longer.

@@ -10,9 +10,9 @@ import torch
 from clip_tutor.losses import contrastive_loss
 from clip_tutor.training import TrainConfig
 from clip_tutor.training.schedule import make_optimizer
-from clip_tutor.training.step import Learner, autocast, computes_bfloat16, shorten_gradients, take_step
+from clip_tutor.training.step import Trainer, autocast, clip_grad_norm, computes_bfloat16, take_step
 
-CONFIG = TrainConfig(batch_size=16, learning_rate=1e-3)
+CONFIG = TrainConfig(batch_size=16, lr=1e-3)
 CPU = torch.device("cpu")
 
 
@@ -25,11 +25,11 @@ def batch(scenes, tokenizer):
 def test_the_engine_takes_the_plain_step(make_model, batch, stem_channels):
     plain = make_model(stem_channels=stem_channels).train()
     ours = copy.deepcopy(plain)
-    optimizer, learner = make_optimizer(plain, CONFIG.weight_decay), Learner(ours, CONFIG)
-    for rate in (1e-3, 5e-4, 0.1):
-        loss, scale = take_step(plain, optimizer, batch.pixels, batch.ids, rate)
-        step = learner.step(batch.pixels, batch.ids, rate)
-        assert step.spoiled is None
+    optimizer, trainer = make_optimizer(plain, CONFIG.weight_decay), Trainer(ours, CONFIG)
+    for lr in (1e-3, 5e-4, 0.1):
+        loss, scale = take_step(plain, optimizer, batch.pixels, batch.ids, lr)
+        step = trainer.step(batch.pixels, batch.ids, lr)
+        assert step.nonfinite_rows is None
         assert (step.loss, step.logit_scale) == (pytest.approx(loss.item()), pytest.approx(scale.item()))
     for name, tensor in plain.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name], tensor, msg=name)
@@ -55,9 +55,9 @@ def test_saving_memory_changes_no_number(make_model, batch, settings, bias):
         plain.logit_bias = torch.nn.Parameter(torch.tensor(bias, dtype=torch.float64))
     frugal = copy.deepcopy(plain)
     what = {key: value for key, value in settings.items() if key in ("loss", "label_smoothing", "freeze")}
-    learners = [Learner(plain, replace(CONFIG, **what)), Learner(frugal, replace(CONFIG, **settings))]
+    learners = [Trainer(plain, replace(CONFIG, **what)), Trainer(frugal, replace(CONFIG, **settings))]
     for _ in range(3):
-        steps = [learner.step(batch.pixels, batch.ids, 1e-3) for learner in learners]
+        steps = [trainer.step(batch.pixels, batch.ids, 1e-3) for trainer in learners]
         assert steps[0].loss == pytest.approx(steps[1].loss, abs=1e-12)
     for name, tensor in plain.state_dict().items():
         torch.testing.assert_close(frugal.state_dict()[name], tensor, atol=1e-10, rtol=0, msg=name)
@@ -67,28 +67,28 @@ def test_the_loss_is_the_one_that_was_asked_for(make_model, batch):
     model = make_model().train()
     features = [f.detach() for f in model(model.config.preprocessing.normalize(batch.pixels), batch.ids)]
     for smoothing in (0.0, 0.1):
-        learner = Learner(copy.deepcopy(model), replace(CONFIG, label_smoothing=smoothing))
+        trainer = Trainer(copy.deepcopy(model), replace(CONFIG, label_smoothing=smoothing))
         expected = contrastive_loss(*features, label_smoothing=smoothing).item()
-        assert learner.step(batch.pixels, batch.ids, 1e-3).loss == pytest.approx(expected, rel=1e-5)
+        assert trainer.step(batch.pixels, batch.ids, 1e-3).loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_scale_is_clamped_after_the_step(make_model, batch):
     model = make_model().train()
     model.log_logit_scale.data.fill_(math.log(150.0))
-    Learner(model, CONFIG).step(batch.pixels, batch.ids, 1e-4)
+    Trainer(model, CONFIG).step(batch.pixels, batch.ids, 1e-4)
     assert model.log_logit_scale.exp().item() == pytest.approx(100.0)
 
 
 def test_lower_layers_learn_more_slowly(make_model, batch):
     model = make_model().train()
     before = copy.deepcopy(model)
-    learner = Learner(model, replace(CONFIG, layer_decay=0.1, weight_decay=0.0))
-    learner.step(batch.pixels, batch.ids, 1e-3)
+    trainer = Trainer(model, replace(CONFIG, layer_decay=0.1, weight_decay=0.0))
+    trainer.step(batch.pixels, batch.ids, 1e-3)
 
     def moved(name):
         return (model.get_parameter(name) - before.get_parameter(name)).abs().max().item()
 
-    assert moved("image_tower.projection") == pytest.approx(1e-3, rel=0.05), "AdamW's first step is the rate"
+    assert moved("image_tower.projection") == pytest.approx(1e-3, rel=0.05), "AdamW's first step is the lr"
     assert moved("image_tower.patch_embed.proj.weight") == pytest.approx(1e-4, rel=0.05)
 
 
@@ -97,9 +97,9 @@ def test_gradients_are_shortened_together(make_model):
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     length = math.sqrt(sum(parameter.numel() for parameter in model.parameters()))
-    assert shorten_gradients(model, 2.0) == pytest.approx(length, rel=1e-5)
-    assert shorten_gradients(model, 5.0) == pytest.approx(2.0, rel=1e-4), "now they are as long as they may be"
-    assert shorten_gradients(model, 5.0) == pytest.approx(2.0, rel=1e-4), "and shorter ones stay"
+    assert clip_grad_norm(model, 2.0) == pytest.approx(length, rel=1e-5)
+    assert clip_grad_norm(model, 5.0) == pytest.approx(2.0, rel=1e-4), "now they are as long as they may be"
+    assert clip_grad_norm(model, 5.0) == pytest.approx(2.0, rel=1e-4), "and shorter ones stay"
 
 
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
@@ -127,4 +127,4 @@ def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
 def test_what_does_not_go_together_is_refused(make_model, monkeypatch, settings, message):
     monkeypatch.setattr("clip_tutor.training.step.computes_bfloat16", lambda device: False)
     with pytest.raises(ValueError, match=message):
-        Learner(make_model(), replace(CONFIG, **settings))
+        Trainer(make_model(), replace(CONFIG, **settings))

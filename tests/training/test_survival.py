@@ -23,7 +23,7 @@ from clip_tutor.training.loop import CHECKPOINT, BrokenModelError
 from tests.forking import forkserver
 from tests.training import program
 
-CONFIG = TrainConfig(batch_size=8, learning_rate=1e-3, steps=9, warmup_steps=3, record_every=1, checkpoint_every=3)
+CONFIG = TrainConfig(batch_size=8, lr=1e-3, steps=9, warmup_steps=3, record_every=1, checkpoint_every=3)
 
 
 def assert_same_weights(one, other):
@@ -175,19 +175,19 @@ def test_a_batch_with_nan_is_skipped_and_its_sample_named(make_model, objects, t
 
 def test_a_skipped_step_moves_nothing(make_model, objects, tokenizer):
     model = make_model(stem_channels=(4, 8, 8))
-    spoiled = Spoiled(objects, size=32)
-    train(model, tokenizer, spoiled, replace(CONFIG, steps=3))
+    nonfinite_rows = Spoiled(objects, size=32)
+    train(model, tokenizer, nonfinite_rows, replace(CONFIG, steps=3))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    spoiled.everything = True
-    train(model, tokenizer, spoiled, replace(CONFIG, steps=1))
+    nonfinite_rows.everything = True
+    train(model, tokenizer, nonfinite_rows, replace(CONFIG, steps=1))
     assert_same_weights(before, model.state_dict())
 
 
 def test_a_broken_model_is_not_trained_on(make_model, objects, tokenizer):
-    spoiled = Spoiled(objects, size=32)
-    spoiled.everything = True
-    with pytest.raises(BrokenModelError, match=r"the last 10 steps, up to step 10, gave NaN.*smaller learning_rate"):
-        train(make_model(), tokenizer, spoiled, replace(CONFIG, steps=50))
+    nonfinite_rows = Spoiled(objects, size=32)
+    nonfinite_rows.everything = True
+    with pytest.raises(BrokenModelError, match=r"the last 10 steps, up to step 10, gave NaN.*smaller lr"):
+        train(make_model(), tokenizer, nonfinite_rows, replace(CONFIG, steps=50))
 
 
 # ---- damaged images, dead workers ---------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_an_image_that_does_not_decode_is_left_out_counted_and_named(make_model,
 
 def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, tokenizer):
     class Deadly(Scenes):
-        def show(self, plan, indices, mirrored):
+        def show(self, plan, indices, mirrored, searches):
             if indices[0] >= 32:
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().show(plan, indices, mirrored)
@@ -220,7 +220,7 @@ def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, t
 
 def test_a_mistake_in_a_worker_is_shown_as_it_is(make_model, objects, tokenizer):
     class Wrong(Scenes):
-        def show(self, plan, indices, mirrored):
+        def show(self, plan, indices, mirrored, searches):
             raise KeyError("a mistake in my data set")
 
     with pytest.raises(KeyError, match="a mistake in my data set"):

@@ -14,7 +14,7 @@ from clip_tutor import zoo
 from clip_tutor.images import LAION_L14_PREPROCESSING
 from clip_tutor.model import CLIPConfig
 from clip_tutor.towers import ResNetConfig, TextConfig, ViTConfig
-from clip_tutor.weights import PUBLISHED, checkpoints, hub, load, loading
+from clip_tutor.weights import PUBLISHED, hub, list_weights, load, loading
 from clip_tutor.weights.published import Checkpoint
 from clip_tutor.weights.vocabularies import VOCABULARIES, tokenizer_for, vocabulary
 from tests.weights.conftest import shake
@@ -204,10 +204,10 @@ def test_a_name_without_weights_says_which_there_are():
 
 
 def test_every_published_model_is_in_the_zoo_and_has_a_vocabulary():
-    assert set(PUBLISHED) <= set(zoo.names())
+    assert set(PUBLISHED) <= set(zoo.list_models())
     assert set(zoo.OPENAI) <= set(PUBLISHED)
     for name in PUBLISHED:
-        assert checkpoints(name)
+        assert list_weights(name)
         assert zoo.config(name).text.vocab_size in VOCABULARIES
     assert PUBLISHED["ViT-L-14"]["laion2b_s32b_b82k"].preprocessing == LAION_L14_PREPROCESSING
 

@@ -12,7 +12,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 from clip_tutor import zoo
-from clip_tutor.images.naflex import pack
+from clip_tutor.images.naflex import pad_patches
 from clip_tutor.model import CLIP, CLIPConfig, CLIPOutput
 from clip_tutor.tokenizers import SentencePieceBPETokenizer, Tokenizer, UnigramTokenizer, WordPieceTokenizer
 from clip_tutor.tokenizers.pieces import Kind
@@ -165,7 +165,7 @@ def test_naflex_from_its_folder(tmp_path: Path, announce):
     ids = words(ended, padding="max_length", padding_side="right", max_length=64, return_tensors="pt")["input_ids"]
     images = Siglip2ImageProcessorPil(patch_size=8, max_num_patches=36)(IMAGES, return_tensors="pt")
     expected = theirs(ids, **images).logits_per_image
-    out = model(pack(IMAGES, patch_size=8, max_patches=36), torch.tensor(tokenizer(CAPTIONS)))
+    out = model(pad_patches(IMAGES, patch_size=8, max_patches=36), torch.tensor(tokenizer(CAPTIONS)))
     agree(model, out, expected)
     squares = torch.stack([model.config.preprocessing(p, model.config.vision.image_size) for p in IMAGES])
     squashed = model.encode_image(squares, normalize=True)

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from clip_tutor.images.resizing import BELLS
+from clip_tutor.images.resizing import KERNELS
 from clip_tutor.lab.plots.style import COLORS, DIVERGING, INK, MUTED, canvas
 from clip_tutor.lab.widgets.gallery import as_image
 
@@ -64,13 +64,13 @@ def weight_maps(tables: Mapping[str, Any], title: str) -> Figure:
     return figure
 
 
-def bells(shrink: float = 4.0) -> Figure:
-    """Draw both bells as they are, and stretched for shrinking by ``shrink``."""
+def kernels(shrink: float = 4.0) -> Figure:
+    """Draw both kernels as they are, and stretched for shrinking by ``shrink``."""
     figure, axes = canvas(9, 3.2, columns=2)
     x = torch.linspace(-2.2 * shrink, 2.2 * shrink, 601, dtype=torch.float64)
     for one, stretch in zip(axes, (1.0, shrink), strict=True):
-        for (name, bell), color in zip(BELLS.items(), COLORS[2:4], strict=True):
-            one.plot(x, bell(x / stretch) / stretch, color=color, label=name)
+        for (name, kernel), color in zip(KERNELS.items(), COLORS[2:4], strict=True):
+            one.plot(x, kernel(x / stretch) / stretch, color=color, label=name)
         one.axhline(0, color=MUTED, linewidth=0.8)
         one.set(xlabel="distance from the new pixel's middle (old pixels)", ylabel="weight")
     axes[0].set_title("enlarging: as they are")

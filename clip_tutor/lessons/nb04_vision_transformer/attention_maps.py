@@ -15,7 +15,7 @@ from clip_tutor.towers.attention import Block
 
 
 @torch.no_grad()
-def token_stages(tower: VisionTransformer, pixels: Tensor) -> list[Tensor]:
+def hidden_states(tower: VisionTransformer, pixels: Tensor) -> list[Tensor]:
     """Return the tokens (B, T, D) that go into the first block, and those that come out of each.
 
     Args:
@@ -36,13 +36,13 @@ def token_stages(tower: VisionTransformer, pixels: Tensor) -> list[Tensor]:
 
 
 @torch.no_grad()
-def looks(tower: VisionTransformer, pixels: Tensor) -> Tensor:
+def attention_maps(tower: VisionTransformer, pixels: Tensor) -> Tensor:
     """Return (B, L, K, T, T): in each of L blocks and K heads, how each token shares out its look among all tokens.
 
     A row adds up to 1. Token 0 is the class token, the others are the patches in reading order.
     """
     seen = []
-    for block, x in zip(tower.blocks, token_stages(tower, pixels), strict=False):  # the last stage goes into no block
+    for block, x in zip(tower.blocks, hidden_states(tower, pixels), strict=False):  # the last stage goes into no block
         assert isinstance(block, Block)
         layer = block.attention
         query, key, _ = layer.qkv(block.ln_1(x)).unflatten(-1, (3, layer.heads, -1)).permute(2, 0, 3, 1, 4)

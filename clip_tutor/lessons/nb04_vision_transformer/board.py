@@ -1,6 +1,6 @@
 """An image whose patches can be clicked: what does this one look at, in every block and every head?
 
-image, each patch a button  │  a map for each block (row) and head (column)
+image, each patch a button    │  a map for each block (row) and head (column)
 slider: who looks             │  darker: more of its look goes there
 """
 

@@ -16,7 +16,7 @@ from clip_tutor.images import normalize
 from clip_tutor.lab.plots.style import TEXT_COLOR
 from clip_tutor.lab.samples.collection import FAVORITES
 from clip_tutor.lab.widgets.gallery import as_image
-from clip_tutor.lessons.nb04_vision_transformer.attention_maps import looks
+from clip_tutor.lessons.nb04_vision_transformer.attention_maps import attention_maps
 from clip_tutor.lessons.nb04_vision_transformer.plots import attention_grid, overlay
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.training.schedule import make_optimizer, warmup_cosine
@@ -43,7 +43,7 @@ def _run() -> _Run:
     optimizer, frames = make_optimizer(tower, weight_decay=0.05), []
     for step in range(MOMENTS[-1] + 1):
         if step in MOMENTS:
-            frames.append(looks(tower, normalize(images))[:, -1, :, 0, 1:].mean(dim=1))
+            frames.append(attention_maps(tower, normalize(images))[:, -1, :, 0, 1:].mean(dim=1))
         batch = scenes.batch(range(step * BATCH, (step + 1) * BATCH))
         thing, color = tower(normalize(batch.pixels)).split(12, dim=1)
         loss = F.cross_entropy(thing, _things(batch.scenes)) + F.cross_entropy(color, _colors(batch.scenes))
@@ -80,7 +80,7 @@ def board() -> Figure:
     """Draw the notebook's widget with one patch chosen: where that looks, by block and head."""
     tower, images, _ = _run()
     image = images[1]
-    weights = looks(tower, normalize(image[None]))[0]  # (L, K, T, T)
+    weights = attention_maps(tower, normalize(image[None]))[0]  # (L, K, T, T)
     G = round((weights.shape[-1] - 1) ** 0.5)
     token = 1 + int(weights[:, :, 0, 1:].mean(dim=(0, 1)).argmax())  # the patch that is looked at most
     row, column = divmod(token - 1, G)

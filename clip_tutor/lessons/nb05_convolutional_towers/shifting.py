@@ -1,7 +1,7 @@
 """How far does an image's vector move when the thing in it moves by a pixel?
 
 thing, moved by 0, 1, 2 … pixels ─ network ─▶ (S, E) ─ distance from the first ─▶ (S,)
-many images of other things    ─ network ─▶ (G, E) ─ mean distance of two   ─▶ the unit it is measured in
+many images of other things      ─ network ─▶ (G, E) ─ mean distance of two   ─▶ the unit it is measured in
 """
 
 import torch

@@ -1,6 +1,6 @@
 """What the contrastive loss wants when no network stands in its way: free vectors on a sphere, moved by it alone.
 
-images in one cap   ╲                        pairs side by side, all over the sphere
+images in one cap     ╲                        pairs side by side, all over the sphere
 captions in another   ╱  ─ settle(scale) ─▶    or two clouds that never meet: it depends on the temperature
 """
 

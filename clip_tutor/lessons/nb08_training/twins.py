@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clip_tutor.data.captions import OPPOSITE, choose, describe
-from clip_tutor.data.dice import throws
+from clip_tutor.data.dice import counter_rng
 from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.scenes import Scene
@@ -40,7 +40,7 @@ def twins(scenes: Sequence[Scene], objects: Sequence[Emoji], seed: int = 0) -> d
     Wrong things are drawn from ``objects``; the same ``seed`` draws the same lies.
     """
     asked = {fact: Twins([], [], []) for fact in FACTS}
-    for row, (scene, lots) in enumerate(zip(scenes, throws(seed, np.arange(len(scenes)), 3), strict=True)):
+    for row, (scene, lots) in enumerate(zip(scenes, counter_rng(seed, np.arange(len(scenes)), 3), strict=True)):
         for fact, lie in _lies(scene, objects, lots.tolist()).items():
             asked[fact].rows.append(row)
             asked[fact].right.append(_told(scene))

@@ -94,7 +94,7 @@ LOSS = Exercise(
         Mutant(_loss_with(signs, lambda N: 1), "summed and not divided: the loss has a 1/N in front"),
         Mutant(
             _loss_with(signs, logits_of=lambda i, t, s, b: s * i @ t.T),
-            "logit_bias is not used: without it a newborn says yes to half of everything",
+            "logit_bias is not used: without it an untrained model says yes to half of everything",
         ),
         Mutant(
             _loss_with(signs, logits_of=lambda i, t, s, b: s * (i @ t.T + b)),
@@ -128,10 +128,10 @@ LOSS = Exercise(
 # ---------------------------------------------------------------------------------------------------------------- 13.2
 
 
-def newborn(batch_size: int) -> tuple[float, float]:
+def untrained(batch_size: int) -> tuple[float, float]:
     """Return the bias that a model is to be born with, and the loss that it has then; batch_size is 2 or more.
 
-    A newborn knows nothing: all its cosines are taken to be 0, so the bias alone is every logit.
+    An untrained model knows nothing: all its cosines are taken to be 0, so the bias alone is every logit.
     Of batch_size captions one belongs to an image, so it is to say yes with a probability of 1 / batch_size.
     """
     bias = -math.log(batch_size - 1)  # sigmoid(bias) = 1 / batch_size
@@ -151,7 +151,7 @@ def _check_newborn(born: Attempt) -> str:
         )
     for place, name in enumerate(("bias", "loss")):
         for size, value in zip(sizes, found, strict=True):
-            right = newborn(size)[place]
+            right = untrained(size)[place]
             demand(
                 math.isclose(value[place], right, rel_tol=1e-3, abs_tol=1e-6),
                 f"a {name} of {value[place]:.4f} for a batch of {size:,}",
@@ -168,19 +168,19 @@ def _born(bias_of, loss_of):  # type: ignore[no-untyped-def]
 
 
 def _bias(N: int) -> float:
-    return newborn(N)[0]
+    return untrained(N)[0]
 
 
 def _price(N: int, bias: float) -> float:
     return math.log1p(math.exp(-bias)) + (N - 1) * math.log1p(math.exp(bias))
 
 
-NEWBORN = Exercise(
+UNTRAINED = Exercise(
     id="13.2",
     title="How a model is born",
     difficulty=2,
     minutes=8,
-    reference=newborn,
+    reference=untrained,
     check=_check_newborn,
     hints=(
         "sigmoid(b) = 1 / (1 + e^-b). For which b is that 1 / N?",
@@ -189,9 +189,9 @@ NEWBORN = Exercise(
         "1 + e^-b = N, so b = -ln(N - 1). The loss is ln N - (N - 1) · ln(1 - 1 / N).",
     ),
     mutants=(
-        Mutant(_born(lambda N: -_bias(N), lambda N: newborn(N)[1]), "the bias has the wrong sign: no is the rule"),
+        Mutant(_born(lambda N: -_bias(N), lambda N: untrained(N)[1]), "the bias has the wrong sign: no is the rule"),
         Mutant(
-            _born(lambda N: -math.log(N), lambda N: newborn(N)[1]),
+            _born(lambda N: -math.log(N), lambda N: untrained(N)[1]),
             "-ln N: that is the log of the probability; the odds are 1 to N - 1",
         ),
         Mutant(
@@ -204,15 +204,15 @@ NEWBORN = Exercise(
         ),
         Mutant(_born(lambda N: -10.0, lambda N: _price(N, -10.0)), "-10 for all: that fits one batch size alone"),
         Mutant(_born(lambda N: 0.0, lambda N: _price(N, 0.0)), "a bias of 0: yes to half of everything"),
-        Mutant(_born(_bias, lambda N: newborn(N)[1] / N), "the loss was divided by N twice, or is a mean over N²"),
+        Mutant(_born(_bias, lambda N: untrained(N)[1] / N), "the loss was divided by N twice, or is a mean over N²"),
         Mutant(_born(_bias, lambda N: math.log(N)), "ln N is the price of the right answers; the wrong ones cost, too"),
-        Mutant(_born(_bias, lambda N: N * newborn(N)[1]), "summed over the rows: the sum is divided by N"),
+        Mutant(_born(_bias, lambda N: N * untrained(N)[1]), "summed over the rows: the sum is divided by N"),
         Mutant(
             _born(_bias, lambda N: math.log(N) - N * math.log(1 - 1 / N)),
             "N wrong answers a row: one of the N is the right one",
         ),
-        Mutant(lambda N: newborn(N)[::-1], "the two came in the other order: bias first"),
+        Mutant(lambda N: untrained(N)[::-1], "the two came in the other order: bias first"),
     ),
 )
 
-EXERCISES = (LOSS, NEWBORN, PARTS, RING)
+EXERCISES = (LOSS, UNTRAINED, PARTS, RING)

@@ -29,21 +29,25 @@ def price(similarity: Tensor, scale: float, bias: float) -> float:
     return float(-F.logsigmoid(z * (scale * similarity + bias)).sum()) / len(similarity)
 
 
-def births(sizes: Sequence[int], newborn: Callable[[int], tuple[float, float]]) -> Figure:
+def births(sizes: Sequence[int], untrained: Callable[[int], tuple[float, float]]) -> Figure:
     """Draw what a model that knows nothing pays, over the bias it is born with, for several batch sizes.
 
-    ``newborn`` returns the best bias for a batch size and the loss there: the dots.
+    ``untrained`` returns the best bias for a batch size and the loss there: the dots.
     """
     figure, (axes,) = canvas(9, 4.2)
     for color, N in zip(COLORS, sizes, strict=False):
         curve = [math.log1p(math.exp(-b)) + (N - 1) * math.log1p(math.exp(b)) for b in BIASES]
         axes.plot(BIASES, curve, color=color, label=f"N = {N:,}")
-        axes.plot(*newborn(N), "o", color=color, markersize=9)
+        axes.plot(*untrained(N), "o", color=color, markersize=9)
     for bias, name in ((0.0, "b = 0"), (-10.0, "b = −10")):
         axes.axvline(bias, color=MUTED, linestyle=":", linewidth=1.4)
         axes.annotate(name, (bias, 1.4e5), xytext=(5, -4), textcoords="offset points", color=MUTED, va="top")
     axes.set(yscale="log", ylim=(1, 1.5e5), xlim=(BIASES[0], BIASES[-1]))
-    axes.set(xlabel="bias at the start", ylabel="loss of a newborn (nats)", title="What does it cost to know nothing?")
+    axes.set(
+        xlabel="bias at the start",
+        ylabel="loss of an untrained model (nats)",
+        title="What does it cost to know nothing?",
+    )
     _plain(axes.yaxis)
     figure.legend(loc="outside right center")
     return figure

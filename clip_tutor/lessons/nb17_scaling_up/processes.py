@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 
 
-def run_together(script: str, folder: str | Path, processes: int = 2, patience: float = 120.0) -> str:
+def run_together(script: str, folder: str | Path, processes: int = 2, timeout: float = 120.0) -> str:
     """Run a Python script in ``processes`` processes, in ``folder``, and return what process 0 printed.
 
     Each has its number in RANK, their count in WORLD_SIZE and a fresh file to meet in, as an address for
     ``init_process_group``, in MEETING.
 
     Raises:
-        RuntimeError: a process failed, or they took longer than ``patience`` seconds; all are ended first, and the
+        RuntimeError: a process failed, or they took longer than ``timeout`` seconds; all are ended first, and the
             message holds the last lines of the one that failed.
     """
     folder = Path(folder)
@@ -45,7 +45,7 @@ def run_together(script: str, folder: str | Path, processes: int = 2, patience: 
             for rank, output in enumerate(outputs)
         ]
         try:
-            _wait(running, patience)
+            _wait(running, timeout)
         finally:
             for process in running:
                 if process.poll() is None:
@@ -56,8 +56,8 @@ def run_together(script: str, folder: str | Path, processes: int = 2, patience: 
     return (folder / "said_0.txt").read_text(encoding="utf-8")
 
 
-def _wait(running: list[subprocess.Popen[bytes]], patience: float) -> None:
-    end = time.monotonic() + patience
+def _wait(running: list[subprocess.Popen[bytes]], timeout: float) -> None:
+    end = time.monotonic() + timeout
     while any(process.poll() is None for process in running):
         failed = [rank for rank, process in enumerate(running) if process.poll() not in (None, 0)]
         if failed or time.monotonic() > end:
@@ -70,6 +70,6 @@ def _wait(running: list[subprocess.Popen[bytes]], patience: float) -> None:
             raise RuntimeError(f"process {rank} of {len(running)} failed, and the others were ended. It said:\n{last}")
     if any(process.poll() is None for process in running):
         raise RuntimeError(
-            f"{len(running)} processes did not end within {patience:.0f} seconds and were ended: a process waits for "
+            f"{len(running)} processes did not end within {timeout:.0f} seconds and were ended: a process waits for "
             "ever if another one never calls the same exchange"
         )

@@ -43,7 +43,7 @@ def test_a_difference_is_measured_in_shades():
     "figure",
     [
         lambda: plots.side_by_side({"one": torch.rand(3, 8, 8), "two": torch.rand(3, 8, 16)}, "Two"),
-        lambda: plots.bells(),
+        lambda: plots.kernels(),
         lambda: plots.crop_frames(Image.new("RGB", (30, 20)), {"kept": (5, 0, 20, 20)}, "Crop"),
         lambda: plots.channel_histograms({"0 to 1": torch.rand(2, 3, 8, 8)}, "Channels"),
         stills.card,

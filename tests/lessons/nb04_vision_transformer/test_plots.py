@@ -7,7 +7,7 @@ import torch
 
 from clip_tutor import zoo
 from clip_tutor.lessons.nb04_vision_transformer import exercises, plots, stills
-from clip_tutor.lessons.nb04_vision_transformer.attention_maps import looks, token_stages
+from clip_tutor.lessons.nb04_vision_transformer.attention_maps import attention_maps, hidden_states
 from clip_tutor.lessons.nb04_vision_transformer.board import attention_board, covered
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers.attention import attention
@@ -32,7 +32,7 @@ def image(size: int = 32) -> torch.Tensor:
 def test_the_stages_end_in_the_towers_answer(config: ViTConfig):
     torch.manual_seed(0)
     tower, pixels = VisionTransformer(config, embed_dim=10).eval(), torch.randn(2, 3, *[config.image_size] * 2)
-    stages = token_stages(tower, pixels)
+    stages = hidden_states(tower, pixels)
     assert [stage.shape for stage in stages] == [(2, 17, 24)] * 3
     torch.testing.assert_close(tower.ln_post(stages[-1][:, 0]) @ tower.projection, tower(pixels), atol=1e-5, rtol=1e-4)
 
@@ -40,11 +40,11 @@ def test_the_stages_end_in_the_towers_answer(config: ViTConfig):
 def test_looks_are_the_weights_that_the_block_mixes_values_with():
     torch.manual_seed(0)
     tower, pixels = VisionTransformer(CONFIG, embed_dim=10).eval(), torch.randn(2, 3, 32, 32)
-    seen = looks(tower, pixels)
+    seen = attention_maps(tower, pixels)
     assert seen.shape == (2, 2, 3, 17, 17)
     torch.testing.assert_close(seen.sum(dim=-1), torch.ones(2, 2, 3, 17))
     for n, block in enumerate(tower.blocks):
-        x = block.ln_1(token_stages(tower, pixels)[n])
+        x = block.ln_1(hidden_states(tower, pixels)[n])
         values = exercises.split_heads(block.attention.qkv(x).chunk(3, dim=-1)[2], 3)  # (B, K, T, D/K)
         mixed = block.attention.out((seen[:, n] @ values).transpose(1, 2).flatten(2))
         torch.testing.assert_close(mixed, block.attention(x), atol=1e-5, rtol=1e-4)
@@ -53,7 +53,7 @@ def test_looks_are_the_weights_that_the_block_mixes_values_with():
 def test_a_tower_without_a_class_token_is_refused():
     tower = VisionTransformer(ViTConfig(32, 8, 24, 1, 3, pool="map"), embed_dim=24)
     with pytest.raises(ValueError, match="no class token to look from"):
-        looks(tower, torch.zeros(1, 3, 32, 32))
+        attention_maps(tower, torch.zeros(1, 3, 32, 32))
 
 
 # ---------------------------------------------------------------------------------------------------------- figures
@@ -151,7 +151,7 @@ def board():
     noise = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
     return attention_board(
         {"noise": noise, "square": image()},
-        look=lambda pixels: looks(tower, pixels.float() / 255),
+        look=lambda pixels: attention_maps(tower, pixels.float() / 255),
         answer=lambda pixels: "It says <b>so</b>.",
     )
 

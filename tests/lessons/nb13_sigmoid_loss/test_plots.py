@@ -41,7 +41,7 @@ def test_the_references_of_notebook_13_equal_the_library():
 
 
 def test_a_newborn_has_the_lowest_point_of_its_curve():
-    figure = drawn(plots.births([8, 1024], exercises.newborn))
+    figure = drawn(plots.births([8, 1024], exercises.untrained))
     lines = figure.axes[0].lines
     for curve, dot in ((lines[0], lines[1]), (lines[2], lines[3])):
         lowest = min(zip(curve.get_ydata(), curve.get_xdata(), strict=True))

@@ -32,7 +32,7 @@ def test_a_process_that_dies_ends_all_and_is_quoted(tmp_path):
 
 def test_waiting_for_ever_has_an_end(tmp_path):
     with pytest.raises(RuntimeError, match="did not end within 1 seconds"):
-        run_together("import time\ntime.sleep(60)", tmp_path, patience=1)
+        run_together("import time\ntime.sleep(60)", tmp_path, timeout=1)
 
 
 def test_a_law_is_found_again_and_its_forecast_holds_the_truth():
