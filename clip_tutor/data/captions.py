@@ -1,6 +1,6 @@
 """From a scene's truth to an English sentence, in several wordings.
 
-Six throws decide: which noun each object goes by, how its size is put, how the relation is told, how the
+Six random numbers decide: which noun each object goes by, how its size is put, how the relation is told, how the
 background is mentioned. `describe` tells all there is, as a caption does; `search_words` little, as a search does.
 """
 
@@ -93,7 +93,7 @@ def describe(
     size: str | None,
     relation: str | None,
     background: str,
-    throws: Sequence[float],
+    uniforms: Sequence[float],
     wordbook: Wordbook | None = None,
     mirrored: float = 0.5,
 ) -> str:
@@ -105,12 +105,12 @@ def describe(
         size: "tiny", "plain" or "huge" for one object, else None.
         relation: how objects[0] lies to objects[1], or None.
         background: the name of its color.
-        throws: six numbers in [0, 1) that choose the words.
+        uniforms: six random numbers in [0, 1) that choose the words.
         wordbook: where synonyms come from. Without one the caption is plain: short names, nothing left out, so
             that exactly one image fits.
         mirrored: the share of relations told with "right of" or "below"; the others are told from the other side.
     """
-    first, second, third, fourth, fifth, sixth = throws
+    first, second, third, fourth, fifth, sixth = uniforms
     noun = wordbook.noun(objects[0], first) if wordbook else objects[0].noun
     if relation:
         other = wordbook.noun(objects[1], second) if wordbook else objects[1].noun
@@ -135,14 +135,14 @@ def search_words(
     count: int,
     size: str | None,
     background: str,
-    throws: Sequence[float],
+    uniforms: Sequence[float],
     wordbook: Wordbook,
 ) -> str:
     """Return what a person might type to find a scene: one of its things, and at most one fact about it.
 
-    The arguments are those of `describe`; the first five throws are used.
+    The arguments are those of `describe`; the first five random numbers are used.
     """
-    first, second, third, fourth, fifth = throws[:5]
+    first, second, third, fourth, fifth = uniforms[:5]
     noun = wordbook.searched_noun(choose(objects, second), first)
     several_of_one = count > 1 and len(objects) == 1
     bare = fifth < 0.3  # "banana" instead of "a banana"

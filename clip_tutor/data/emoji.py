@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import pyarrow.parquet as pq
 from PIL import Image
@@ -59,7 +60,7 @@ class Emoji:
         return Image.open(io.BytesIO(self.png)).convert("RGBA")
 
 
-def _from_row(row: dict) -> Emoji:
+def _from_row(row: dict[str, Any]) -> Emoji:
     synonyms = zip(row["synonym_articles"], row["synonyms"], row["synonym_plurals"], strict=True)
     return Emoji(
         **{field: row[field] for field in ("character", "name", "group", "subgroup")},

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from clip_tutor.images.opening import ImageLike
+from clip_tutor.images import ImageLike
 from clip_tutor.tokenizers.cleaning import is_blank, replace_surrogates
 
 

@@ -62,7 +62,7 @@ class Scene:
     caption: str
 
     @property
-    def truth(self) -> tuple:
+    def truth(self) -> tuple[object, ...]:
         """What the caption says, whatever its wording: two scenes with one truth could swap captions."""
         objects, relation = self.objects, self.relation
         if relation in ("right of", "below"):  # "a right of b" is "b left of a"
@@ -171,7 +171,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
 
     def distinct(self, count: int) -> list[int]:
         """Return the first ``count`` indices whose scenes all differ in what their captions say."""
-        seen: dict[tuple, int] = {}
+        seen: dict[tuple[object, ...], int] = {}
         for start in range(0, 100 * count, count):
             for scene in self.scenes(range(start, start + count)):
                 seen.setdefault(scene.truth, scene.index)

@@ -5,7 +5,7 @@
 The reader sees one unbroken file. A server that does not know Range sends everything again; what was read before is
 passed over. Pauses grow from half a second on, each twice the last, or are as long as the server asks (Retry-After).
 
-The time spent waiting for one file is bounded: silence, pauses and attempts in vain together take at most `PATIENCE`
+The time spent waiting for one file is bounded: silence, pauses and attempts in vain together take at most `MAX_WAIT`
 seconds; whatever arrives wins time back, at `SLOWEST` bytes a second. A refusal that will not pass, such as 404, ends
 it at once.
 """
@@ -26,7 +26,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 TIMEOUT = 8.0  # seconds without one byte, after which a connection counts as dead
-PATIENCE = 12.0  # seconds of waiting in all: for one dead connection, and to try once more
+MAX_WAIT = 12.0  # seconds of waiting in all: for one dead connection, and to try once more
 SLOWEST = 4096  # bytes a second: a server that sends less than that only keeps us waiting
 FIRST_PAUSE = 0.5  # seconds
 LONGEST_ASKED = 60.0  # seconds that a server may ask us to wait, for one file in all
@@ -93,7 +93,7 @@ class WebFile(io.RawIOBase):
         if self._position and self._version and not self._version.startswith("W/"):
             headers["If-Range"] = self._version  # should the file have changed, all of it is sent
         address = urllib.parse.quote(self.address, safe=string.punctuation)
-        timeout = max(min(TIMEOUT, PATIENCE - self._waited), 0.05)
+        timeout = max(min(TIMEOUT, MAX_WAIT - self._waited), 0.05)
         self._answer = urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=timeout)
         start, size = 0, self._answer.headers.get("Content-Length")
         if self._answer.status == 206:
@@ -132,7 +132,7 @@ class WebFile(io.RawIOBase):
             said += f" and asks to wait {asked:.0f} s"
         else:
             self._waited += pause
-        if self._waited >= PATIENCE or self._asked > LONGEST_ASKED:
+        if self._waited >= MAX_WAIT or self._asked > LONGEST_ASKED:
             raise _GivenUpError(f"{self.address}: {said}; several attempts changed nothing") from error
         time.sleep(pause)
 
@@ -141,7 +141,7 @@ class WebFile(io.RawIOBase):
         self._waited += max(seconds - arrived / SLOWEST, 0)
         if new:
             self._waited, self._pause = max(self._waited - new / SLOWEST, 0), FIRST_PAUSE
-        if self._waited > PATIENCE:
+        if self._waited > MAX_WAIT:
             raise _GivenUpError(f"{self.address}: the server sends less than {SLOWEST} bytes a second")
 
     def _hang_up(self) -> None:

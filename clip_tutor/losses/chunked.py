@@ -103,7 +103,7 @@ class _LogSumExps(torch.autograd.Function):
 
 
 class _CostOfNo(torch.autograd.Function):
-    """Σ softplus(images @ texts.T + bias), and its gradients in the same breath."""
+    """Σ softplus(images @ texts.T + bias); the forward pass computes the gradients, too."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, texts: Tensor, bias: Tensor, chunk_size: int) -> Tensor:

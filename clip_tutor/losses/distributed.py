@@ -32,7 +32,7 @@ def distributed_contrastive_loss(
 
     Every process must bring the same number B of pairs; its memory grows with B · N.
     """
-    if _world() == 1:
+    if _world_size() == 1:
         return contrastive_loss(image_features, text_features, logit_scale, label_smoothing)
     check_features(image_features, text_features)
     B = len(image_features)
@@ -52,10 +52,10 @@ def ring_sigmoid_loss(
     Every process must bring the same number B of pairs; it never holds more than (B, B) logits.
     """
     total = sigmoid_loss(image_features, text_features, logit_scale, logit_bias)
-    if _world() == 1:
+    if _world_size() == 1:
         return total
     scaled, texts = logit_scale * image_features, text_features
-    for _ in range(_world() - 1):
+    for _ in range(_world_size() - 1):
         texts = RingShift.apply(texts)  # (B, E), another process' captions: none belongs to an image here
         total = total + all_negatives_loss(scaled, texts, logit_bias) / len(texts)
     return _mean_over_processes(total)
@@ -74,7 +74,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
         """Return the features of the process before this one, as large as its own."""
-        everyone = [torch.empty_like(features) for _ in range(_world())]
+        everyone = [torch.empty_like(features) for _ in range(_world_size())]
         dist.all_gather(everyone, features.contiguous())
         return torch.cat(everyone)
 
@@ -83,7 +83,7 @@ class _Gather(torch.autograd.Function):
         """Return the gradient that the process after this one has found."""
         wanted = gradient.clone(memory_format=torch.contiguous_format)  # (N, E), by this process' loss
         dist.all_reduce(wanted)  # by everyone's
-        return wanted.chunk(_world())[dist.get_rank()]
+        return wanted.chunk(_world_size())[dist.get_rank()]
 
 
 class RingShift(torch.autograd.Function):
@@ -102,7 +102,7 @@ class RingShift(torch.autograd.Function):
 
 def _hand_over(tensor: Tensor, step: int) -> Tensor:
     """Send ``tensor`` ``step`` ranks on and return what arrives; both at once, for each waits for the other."""
-    rank, world = dist.get_rank(), _world()
+    rank, world = dist.get_rank(), _world_size()
     outgoing, arriving = tensor.contiguous(), torch.empty_like(tensor, memory_format=torch.contiguous_format)
     exchange = [
         dist.P2POp(dist.isend, outgoing, (rank + step) % world),
@@ -117,8 +117,8 @@ def _mean_over_processes(local: Tensor) -> Tensor:
     """Return the mean of all processes' values, with the gradient of this one's."""
     mean = local.detach().clone()
     dist.all_reduce(mean)
-    return local + (mean / _world() - local).detach()
+    return local + (mean / _world_size() - local).detach()
 
 
-def _world() -> int:
+def _world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1

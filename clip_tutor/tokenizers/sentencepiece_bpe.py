@@ -54,7 +54,7 @@ class SentencePieceBPETokenizer(PieceTokenizer):
         return None if i is None else -self.vocabulary.pieces[i].score
 
     def _rank_of_pair(self, left: str, right: str) -> float | None:
-        """The Hub's program: two neighbors merge when the list has the pair, the pair that stands first first."""
+        """The Hub's program: two neighbors merge when the list has the pair; earlier pairs of the list merge first."""
         return self._place_of_pair.get((left, right))
 
     def encode(self, text: str) -> list[int]:

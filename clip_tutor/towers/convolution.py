@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clip_tutor.towers.checks import check_pixels
+
 
 class ConvNorm(nn.Module):
     """A convolution without bias, and the BatchNorm behind it, which brings a bias of its own.
@@ -101,10 +103,5 @@ def channels_last(pixels: Tensor, image_size: int) -> Tensor:
     Raises:
         ValueError: the images do not have the size that the tower was built for.
     """
-    H = W = image_size
-    if pixels.shape[1:] != (3, H, W):
-        raise ValueError(
-            f"this tower reads images of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
-            f"resize them with clip_tutor.images first"
-        )
+    check_pixels(pixels, image_size)
     return pixels.contiguous(memory_format=torch.channels_last)

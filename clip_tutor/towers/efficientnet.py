@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from clip_tutor.towers.convolution import ConvNorm, DropPath, SqueezeExcitation, channels_last
 
 
-class Stage(NamedTuple):
+class StageConfig(NamedTuple):
     """A row of the paper's table 1, before scaling."""
 
     kernel_size: int
@@ -32,13 +32,13 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(3, 16, 1, 1, 1),
-    Stage(3, 24, 2, 2, 6),
-    Stage(5, 40, 2, 2, 6),
-    Stage(3, 80, 3, 2, 6),
-    Stage(5, 112, 3, 1, 6),
-    Stage(5, 192, 4, 2, 6),
-    Stage(3, 320, 1, 1, 6),
+    StageConfig(3, 16, 1, 1, 1),
+    StageConfig(3, 24, 2, 2, 6),
+    StageConfig(5, 40, 2, 2, 6),
+    StageConfig(3, 80, 3, 2, 6),
+    StageConfig(5, 112, 3, 1, 6),
+    StageConfig(5, 192, 4, 2, 6),
+    StageConfig(3, 320, 1, 1, 6),
 )
 STEM_CHANNELS = 32
 
@@ -76,7 +76,7 @@ class InvertedBottleneck(nn.Module):
         drop_path: how often training skips the block.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stage: Stage, stride: int, drop_path: float) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stage: StageConfig, stride: int, drop_path: float) -> None:
         super().__init__()
         kernel_size, inside = stage.kernel_size, stage.widen * in_channels
         self.expand = None if stage.widen == 1 else _ConvNorm(in_channels, inside, kernel_size=1)
@@ -152,7 +152,7 @@ class EfficientNet(nn.Module):
 
 
 def _reset(layer: nn.Module) -> None:
-    """Draw a convolution's weights so that what goes back is as loud as what comes: variance 2 / fan-out, cut at 2σ."""
+    """Draw a convolution's weights so that gradients keep their variance: 2 / fan-out, truncated at 2σ."""
     if isinstance(layer, nn.Conv2d):
         fan_out = layer.out_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]
         std = math.sqrt(2 / fan_out) / 0.8796  # cutting at two deviations leaves 0.8796 of the spread

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from clip_tutor.patches import Patches, to_patches
 from clip_tutor.towers.attention import Block
+from clip_tutor.towers.checks import check_map_head
 from clip_tutor.towers.pooling import MAPHead
 
 
@@ -57,8 +58,7 @@ class NaFlexTransformer(nn.Module):
         super().__init__()
         self.config = config
         D, P = config.width, config.patch_size
-        if embed_dim != D:
-            raise ValueError(f"a MAP head gives {D} numbers, as wide as the tower: embed_dim cannot be {embed_dim}")
+        check_map_head(D, embed_dim)
         self.patch_embed = nn.Linear(3 * P * P, D)
         self.pos_embed = nn.Parameter(D**-0.5 * torch.randn(config.grid_size**2, D))  # the grid, row by row
         mlp_width, eps = config.mlp_width, config.eps
@@ -70,7 +70,7 @@ class NaFlexTransformer(nn.Module):
     def pos_embed_for(self, height: int, width: int) -> Tensor:
         """Return (height · width, D): the learned grid, resized like an image with D channels.
 
-        Smoothed when it shrinks, so that every learned position is heard (``test_positions_are_resized_smoothly``).
+        Antialiased when it shrinks: every learned position contributes (``test_positions_are_resized_smoothly``).
         """
         side = self.config.grid_size
         grid = self.pos_embed.view(side, side, -1)  # (16, 16, D)

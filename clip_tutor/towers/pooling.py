@@ -1,10 +1,10 @@
 """How many vectors become one: by their mean, or by attention.
 
-    mean       (B, D, H, W) ─ mean over H and W ─────────────────────────────▶ (B, D) ─ projection ─▶ (B, E)
-    attention  (B, D, H, W) ─ tokens, their mean in front ─ the mean asks all ─▶ (B, D) ─ projection ─▶ (B, E)
-    MAP        (B, N, D) ─ a learned token asks all ─▶ (B, D) ─(+ LayerNorm, MLP)─▶ (B, D)
+    mean       (B, D, H, W) ─ mean over H and W ───────────────────────────────────▶ (B, D) ─ projection ─▶ (B, E)
+    attention  (B, D, H, W) ─ tokens, their mean in front ─ the mean is the query ─▶ (B, D) ─ projection ─▶ (B, E)
+    MAP        (B, N, D) ─ a learned token is the query ─▶ (B, D) ─(+ LayerNorm, MLP)─▶ (B, D)
 
-A mean hears every place alike; a query picks out what it is looking for.
+A mean weighs every place alike; a query picks out what it is looking for.
 """
 
 import math
@@ -28,7 +28,7 @@ class MeanPool(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """One layer of attention in which a single token asks: the mean of all places.
+    """One layer of attention with a single query: the mean of all places.
 
     Args:
         width: D, the length of a token's vector.
@@ -58,7 +58,7 @@ class AttentionPool(nn.Module):
     def forward(self, feature_map: Tensor) -> Tensor:
         """Return (B, E) from (B, D, H, W) with H·W = N.
 
-        Only one token asks, so `single_query_attention` does the rest: ``test_one_query_equals_full_attention``.
+        There is only one query, so `single_query_attention` does the rest: ``test_one_query_equals_full_attention``.
         """
         x = feature_map.flatten(2).transpose(1, 2)  # (B, N, D)
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1) + self.pos_embed  # (B, 1+N, D)
@@ -68,7 +68,7 @@ class AttentionPool(nn.Module):
 
 
 class MAPHead(nn.Module):
-    """Multi-head attention pooling: a learned token, the probe, asks all tokens of the image.
+    """Multi-head attention pooling: a learned token, the probe, is the query; the image's tokens are keys and values.
 
     Args:
         width: D, of the tokens and of the result.

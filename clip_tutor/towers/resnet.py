@@ -4,7 +4,7 @@
 
     deep_stem        three small convolutions and a mean      in place of   one large convolution and a maximum
     blur             a mean over 2 × 2, then a convolution    in place of   a convolution that skips every other pixel
-    attention_pool   the mean asks all places                 in place of   the mean of all places
+    attention_pool   the mean as a query                      in place of   the mean of all places
 
 All on, it is CLIP's; all off, it is torchvision's, whose form of the block is called "ResNet v1.5".
 Source: He et al. 2016; Radford et al. 2021, section 2.4; openai/CLIP ``clip/model.py``, class ModifiedResNet.

@@ -66,7 +66,7 @@ def resize_pos_embed(positions: Tensor, grid_size: int, interpolation: Interpola
     Args:
         positions: (n², D), row by row; or (1 + n², D) with the class token's first.
         grid_size: the new n.
-        interpolation: smoothed when the grid shrinks, so that every learned position is heard.
+        interpolation: antialiased when the grid shrinks, so that every learned position contributes.
 
     Returns:
         (grid_size², D), or one row more.

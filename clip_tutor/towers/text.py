@@ -66,7 +66,7 @@ class TextTower(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the first weights with CLIP's scales: the deeper the tower, the quieter each layer starts.
+        """Draw the first weights with CLIP's scales: the deeper the tower, the smaller each layer's first contribution.
 
         ``test_initial_scales`` measures each of them.
         """

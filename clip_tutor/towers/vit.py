@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from clip_tutor.towers.attention import Activation, Block, forward_blocks
+from clip_tutor.towers.checks import check_map_head, check_pixels
 from clip_tutor.towers.pooling import MAPHead
 
 
@@ -102,7 +103,7 @@ class ConvStem(nn.Sequential):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, N, D) from (B, 3, H, W)."""
-        return super().forward(pixels).transpose(1, 2)
+        return super().forward(pixels).transpose(1, 2)  # type: ignore[no-untyped-call]
 
 
 class VisionTransformer(nn.Module):
@@ -128,8 +129,7 @@ class VisionTransformer(nn.Module):
         if config.pool == "class":
             self.projection = nn.Parameter(scale * torch.randn(D, embed_dim))
         else:
-            if embed_dim != D:
-                raise ValueError(f"a MAP head gives {D} numbers, as wide as the tower: embed_dim cannot be {embed_dim}")
+            check_map_head(D, embed_dim)
             self.head = MAPHead(D, config.heads, config.activation, config.mlp_width, config.eps)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -138,12 +138,7 @@ class VisionTransformer(nn.Module):
         Raises:
             ValueError: the images do not have the size this tower was built for.
         """
-        H = W = self.config.image_size
-        if pixels.shape[1:] != (3, H, W):
-            raise ValueError(
-                f"this tower reads images of shape (B, 3, {H}, {W}), and these have {tuple(pixels.shape)}: "
-                f"resize them with clip_tutor.images first"
-            )
+        check_pixels(pixels, self.config.image_size)
         x = self.patch_embed(pixels)  # (B, N, D)
         if self.cls_token is None:
             x = self.blocks(self.ln_pre(x + self.pos_embed))  # (B, N, D)

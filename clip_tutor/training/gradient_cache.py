@@ -1,7 +1,7 @@
 """Gradient caching: a batch of any size in the memory of a small one, with the large one's gradients.
 
     1. micro-batches ─ model, no graph ─▶ all features (N, E)                 small: two vectors a pair
-    2.                                    all features ─ loss ─▶ what it wants of each feature, (N, E): the cache
+    2.                                    all features ─ loss ─▶ its gradient along each feature, (N, E): the cache
     3. micro-batches ─ model, graph ────▶ these features ◀─ their rows of the cache, pushed on into the weights
 
 Every image still meets all N captions. Plain accumulation (a loss for each micro-batch, gradients summed up) saves

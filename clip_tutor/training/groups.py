@@ -11,21 +11,20 @@ every data set, and its upper ones what a data set is about. With ``layer_decay=
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Literal
+from typing import Any
 
 from torch import nn
 
 from clip_tutor.model import CLIP
 from clip_tutor.towers import ConvNeXt, EfficientNet, ResNet
 from clip_tutor.towers.efficientnet import STAGES
-
-Tower = Literal["image", "text"]
+from clip_tutor.training.config import TowerName
 
 # What stands below the first layer of a tower; what is in no layer and not here stands above the last.
 BELOW = ("stem", "patch_embed", "token_embedding", "segments", "pos_embed", "cls_token", "ln_pre", "ln_embedding")
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> list[dict]:
+def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
     """Return AdamW's groups: matrices, which decay, then gains, biases and temperature, which do not.
 
     Pulling a LayerNorm's gain or the temperature toward zero does not simplify a model, it only bends it:
@@ -97,7 +96,7 @@ def layers_of(tower: nn.Module) -> Sequence[Sequence[nn.Module]]:
     return [[block] for block in tower.get_submodule("blocks").children()]
 
 
-def freeze(model: CLIP, tower: Tower) -> None:
+def freeze(model: CLIP, tower: TowerName) -> None:
     """Let one tower stay as it is while the other learns to fit it.
 
     A good image tower loses what it knows when it follows a small set of captions. Locked, it is also cheaper: it has

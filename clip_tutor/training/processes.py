@@ -1,4 +1,4 @@
-"""Many processes, one model: who am I, what do we agree on, and what is to be said when one of us is lost.
+"""Many processes, one model: rank and world size, shared decisions, and clear errors when a process is lost.
 
     torchrun ─▶ process 0 ─ its share of the batch ─┐
             ─▶ process 1 ─ its share of the batch ─┼─ features are exchanged (the loss), gradients averaged ─▶ one step
@@ -23,6 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor
@@ -68,7 +69,7 @@ def init_distributed(device: torch.device, timeout: float) -> Iterator[World]:
     # each attempt has names of its own (``test_a_lost_process_ends_the_others_and_torchrun_starts_them_again``).
     waiting = timedelta(seconds=timeout)
     store, rank, size = next(rendezvous("env://", timeout=waiting))
-    attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    attempt = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=waiting)
     if threading.current_thread() is threading.main_thread():

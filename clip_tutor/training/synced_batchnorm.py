@@ -19,7 +19,7 @@ from torch import Tensor, nn
 class SyncedBatchNorm2d(nn.BatchNorm2d):
     """``nn.BatchNorm2d`` whose mean and variance in training are those of all processes' images together.
 
-    Alone, or in evaluation, it is its parent. Every process must come by equally often: each forward and each backward
+    Alone, or in evaluation, it is its parent. Every process must call it equally often: each forward and each backward
     pass waits for the others once. Source: Ioffe and Szegedy 2015, algorithm 1; Chan et al. 1979, equation 2.1, for
     pooling.
     """
@@ -57,7 +57,7 @@ class _NormalizeTogether(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return y like x, and mean (C,), variance (C,) and the number of values () of the whole batch."""
-        values = x.to(weight.dtype)  # under autocast x is short, and sums of short numbers are worth nothing
+        values = x.to(weight.dtype)  # under autocast x is in half precision, in which sums lose their digits
         n = x.numel() // x.shape[1]
         variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)  # (C,), (C,)
         ours = torch.cat([mean, variance * n, mean.new_tensor([n])])  # (2C + 1,)

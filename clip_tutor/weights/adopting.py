@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clip_tutor.model import CLIPConfig
-from clip_tutor.weights.renaming import listed
+from clip_tutor.printable import listed
 
 # How many batches a batch norm has averaged: with a momentum, as here, nothing reads it, and old files lack it.
 _COUNTER = "num_batches_tracked"

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clip_tutor.printable import listed
 from clip_tutor.weights.files import read_tensors
 from clip_tutor.weights.kinds import kind_of
 from clip_tutor.weights.pickles import read_pickle
 from clip_tutor.weights.published import FILES
-from clip_tutor.weights.renaming import listed
 
 INDEX = ".index.json"
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")

@@ -17,13 +17,14 @@ from torch import Tensor
 from clip_tutor import zoo
 from clip_tutor.assets import asset
 from clip_tutor.model import CLIP, CLIPConfig
+from clip_tutor.printable import listed
 from clip_tutor.weights.adopting import adopt, refuse_other_sizes
 from clip_tutor.weights.containers import file_in, read_checkpoint
 from clip_tutor.weights.hub import commit_of, fetch
 from clip_tutor.weights.names import table_for
 from clip_tutor.weights.own import Loaded, fit, open_own
 from clip_tutor.weights.published import PUBLISHED, Checkpoint
-from clip_tutor.weights.renaming import listed, rename, their_names
+from clip_tutor.weights.renaming import rename, their_names
 from clip_tutor.weights.unwrapping import unwrap
 from clip_tutor.weights.vocabularies import tokenizer_for
 

@@ -19,7 +19,7 @@ from clip_tutor.towers import TextTowerConfig
 from clip_tutor.weights.hub import carried_by_open_clip, fetch
 
 
-class Vocabulary(NamedTuple):
+class VocabularyFile(NamedTuple):
     """A published vocabulary."""
 
     name: str
@@ -30,28 +30,28 @@ class Vocabulary(NamedTuple):
 
 
 VOCABULARIES = {
-    49_408: Vocabulary(
+    49_408: VocabularyFile(
         "clip",
         "openai/clip-vit-base-patch32",
         "merges.txt",
         "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
         BPETokenizer.from_vocabulary,
     ),
-    32_000: Vocabulary(
+    32_000: VocabularyFile(
         "siglip",
         "google/siglip-base-patch16-224",
         "spiece.model",
         "7fd15f0689c79d79e38b1c2e2e2370a7bf2761ed",
         UnigramTokenizer.from_vocabulary,
     ),
-    256_000: Vocabulary(
+    256_000: VocabularyFile(
         "gemma",
         "google/siglip2-base-patch16-224",
         "tokenizer.json",
         "75de2d55ec2d0b4efc50b3e9ad70dba96a7b2fa2",
         SentencePieceBPETokenizer.from_vocabulary,
     ),
-    30_522: Vocabulary(
+    30_522: VocabularyFile(
         "bert",
         "google-bert/bert-base-uncased",
         "vocab.txt",

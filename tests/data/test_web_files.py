@@ -20,7 +20,7 @@ def short_pauses(monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    for name, seconds in (("TIMEOUT", 0.8), ("PATIENCE", 1.0), ("FIRST_PAUSE", 0.1)):
+    for name, seconds in (("TIMEOUT", 0.8), ("MAX_WAIT", 1.0), ("FIRST_PAUSE", 0.1)):
         monkeypatch.setattr(web_files, name, seconds)
 
 

@@ -34,6 +34,7 @@ def test_wheel_carries_the_data(wheel: Path) -> None:
         assert archive.read("clip_tutor/assets/course.toml") == (ROOT / "notebooks" / "course.toml").read_bytes()
     assert "clip_tutor/assets/emoji/emoji.parquet" in names
     assert any(name.startswith("clip_tutor/assets/checkpoints/") and name.endswith(".safetensors") for name in names)
+    assert "clip_tutor/py.typed" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

@@ -15,10 +15,10 @@ from clip_tutor import zoo
 from clip_tutor.images.naflex import pad_patches
 from clip_tutor.model import CLIP, CLIPConfig, CLIPOutput
 from clip_tutor.tokenizers import SentencePieceBPETokenizer, Tokenizer, UnigramTokenizer, WordPieceTokenizer
-from clip_tutor.tokenizers.pieces import Kind
+from clip_tutor.tokenizers.pieces import PieceType
 from clip_tutor.towers import BertConfig, EfficientNetConfig
 from clip_tutor.weights import load
-from clip_tutor.weights.vocabularies import VOCABULARIES, Vocabulary
+from clip_tutor.weights.vocabularies import VOCABULARIES, VocabularyFile
 from tests.images.examples import photograph
 from tests.weights.conftest import shake
 
@@ -33,7 +33,7 @@ def announce(monkeypatch: pytest.MonkeyPatch):
     """A function that enters a small model and its vocabulary where the published ones stand."""
 
     def enter(config: CLIPConfig, reader: type[Tokenizer]) -> None:
-        small = Vocabulary("small", "nobody/nothing", "nothing", "", reader.from_vocabulary)
+        small = VocabularyFile("small", "nobody/nothing", "nothing", "", reader.from_vocabulary)
         monkeypatch.setitem(VOCABULARIES, config.text.vocab_size, small)
         monkeypatch.setitem(zoo.MODELS, "Small", config)
 
@@ -142,7 +142,7 @@ def test_naflex_from_its_folder(tmp_path: Path, announce):
     learned = SentencePieceBPETokenizer.from_vocabulary(learn("bpe", tmp_path, vocab_size=60, **gemma, **spaces))
     pieces = learned.vocabulary.pieces
     ids_of = {piece.text: i for i, piece in enumerate(pieces)}
-    normal = sorted((piece for piece in pieces if piece.kind == Kind.NORMAL), key=lambda piece: -piece.score)
+    normal = sorted((piece for piece in pieces if piece.kind == PieceType.NORMAL), key=lambda piece: -piece.score)
     cuts = [(piece.text[:cut], piece.text[cut:]) for piece in normal for cut in range(1, len(piece.text))]
     words = transformers.Siglip2Tokenizer(vocab=ids_of, merges=[cut for cut in cuts if set(cut) <= ids_of.keys()])
     words.save_pretrained(tmp_path)

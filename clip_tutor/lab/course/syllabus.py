@@ -6,11 +6,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from clip_tutor.assets import asset
 
 if sys.version_info >= (3, 11):
-    import tomllib
+    import tomllib as tomllib  # `notebook_files` takes it from here
 else:
     import tomli as tomllib
 
@@ -75,7 +76,7 @@ def read_syllabus(path: Path | None = None) -> tuple[Notebook, ...]:
     return notebooks
 
 
-def _notebook(entry: dict) -> Notebook:
+def _notebook(entry: dict[str, Any]) -> Notebook:
     fields = {"ready": False, "stills": {}, **entry}
     fields["builds_on"] = tuple(entry.get("builds_on", ()))
     try:

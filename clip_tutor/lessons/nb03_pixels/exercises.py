@@ -270,7 +270,7 @@ AREA = Exercise(
             lambda old, new: area_weights(old, new).T,
             "rows and columns have changed places: a row for each new pixel, so that weights @ row works",
         ),
-        Mutant(_nearest, "one old pixel for each new one, the nearest: the others in between are never heard"),
+        Mutant(_nearest, "one old pixel for each new one, the nearest: the others in between count for nothing"),
         Mutant(
             _whole_pixels,
             "every old pixel that is touched counts alike: one that is half inside counts half",

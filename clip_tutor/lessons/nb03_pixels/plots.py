@@ -56,7 +56,7 @@ def weight_maps(tables: Mapping[str, Any], title: str) -> Figure:
         reach = float(np.abs(table).max())
         shades = one.imshow(table, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto")
         silent = int((np.abs(table).sum(axis=0) == 0).sum())
-        one.set(title=f"{name}: {silent} of {table.shape[1]} old pixels are never heard", ylabel="new pixel")
+        one.set(title=f"{name}: {silent} of {table.shape[1]} old pixels count for nothing", ylabel="new pixel")
         one.grid(False)
         figure.colorbar(shades, ax=one, label="weight")
     axes[-1].set_xlabel("old pixel")

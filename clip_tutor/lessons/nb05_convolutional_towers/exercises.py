@@ -183,7 +183,7 @@ def attention_pool(
     value: torch.Tensor,
     heads: int,
 ) -> torch.Tensor:
-    """Return (B, D): what the mean of N cells finds when it asks all of them, and itself.
+    """Return (B, D): attention with one query, the mean of N cells, over the cells and itself.
 
     cells is (B, N, D). The mean goes in front of them, then positions (1+N, D) are added; only the mean asks.
     query, key and value are (D, D), to multiply from the right: x @ query. Each of the heads has D/heads numbers.

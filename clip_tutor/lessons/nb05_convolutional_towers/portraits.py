@@ -1,7 +1,7 @@
 """One thing alone on a plain color: as many images as wanted, and the same ones with the thing moved a little.
 
     thing, size, place, color ──▶ (3, H, W)          `portrait`, by hand
-    a throw of dice for each of B images ──▶ (B, 3, H, W), and what they show          `portraits`
+    random numbers for each of B images ────▶ (B, 3, H, W), and what they show          `portraits`
 
 The scenes of `clip_tutor.data` cannot be moved by a pixel: there, where things stand follows from the scene's number.
 """
@@ -33,12 +33,12 @@ def portraits(objects: Sequence[Emoji], count: int, side: int, seed: int, right:
     With the same seed and another ``right`` each thing stands that many pixels further right, and all else is the same;
     up to 2 pixels there is room for it.
     """
-    dice = np.random.default_rng(seed)
-    things, sizes = dice.integers(len(objects), size=count), dice.integers(len(SIZES), size=count)
+    rng = np.random.default_rng(seed)
+    things, sizes = rng.integers(len(objects), size=count), rng.integers(len(SIZES), size=count)
     low, high = SIZE_RANGES[sizes].T
-    sides = (side * (low + dice.random(count) * (high - low))).astype(int) // 2 * 2
-    left, top = (dice.random((2, count)) * (side - 2 - sides)).astype(int)
-    color = np.array(list(BACKGROUNDS.values()), np.uint8)[dice.integers(len(BACKGROUNDS), size=count)]
+    sides = (side * (low + rng.random(count) * (high - low))).astype(int) // 2 * 2
+    left, top = (rng.random((2, count)) * (side - 2 - sides)).astype(int)
+    color = np.array(list(BACKGROUNDS.values()), np.uint8)[rng.integers(len(BACKGROUNDS), size=count)]
     places = np.stack([left + right, top, sides], axis=1)  # (B, 3)
     pixels = _draw(objects, side, color, things, places)
     return Portraits(pixels, torch.from_numpy(things), torch.from_numpy(sizes))

@@ -1,6 +1,6 @@
 """The figures of whole towers: their shape, what they cost, how far they see, and what a change to them did.
 
-    (name, C, H) of each part ─▶ `funnel`      parameters, multiply-adds ─▶ `cost_map`
+    (name, C, H) of each part ─▶ `funnel`      parameters, multiply-adds ─▶ `cost_by_family`
     |gradient| at each pixel  ─▶ `fields`      right or wrong, many times ─▶ `rungs`
 
 Like those of `lab.plots.common`, plain functions from data to a matplotlib ``Figure``.
@@ -105,7 +105,7 @@ def square_of(shares: Any, part: float) -> int:
     return max(H, W)
 
 
-def cost_map(
+def cost_by_family(
     families: Mapping[str, Sequence[Cost]], yours: Cost | None = None, title: str = "What a tower costs"
 ) -> Figure:
     """Draw parameters against the multiply-adds of one image; the members of a family are tied by a line.

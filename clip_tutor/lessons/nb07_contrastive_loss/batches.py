@@ -25,7 +25,7 @@ _SIZE_WORDS = {word for words in SIZE_WORDS.values() for word in words}
 def family(size: int = 64) -> Batch:
     """Return 16 test scenes: each of four animals, alone and three times, on blue and on pink; sorted by color."""
     scenes = Scenes(find_emoji(FIRST_WORDS), "test", size)
-    first: dict[tuple, int] = {}
+    first: dict[tuple[object, ...], int] = {}
     for scene in scenes.scenes(range(LOOK_THROUGH)):
         if scene.size in (None, "plain"):
             first.setdefault(
@@ -51,7 +51,7 @@ def fits(scenes: Sequence[Scene]) -> Tensor:
     return ((told[:, None] == truths) | (told[:, None] == SILENT)).all(dim=-1)
 
 
-def _facts(scene: Scene) -> tuple:
+def _facts(scene: Scene) -> tuple[object, ...]:
     """Return things, number, size, place and color, so that no two kinds of fact are ever equal."""
     return tuple(fact if fact is None else (kind, fact) for kind, fact in enumerate(scene.truth))
 

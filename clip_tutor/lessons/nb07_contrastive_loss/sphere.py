@@ -47,7 +47,7 @@ def settle(scale: float, steps: int = 300, pairs: int = 24, seed: int = 0) -> li
         moments.append(Moment(unit_images.detach(), unit_texts.detach(), loss.item()))
         if len(moments) <= steps:
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
     return moments
 

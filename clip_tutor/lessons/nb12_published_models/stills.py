@@ -23,7 +23,7 @@ def operations(name: str) -> int:
     """
     with torch.device("meta"):
         model = zoo.create(name).eval()
-        side = model.config.vision.image_size  # type: ignore[union-attr]  # NaFlex has none
+        side = model.config.vision.image_size
         image = torch.empty(1, 3, side, side)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.image_tower(image)

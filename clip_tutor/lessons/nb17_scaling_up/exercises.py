@@ -29,7 +29,7 @@ def cached_gradient(
     with torch.no_grad():  # 1. all features, without a graph
         features = torch.cat([encode(part, weight) for part in parts])  # (B, E)
     features.requires_grad_()
-    (cache,) = torch.autograd.grad(loss(features, texts), features)  # 2. (B, E): what the loss wants of each
+    (cache,) = torch.autograd.grad(loss(features, texts), features)  # 2. (B, E): the gradient along each
     total = torch.zeros_like(weight)
     for part, wanted in zip(parts, cache.split(micro_batch), strict=True):  # 3. once more, a few with a graph
         (gradient,) = torch.autograd.grad(encode(part, weight), weight, grad_outputs=wanted)
@@ -148,7 +148,7 @@ CACHE = Exercise(
         ),
         Mutant(
             _with_cache(torch.ones_like),
-            "the tower was pushed by ones: grad_outputs is what the loss wants of each feature, the cache",
+            "the tower was pushed by ones: grad_outputs is the loss's gradient along each feature, the cache",
         ),
         Mutant(
             _with_cache(lambda cache: -cache), "the sign is turned: the gradient points up the loss, the step goes down"

@@ -30,7 +30,7 @@ def test_the_title_tells_how_many_pixels_are_never_heard():
     tables = {"skipping": resize_weights(60, 10, "bilinear", antialias=False), "smooth": resize_weights(60, 10)}
     figure = plots.weight_maps(tables, "Who listens?")
     titles = [axes.get_title(loc="left") for axes in figure.axes[:2]]
-    assert titles == ["skipping: 40 of 60 old pixels are never heard", "smooth: 0 of 60 old pixels are never heard"]
+    assert titles == ["skipping: 40 of 60 old pixels count for nothing", "smooth: 0 of 60 old pixels count for nothing"]
 
 
 def test_a_difference_is_measured_in_shades():

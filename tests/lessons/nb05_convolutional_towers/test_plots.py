@@ -155,7 +155,7 @@ def test_a_field_is_framed_where_half_of_it_lies():
 @pytest.mark.parametrize("yours", [None, ("yours", 2e6, 3e8)])
 def test_the_map_of_costs_names_everyone(yours: tower_plots.Cost | None):
     families = {"large": [("A", 1e9, 1e11), ("B", 2e9, 3e11)], "small": [("C", 3e6, 4e8)]}
-    figure = tower_plots.cost_map(families, yours)
+    figure = tower_plots.cost_by_family(families, yours)
     assert texts(figure) == ["A", "B", "C"] + (["yours"] if yours else [])
     low, high = figure.axes[0].get_xlim()
     assert low < 4e8 and high > 3e11
