@@ -105,7 +105,7 @@ def train_once(what: str, folder: str, given: dict[str, str], here: World) -> No
     if lose and here.rank == here.size - 1 and not (Path(folder) / "lost").exists():
         draw = scenes.show
 
-        def lose_this_process(plan: Plan, indices: range, mirrored: float) -> Batch:
+        def lose_this_process(plan: Plan, indices: range, mirrored: float, searches: object) -> Batch:
             if indices[0] >= 7 * config.batch_size:
                 (Path(folder) / "lost").touch()
                 os.kill(os.getpid(), signal.SIGKILL if lose == "kill" else signal.SIGSTOP)
