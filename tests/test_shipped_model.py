@@ -30,8 +30,11 @@ def test_its_joint_embedding_is_narrower_than_both_towers(shipped: Loaded) -> No
 
 
 def test_it_says_how_it_was_made(shipped: Loaded) -> None:
-    assert shipped.notes["command"].startswith("python -m clip_tutor.training emoji")
-    assert shipped.notes["steps"] > 0
+    first, second = shipped.notes["command"].split(" && ")
+    assert first.startswith("python -m clip_tutor.training emoji ")
+    assert second.startswith("python -m clip_tutor.training emoji_search ")
+    assert RECIPES["emoji_search"].start_from in first.split(), "the second goes on from what the first has saved"
+    assert shipped.notes["steps"] == RECIPES["emoji_search"].train.steps
 
 
 # What the model is good for, whatever its notes say; two seeds differ by 0.01 at most.
@@ -59,7 +62,9 @@ def test_it_reaches_its_figures(shipped: Loaded) -> None:
 
 def test_its_curve_ships_and_ends_where_its_notes_do(shipped: Loaded) -> None:
     curve = json.loads(asset("curves/emoji.json").read_text(encoding="utf-8"))
-    assert curve["pairs"][-1] == shipped.notes["steps"] * RECIPES["emoji"].train.batch_size
+    pairs = [RECIPES[name].train.steps * RECIPES[name].train.batch_size for name in ("emoji", "emoji_search")]
+    assert curve["pairs"][-1] == sum(pairs)
+    assert curve["pairs"] == sorted(curve["pairs"])
     assert curve["recall_at_1"][-1] == pytest.approx(shipped.notes["figures"]["recall_at_1"], abs=0.005)
     assert len({len(values) for values in curve.values()}) == 1
 
