@@ -37,12 +37,12 @@ def test_it_says_how_it_was_made(shipped: Loaded) -> None:
     assert shipped.notes["steps"] == RECIPES["emoji_search"].train.steps
 
 
-# What the model is good for, whatever its notes say; two seeds differ by 0.01 at most.
+# What the model is good for, whatever its notes say; two seeds of test scenes differ by 0.014 at most.
 BARS = {
     "recall_at_1": 0.98,
     "compositional_recall_at_1": 0.97,
-    "zero_shot_object": 0.54,
-    "zero_shot_object_ensemble": 0.54,
+    "zero_shot_object": 0.65,
+    "zero_shot_object_ensemble": 0.65,
     "zero_shot_count": 0.98,
     "zero_shot_relation": 0.95,
     "zero_shot_background": 0.98,
@@ -53,6 +53,7 @@ BARS = {
 def test_it_reaches_its_figures(shipped: Loaded) -> None:
     promised = shipped.notes["figures"]
     assert {name: promised[name] for name, bar in BARS.items() if promised[name] < bar} == {}
+    assert promised["zero_shot_object_ensemble"] >= promised["zero_shot_object"]
     reached = full_report(shipped.model, shipped.tokenizer, load_emoji(), asked=1000)
     assert reached.keys() == promised.keys()
     for name, value in reached.items():
@@ -74,8 +75,8 @@ def test_everyday_searches(shipped: Loaded) -> None:
     features = encode_images(shipped.model, images)
     precision = first_page_precision(shipped.model, shipped.tokenizer, features, scenes)
     assert len(precision) == len(SEARCHES) == 50
-    assert sum(precision.values()) / 50 > 0.6, "what it reaches; words for whole families find little"
+    assert sum(precision.values()) / 50 > 0.7, "what it reaches; words for whole families find little"
     # Whatever Unicode calls a car is one; half of the first page has been the bar since the first model.
     assert min(precision[words] for words in ("puppy", "car", "three cats", "a tiny rocket")) >= 0.5
-    exact = [search.words for search in SEARCHES if search.relation]
-    assert [words for words in exact if precision[words] < 1] == [], "left is told from right"
+    missed = [search.words for search in SEARCHES if search.relation and precision[search.words] < 1]
+    assert len(missed) <= 1, "one scene in 2,000 fits each of the six: left is told from right"

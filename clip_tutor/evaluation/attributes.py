@@ -43,8 +43,8 @@ def _worded(thing: str, ensemble: bool) -> Prompts:
 
 
 def object_prompts(objects: Sequence[Emoji], ensemble: bool) -> list[Prompts]:
-    """Return the prompts of each object: "a dog", and "a picture of a dog" in an ensemble."""
-    return [_worded(singular(emoji.noun), ensemble) for emoji in objects]
+    """Return the prompts of each object: "a dog", and "dog" as well in an ensemble."""
+    return [[singular(emoji.noun), emoji.noun.singular][: 2 if ensemble else 1] for emoji in objects]
 
 
 def _thing(scene: Scene) -> str:
