@@ -30,6 +30,8 @@ from clip_tutor.printable import listed
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.weights import read_tensors, write_tensors
 
+__all__ = ["Hit", "ImageIndex", "fingerprint"]
+
 FILES_AT_ONCE = 64  # that are decoded, embedded and added together: what an interruption can lose
 
 

@@ -3,8 +3,8 @@
     pairs ─ order ─▶ batch k ─ rank r takes its rows ─ decode ─▶ crop ─▶ (B/W, 3, H, W) uint8 ─┐
       epoch e is a permutation drawn from (seed, e)     └─ draw a caption ─ tokenizer ─▶ ids ──┴▶ TrainBatch
 
-Of a set whose pairs have numbers, batch k is a function of (seed, k): every choice is a throw that can be looked up,
-none depends on what was drawn before. Two ranks of 128 rows see what one of 256 sees.
+Of a set whose pairs have numbers, batch k is a function of (seed, k): every choice is a random number that can be
+looked up, none depends on what was drawn before. Two ranks of 128 rows see what one of 256 sees.
 
 Of a stream, each worker of each rank reads its own shards. A run that continues with as many ranks and workers as
 before skips what was consumed, without decoding it, and then sees what it would have seen.
@@ -24,8 +24,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from clip_tutor.data.dice import counter_rng
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
+from clip_tutor.data.random_numbers import counter_rng
 from clip_tutor.images import load_image, random_resized_crop, resize_and_crop
 from clip_tutor.images.decoding import ImageLike, identify
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
@@ -33,7 +33,7 @@ from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 SHUFFLE_BUFFER = 1000  # pairs of a stream that wait, encoded, in each worker
 MAX_BAD_IMAGES = 8  # images that may be unusable in a small batch; in a large one, half of it
 MOST_EMPTY = 10  # epochs in a row in which a worker may find nothing in its share of a stream, its shards being damaged
-_EPOCH = 1 << 40  # more pairs than any set has: keeps the throws of two epochs apart
+_EPOCH = 1 << 40  # more pairs than any set has: keeps the random numbers of two epochs apart
 
 
 class TrainBatch(NamedTuple):

@@ -38,9 +38,9 @@ NO_SETTING_SHARE, NO_SIZE_SHARE = 0.3, 0.15
 T = TypeVar("T")
 
 
-def choose(options: Sequence[T], throw: float) -> T:
-    """Return one of the options; ``throw`` lies in [0, 1)."""
-    return options[int(throw * len(options))]
+def choose(options: Sequence[T], uniform: float) -> T:
+    """Return one of the options; ``uniform`` lies in [0, 1)."""
+    return options[int(uniform * len(options))]
 
 
 def article(words: str) -> str:
@@ -76,15 +76,15 @@ class Wordbook:
             weights = [1 - SYNONYM_SHARE, *(SYNONYM_SHARE * share / sum(shares) for share in shares)]
             self._nouns[emoji.character] = [emoji.noun, *emoji.synonyms], list(accumulate(weights))
 
-    def noun(self, emoji: Emoji, throw: float) -> Noun:
+    def noun(self, emoji: Emoji, uniform: float) -> Noun:
         """Return one of the emoji's nouns."""
         nouns, shares = self._nouns[emoji.character]
-        return nouns[min(bisect(shares, throw * shares[-1]), len(nouns) - 1)]
+        return nouns[min(bisect(shares, uniform * shares[-1]), len(nouns) - 1)]
 
-    def searched_noun(self, emoji: Emoji, throw: float) -> Noun:
+    def searched_noun(self, emoji: Emoji, uniform: float) -> Noun:
         """Return what a person might look for who would be glad of this emoji: "flower" as often as "tulip"."""
         nouns, _ = self._nouns[emoji.character]
-        return nouns[0] if throw < 0.5 else choose(nouns, 2 * throw - 1)
+        return nouns[0] if uniform < 0.5 else choose(nouns, 2 * uniform - 1)
 
 
 def describe(

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_tutor.data.dice import counter_rng, pick
+from clip_tutor.data.random_numbers import counter_rng, pick
 
 if TYPE_CHECKING:
     from clip_tutor.data.scenes import Scenes
@@ -35,7 +35,7 @@ HARD_SHARE = 0.5  # of the batches; the others are drawn evenly, so that nothing
 STRETCHES, STRETCH = 8, 20  # a hard batch draws its objects from so many stretches of so many objects
 NEAR = 4  # a twin's object stands at most so many places behind the first one's
 SIZE_SHARE = 0.25  # of the twins of a single object: they differ in size
-# Scenes have the throws below 3 · 2⁴⁰; those of batches and of their couples lie apart.
+# Scenes have the random numbers below 3 · 2⁴⁰; those of batches and of their couples lie apart.
 _OF_BATCH, _OF_COUPLES = 1 << 44, 1 << 45
 
 Column = NDArray[np.int64]
@@ -107,7 +107,7 @@ def hard_facts(scenes: Scenes, facts: Facts, k: int) -> Facts:
 
 
 def _whole(u: NDArray[np.float64], n: int) -> Column:
-    """Return whole numbers from 0 to n − 1 for throws in [0, 1)."""
+    """Return whole numbers from 0 to n − 1 for random numbers in [0, 1)."""
     return (u * n).astype(np.int64)
 
 

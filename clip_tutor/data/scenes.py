@@ -1,7 +1,7 @@
 """Emoji scenes: an endless supply of small images with captions in plain English and known truth.
 
-    index ──dice──▶ plan (what stands where, on which color) ──┬─ draw ──▶ (3, H, W) image
-                                                               └─ describe ──▶ "two cats on a red background"
+    index ──counter_rng──▶ plan (what stands where, on which color) ──┬─ draw ──▶ (3, H, W) image
+                                                                      └─ describe ──▶ "two cats on a red background"
 
 Scene i is a function of (seed, split, i) and of nothing else. That makes it the same in any order and in any
 worker process, and a killed training run continues with exactly the scenes it would have seen.
@@ -25,10 +25,10 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from clip_tutor.data.batches import TrainBatch, as_ids
 from clip_tutor.data.captions import Wordbook, describe, search_words
-from clip_tutor.data.dice import counter_rng, pick
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.hard_batches import Column, Facts, Part, Wordings, hard_facts, is_hard
+from clip_tutor.data.random_numbers import counter_rng, pick
 from clip_tutor.tokenizers import Tokenizer
 
 Split = Literal["train", "test", "compositional"]
@@ -42,9 +42,9 @@ KIND_SHARES = (0.4, 0.25, 0.35)
 SIZE_RANGES = np.array([[0.28, 0.34], [0.48, 0.60], [0.78, 0.94]])  # of the image's side
 SEVERAL_RANGE = (0.38, 0.46)
 PAIR_RANGE = (0.42, 0.50)
-DICE = 24  # throws a scene
+DRAWS = 24  # random numbers a scene
 Mask = NDArray[np.bool_]
-Throws = NDArray[np.float64]
+Uniforms = NDArray[np.float64]
 FEWEST_OBJECTS = len(BACKGROUNDS) * len(RELATIONS)
 
 
@@ -81,7 +81,7 @@ class Plan(NamedTuple):
     background: Column  # (B,) into BACKGROUNDS
     color: NDArray[np.uint8]  # (B, 3), jittered
     places: Column  # (B, 4, 3): left, top, side in pixels
-    wording: NDArray[np.float64]  # (B, 6) throws left for the caption
+    wording: NDArray[np.float64]  # (B, 6) random numbers left for the caption
 
 
 class Batch(NamedTuple):
@@ -153,7 +153,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         return self.show(self.plan(indices), indices)
 
     def show(
-        self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5, searches: Throws | None = None
+        self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5, searches: Uniforms | None = None
     ) -> Batch:
         """Return planned scenes, drawn and described.
 
@@ -188,16 +188,16 @@ class Scenes(Dataset[tuple[Tensor, str]]):
     def plan(self, indices: Sequence[int] | range) -> Plan:
         """Return where everything goes in these scenes; all choices are made here, for the whole batch at once."""
         split_key = get_args(Split).index(self.split) << 40
-        u = counter_rng(self.seed, np.asarray(indices, np.int64) + split_key, DICE).T  # (DICE, B)
+        u = counter_rng(self.seed, np.asarray(indices, np.int64) + split_key, DRAWS).T  # (DRAWS, B)
         return self._arrange(self._facts(u), u)
 
     def training_plan(self, k: int, batch_size: int) -> Plan:
         """Return the plan of training batch ``k``, made hard where the recipe says so."""
-        u = counter_rng(self.seed, np.arange(k * batch_size, (k + 1) * batch_size), DICE).T  # (DICE, B)
+        u = counter_rng(self.seed, np.arange(k * batch_size, (k + 1) * batch_size), DRAWS).T  # (DRAWS, B)
         return self._arrange(hard_facts(self, self._facts(u), k), u)
 
-    def _facts(self, u: Throws) -> Facts:
-        """Choose what each scene shows, from its throws (DICE, B)."""
+    def _facts(self, u: Uniforms) -> Facts:
+        """Choose what each scene shows, from its random numbers (DRAWS, B)."""
         kind = np.searchsorted(np.cumsum(self._kind_shares)[:-1], u[0], side="right")
         choose = self._withheld if self.split == "compositional" else self._permitted
         first, second, background, relation = choose(u[1:5], kind == 2)
@@ -205,8 +205,8 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         count = np.where(kind == 0, 1, np.where(kind == 1, 2 + (u[6] * 3).astype(np.int64), 2))
         return Facts(kind, first, second, count, size, relation, background)
 
-    def _arrange(self, facts: Facts, u: Throws) -> Plan:
-        """Choose where everything goes, from each scene's throws (DICE, B)."""
+    def _arrange(self, facts: Facts, u: Uniforms) -> Plan:
+        """Choose where everything goes, from each scene's random numbers (DRAWS, B)."""
         kind, first, second, number, size, relation, background = facts
         color = np.array(list(BACKGROUNDS.values()))[background] + (u[7:10].T - 0.5) * 36
         return Plan(
@@ -230,7 +230,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         """Return (B, 4): on which sides of ``second`` the object ``first`` may be shown in training."""
         return ~self.withheld_sides[first] & ~self.withheld_sides[second][:, OPPOSITE]
 
-    def _permitted(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
+    def _permitted(self, u: Uniforms, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that no withheld pair occurs."""
         n = len(self.objects)
         first = (u[0] * n).astype(np.int64)
@@ -238,7 +238,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         colors = ~self.withheld_colors[first] & ~(is_pair[:, None] & self.withheld_colors[second])
         return first, second, pick(colors, u[2]), pick(self.permitted_sides(first, second), u[3])
 
-    def _withheld(self, u: Throws, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
+    def _withheld(self, u: Uniforms, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that every pair of them is a withheld one."""
         first = (u[0] * len(self.objects)).astype(np.int64)
         color, side = pick(self.withheld_colors[first], u[2]), pick(self.withheld_sides[first], u[3])
@@ -246,7 +246,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         return first, pick(partners, u[1]), color, side
 
     def _places(self, kind: Column, size: Column, relation: Column, u: NDArray[np.float64]) -> Column:
-        """Return (B, 4, 3) left, top and side, in pixels, from 8 throws a scene."""
+        """Return (B, 4, 3) left, top and side, in pixels, from 8 random numbers a scene."""
         B = len(kind)
         low, high = np.array(SEVERAL_RANGE), np.array(PAIR_RANGE)
         ranges = np.select([kind[:, None] == 0, kind[:, None] == 1], [SIZE_RANGES[size], low], high)  # (B, 2)
@@ -271,7 +271,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         return np.concatenate([corner, np.broadcast_to(side[:, None], (B, 4, 1))], axis=2).astype(np.int64)
 
     def _describe(
-        self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5, searches: Throws | None = None
+        self, plan: Plan, indices: Sequence[int] | range, mirrored: float = 0.5, searches: Uniforms | None = None
     ) -> list[Scene]:
         names = list(BACKGROUNDS)
         scenes = []

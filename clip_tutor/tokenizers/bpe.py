@@ -29,7 +29,7 @@ END_OF_WORD = "</w>"
 START_OF_TEXT = "<|startoftext|>"
 END_OF_TEXT = "<|endoftext|>"
 # OpenCLIP gives the same two ids other names. A caption that spells one out gets that special token's id.
-OPEN_CLIP_MARKS = ("<start_of_text>", "<end_of_text>")
+OPEN_CLIP_SPECIAL_TOKENS = ("<start_of_text>", "<end_of_text>")
 
 # How many merges of the published file CLIP uses: 49,152 ids, as the paper has it, less 256 bytes and 2 special tokens.
 CLIP_MERGES = 49_152 - 256 - 2

@@ -62,7 +62,7 @@ def test_articles():
 
 
 def test_choose_reaches_each_option_and_no_further():
-    assert [choose("abc", throw) for throw in (0.0, 0.34, 0.67, np.nextafter(1, 0))] == ["a", "b", "c", "c"]
+    assert [choose("abc", uniform) for uniform in (0.0, 0.34, 0.67, np.nextafter(1, 0))] == ["a", "b", "c", "c"]
 
 
 def test_every_caption_has_its_articles_right(everything):
@@ -139,7 +139,7 @@ def test_training_captions_never_lie(scenes):
 def test_synonyms_occur(character, word):
     words = Wordbook(load_emoji())
     (emoji,) = find_emoji([character])
-    nouns = [words.noun(emoji, throw).singular for throw in np.linspace(0, 1, 500, endpoint=False)]
+    nouns = [words.noun(emoji, uniform).singular for uniform in np.linspace(0, 1, 500, endpoint=False)]
     assert nouns.count(word) > 5
     assert nouns.count(emoji.noun.singular) == pytest.approx(500 * (1 - SYNONYM_SHARE), abs=2), (
         "the short name most of the time"
@@ -150,7 +150,7 @@ def test_synonyms_occur(character, word):
 def test_a_synonym_that_fits_few_is_used_more_than_one_that_fits_many():
     words = Wordbook(load_emoji())
     (cat,) = find_emoji("🐈")
-    nouns = [words.noun(cat, throw).singular for throw in np.linspace(0, 1, 10_000, endpoint=False)]
+    nouns = [words.noun(cat, uniform).singular for uniform in np.linspace(0, 1, 10_000, endpoint=False)]
     assert nouns.count("kitten") > 5 * nouns.count("animal") > 0
 
 
@@ -194,7 +194,7 @@ def test_a_search_names_one_thing_and_at_most_one_fact(searches):
 def test_a_search_says_flower_as_gladly_as_tulip():
     (tulip,) = find_emoji("🌷")
     words = Wordbook(load_emoji())
-    nouns = Counter(words.searched_noun(tulip, throw).singular for throw in np.linspace(0, 1, 1000, endpoint=False))
+    nouns = Counter(words.searched_noun(tulip, uniform).singular for uniform in np.linspace(0, 1, 1000, endpoint=False))
     assert nouns["tulip"] > 500 > nouns["flower"]
     assert nouns["flower"] == pytest.approx(500 / len(nouns), abs=2)
 

@@ -52,7 +52,7 @@ def test_another_seed_or_split_gives_other_scenes(objects):
     assert len(set(captions.values())) == len(captions)
     for one, other in (("train", "test"), ("test", "compositional")):
         same = sum(a == b for a, b in zip(captions[one, 0], captions[other, 0], strict=True))
-        assert same <= 3, "their dice must not fall alike"
+        assert same <= 3, "their random numbers must differ"
 
 
 def test_truth_comes_without_drawing(scenes):

@@ -21,7 +21,7 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.tokenizers import BPETokenizer, bpe
 from clip_tutor.tokenizers.bpe import (
     END_OF_TEXT,
-    OPEN_CLIP_MARKS,
+    OPEN_CLIP_SPECIAL_TOKENS,
     START_OF_TEXT,
     as_symbols,
     merge_pair,
@@ -89,7 +89,7 @@ def awkward(captions) -> list[str]:
 @pytest.mark.slow
 def test_ids_equal_the_published_ones(published, awkward):
     """With OpenCLIP's names for the two special tokens, for some captions spell them out."""
-    ours = BPETokenizer.from_vocabulary(VOCABULARY, special_tokens=OPEN_CLIP_MARKS)
+    ours = BPETokenizer.from_vocabulary(VOCABULARY, special_tokens=OPEN_CLIP_SPECIAL_TOKENS)
     assert len(awkward) > 20_000
     for caption in awkward:
         assert ours.encode(caption) == published.encode(caption), repr(caption)
@@ -264,7 +264,7 @@ def test_decode_reads_a_row_up_to_its_first_end_mark(ours):
 
 
 def test_the_marks_may_have_other_names(ours, published):
-    renamed = BPETokenizer.from_vocabulary(VOCABULARY, special_tokens=OPEN_CLIP_MARKS)
+    renamed = BPETokenizer.from_vocabulary(VOCABULARY, special_tokens=OPEN_CLIP_SPECIAL_TOKENS)
     caption = "a <start_of_text> dog<END_OF_TEXT>!"
     assert renamed.encode(caption) == published.encode(caption)
     assert renamed.end_id in renamed.encode(caption) and ours.end_id not in ours.encode(caption)

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clip_tutor.data.captions import OPPOSITE, choose, describe
-from clip_tutor.data.dice import counter_rng
 from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.emoji import Emoji
+from clip_tutor.data.random_numbers import counter_rng
 from clip_tutor.data.scenes import Scene
 
 FACTS = ("color", "number", "size", "place", "thing")
 _OTHER_SIZE = {"tiny": "huge", "huge": "tiny"}
-_ONE_WORDING = (0.0, 0.0, 0.9, 0.0, 0.0, 0.9)  # the throws that choose the words
+_ONE_WORDING = (0.0, 0.0, 0.9, 0.0, 0.0, 0.9)  # the random numbers that choose the words
 
 
 class Twins(NamedTuple):

@@ -2,7 +2,7 @@
 
 An ordinary generator is a tape: number 1,000 exists only after 999 others were read. A scene that is to be
 the same in any order, in any worker process and after any crash needs a dictionary instead: the number for
-(seed, scene, throw) is a hash of the three. The hash is SplitMix64 (Steele, Lea and Flood 2014, figure 17).
+(seed, scene, draw) is a hash of the three. The hash is SplitMix64 (Steele, Lea and Flood 2014, figure 17).
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def counter_rng(seed: int, indices: NDArray[np.int64], count: int) -> NDArray[np
     return (cells >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def pick(allowed: NDArray[np.bool_], throw: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return, for each row of ``allowed`` (B, n), one of its true columns, chosen uniformly by ``throw`` (B,)."""
-    position = (throw * allowed.sum(axis=1)).astype(np.int64)
+def pick(allowed: NDArray[np.bool_], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return, for each row of ``allowed`` (B, n), one of its true columns, chosen uniformly by ``uniform`` (B,)."""
+    position = (uniform * allowed.sum(axis=1)).astype(np.int64)
     return (allowed.cumsum(axis=1) > position[:, None]).argmax(axis=1)
