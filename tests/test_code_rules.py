@@ -147,6 +147,7 @@ def test_the_order_of_rooms_has_no_circle():
         done |= ready
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [

@@ -70,6 +70,7 @@ def test_its_curve_ships_and_ends_where_its_notes_do(shipped: Loaded) -> None:
     assert len({len(values) for values in curve.values()}) == 1
 
 
+@pytest.mark.slow
 def test_everyday_searches(shipped: Loaded) -> None:
     images, _, scenes = collection(shipped.model.config.vision.image_size)
     features = encode_images(shipped.model, images)

@@ -7,6 +7,7 @@ from clip_tutor import zoo
 from clip_tutor.towers import TextConfig, ViTConfig
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_every_model_can_be_counted(name: str):
     counts = zoo.parameter_counts(name)

@@ -10,6 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 def test_the_last_line_says_how_much_memory_indexing_took(monkeypatch, capfd):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     search = importlib.import_module("search")

@@ -85,6 +85,7 @@ def test_images_in_memory_are_small_and_damaged_ones_stay_for_training_to_name(p
     assert kept[3] == broken[1] and kept[2].image.mode == "RGB"
 
 
+@pytest.mark.slow
 def test_the_last_line_counts_every_caption_of_the_test_split(photos, tmp_path, monkeypatch, capsys):
     write_parquet(tmp_path / "train.parquet", range(140))
     write_parquet(tmp_path / "test.parquet", range(140, 160))

@@ -172,6 +172,7 @@ def searches(everything):
     ]
 
 
+@pytest.mark.slow
 def test_a_search_names_one_thing_and_at_most_one_fact(searches):
     sizes = {word: size for size, words in SIZE_WORDS.items() for word in words}
     asked = Counter()

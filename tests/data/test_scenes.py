@@ -252,6 +252,7 @@ def test_fewer_objects_than_withheld_pairs_are_refused(objects):
 # ---- speed ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_scenes_are_drawn_faster_than_a_small_model_learns(first_words):
     scenes = Scenes(first_words)
     for start in range(0, 6144, 256):  # scale the drawings once

@@ -71,6 +71,7 @@ def test_what_passes_is_waited_for(acts):
     assert read(acts)[0] == DATA
 
 
+@pytest.mark.slow
 def test_a_server_is_given_the_time_it_asks_for():
     began = time.monotonic()
     assert read([refuse(429, Retry_After=1), whole])[0] == DATA
@@ -92,6 +93,7 @@ def test_what_will_not_pass_is_said_at_once(status, kind):
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "reason"),
     [

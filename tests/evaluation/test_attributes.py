@@ -153,6 +153,7 @@ def test_who_reads_well_answers_well(good_reader, unseen, objects, ensemble):
     }
 
 
+@pytest.mark.slow
 @ENSEMBLE
 def test_who_looks_at_other_images_answers_by_chance(good_reader, unseen, objects, ensemble):
     images = bags_of_words(None, None, [full_truth(scene) for scene in unseen])

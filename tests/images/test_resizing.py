@@ -28,6 +28,7 @@ def as_pixels(image: Image.Image) -> torch.Tensor:
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
 
 
+@pytest.mark.slow
 @both_ways
 @every_size
 def test_bytes_are_pillows_to_the_last_one(size, interpolation):
@@ -53,6 +54,7 @@ def test_a_smaller_image_is_pillows_whichever_axis_it_takes_first(size, interpol
         assert (ours.int() - as_pixels(theirs).int()).abs().max() <= 1
 
 
+@pytest.mark.slow
 @both_ways
 @every_size
 def test_bytes_equal_torchvisions_on_tensors(size, interpolation):
@@ -68,6 +70,7 @@ def test_bytes_equal_torchvisions_on_tensors(size, interpolation):
         assert (difference > 1).float().mean() < 0.001
 
 
+@pytest.mark.slow
 @both_ways
 @pytest.mark.parametrize("size", [(320, 240), (65, 64), (641, 77), (2, 97)], ids=str)
 def test_floats_equal_torchs_smoothed_resizing(size, interpolation):

@@ -86,6 +86,7 @@ def test_the_folded_solution_passes_as_the_readers_own(capsys: pytest.CaptureFix
     assert found == []
 
 
+@pytest.mark.slow
 def test_each_known_mistake_is_told_as_what_it_is():
     found = []
     for one in EXERCISES:

@@ -278,6 +278,7 @@ def test_whatever_draws_needs_words_below(source: str):
 # ------------------------------------------------------------------------------------------ the course's own
 
 
+@pytest.mark.slow
 def test_every_notebook_keeps_the_rules():
     read = {path: nbformat.read(path, as_version=nbformat.NO_CONVERT) for path in sorted(FOLDER.glob("*.ipynb"))}
     found = {path.name: faults(notebook, path.name[:2]) for path, notebook in read.items()}

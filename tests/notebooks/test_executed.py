@@ -48,6 +48,7 @@ def run(folder: Path, **notebooks: Iterable[str]) -> str:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.slow
 def test_errors_that_widgets_hide_fail_the_notebook(tmp_path: Path):
     said = run(tmp_path, hidden=HIDDEN, swept=SWEPT, sound=SOUND)
     assert re.search(r"sound.ipynb PASSED", said), said

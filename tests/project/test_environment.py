@@ -89,12 +89,14 @@ def python_files(*folders: str) -> dict[Path, str]:
     return {path: path.read_text() for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))}
 
 
+@pytest.mark.slow
 def test_library_and_notebooks_import_base_dependencies_only() -> None:
     """Colab installs the base and nothing else."""
     notebooks = {path: notebook_source(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
     assert undeclared({**python_files("clip_tutor"), **notebooks}, PROJECT["dependencies"]) == {}
 
 
+@pytest.mark.slow
 def test_tests_and_benchmarks_import_declared_dependencies_only() -> None:
     everything = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]]
     assert undeclared(python_files("tests", "benchmarks"), everything) == {}

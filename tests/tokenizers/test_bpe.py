@@ -95,6 +95,7 @@ def test_ids_equal_the_published_ones(published, awkward):
         assert ours.encode(caption) == published.encode(caption), repr(caption)
 
 
+@pytest.mark.slow
 def test_rows_equal_the_published_ones(ours, published, awkward):
     """With OpenAI's names for the special tokens, so without the captions that spell either."""
     unmarked = [each for each in awkward[::4] if not re.search(r"startoftext|endoftext|_of_text", each.lower())]

@@ -10,6 +10,7 @@ import pytest
 from clip_tutor.tokenizers.cleaning import canonicalize, clean
 
 
+@pytest.mark.slow
 def test_the_short_way_cleans_as_the_long_way(captions):
     """Every ASCII character and pair of characters, in any surroundings, besides the captions."""
     rng = random.Random(0)
@@ -22,6 +23,7 @@ def test_the_short_way_cleans_as_the_long_way(captions):
         assert clean(text) == " ".join(long_way.split()).lower(), repr(text)
 
 
+@pytest.mark.slow
 def test_captions_are_cleaned_and_canonicalized_as_published(captions):
     for caption in captions:
         assert clean(caption) == open_clip.tokenizer.get_clean_fn("lower")(caption), repr(caption)

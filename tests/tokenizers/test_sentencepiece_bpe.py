@@ -17,6 +17,7 @@ def lowered(text: str) -> str:
     return "".join(letter.lower() for letter in text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", ["nmt_nfkc", "identity"])
 @pytest.mark.parametrize("byte_fallback", [True, False])
 @pytest.mark.parametrize(
@@ -59,12 +60,14 @@ def from_hub(published, tmp_path_factory):
     return SentencePieceBPETokenizer.from_vocabulary(folder / "tokenizer.json")
 
 
+@pytest.mark.slow
 def test_ids_equal_those_of_siglip_2(from_hub, published, captions):
     theirs = published(captions, add_special_tokens=False)["input_ids"]
     for caption, their_ids in zip(captions, theirs, strict=True):
         assert from_hub.encode(caption) == their_ids, repr(caption)
 
 
+@pytest.mark.slow
 def test_both_files_give_the_same_ids(ours, from_hub, captions):
     """But for special_tokens that a caption spells: only the Hub's program gives them their ids."""
     special_tokens = [text for text in from_hub.vocabulary.added_tokens if text != "<mask>"]

@@ -15,6 +15,7 @@ from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
 from clip_tutor.tokenizers.sentencepiece_file import read_message, read_model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["siglip_model", "gemma_model"])
 def test_a_model_is_read_as_by_the_protobuf_library(model, request):
     file = request.getfixturevalue(model)
@@ -39,6 +40,7 @@ def test_fields_of_a_message_are_read_whatever_they_are():
     assert list(read_message(b"\x09" + b"\x01" * 8 + b"\x15" + b"\x02" * 4)) == [(1, b"\x01" * 8), (2, b"\x02" * 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", ["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "identity"])
 def test_a_charsmap_rewrites_as_sentencepiece_does(train_sentencepiece, captions, rules):
     file = train_sentencepiece(model_type="bpe", normalization_rule_name=rules)

@@ -23,6 +23,7 @@ def ids_of_raw(tokenizer: UnigramTokenizer, text: str) -> list[int]:
     return tokenizer._table.ids(tokenizer.viterbi(tokenizer._normalize(text)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", ["nmt_nfkc", "identity"])
 @pytest.mark.parametrize("byte_fallback", [True, False])
 @pytest.mark.parametrize(
@@ -42,12 +43,14 @@ def ours(siglip_model):
     return UnigramTokenizer.from_vocabulary(siglip_model)
 
 
+@pytest.mark.slow
 def test_ids_are_those_of_sentencepiece_on_canonical_text(ours, siglip_model, captions):
     published = sentencepiece.SentencePieceProcessor(model_file=str(siglip_model))
     canonical = [canonicalize(caption) for caption in captions]
     assert [ours.encode(caption) for caption in captions] == published.encode(canonical)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This sequence already has")
 def test_rows_equal_siglips(ours, siglip_model, captions):
     """Where transformers differs, it chose another cut of the same text that is exactly as probable.
@@ -72,6 +75,7 @@ def test_rows_equal_siglips(ours, siglip_model, captions):
     assert different < len(plain) / 100
 
 
+@pytest.mark.slow
 def test_ids_equal_those_of_openclips_way(ours, captions, tmp_path):
     """OpenCLIP canonicalizes and hands over to the Hub's program of ``tokenizer.json``."""
     pieces = [(piece.text, piece.score) for piece in ours.vocabulary.pieces]
@@ -113,6 +117,7 @@ def test_the_best_cut_is_the_best_of_all():
         assert totals[tuple(tokenizer.viterbi(text))] == max(totals.values())
 
 
+@pytest.mark.slow
 def test_ties_fall_as_in_the_program_that_reads_the_file(train_sentencepiece):
     file = train_sentencepiece(model_type="unigram", normalization_rule_name="identity")
     published = sentencepiece.SentencePieceProcessor(model_file=str(file))

@@ -17,6 +17,7 @@ def ours(bert_vocabulary):
     return WordPieceTokenizer.from_vocabulary(bert_vocabulary)
 
 
+@pytest.mark.slow
 def test_rows_equal_the_published_ones(ours, published, captions):
     theirs = published(captions, padding="max_length", max_length=64, truncation=True)["input_ids"]
     rows = ours(captions, truncate=True)
@@ -25,6 +26,7 @@ def test_rows_equal_the_published_ones(ours, published, captions):
         assert row == their_row, repr(caption)
 
 
+@pytest.mark.slow
 def test_ids_equal_the_published_ones(ours, published, captions):
     theirs = published(captions, add_special_tokens=False)["input_ids"]
     ids = [ours.encode(caption) for caption in captions]

@@ -32,6 +32,7 @@ def small_pair(**settings: object) -> tuple[nn.Module, ConvNeXt]:
     return theirs, take_weights(ConvNeXt(SMALL, 20), theirs, CONVNEXT, "visual.")
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("head", ["linear", "mlp"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

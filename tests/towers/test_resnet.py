@@ -30,6 +30,7 @@ def ordinary(size: int, layers: tuple[int, int, int, int]) -> ResNetConfig:
     return ResNetConfig(size, layers, deep_stem=False, blur=False, attention_pool=False)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_rn50_equals_open_clip():
     torch.manual_seed(0)
@@ -39,6 +40,7 @@ def test_rn50_equals_open_clip():
     assert_same(ours(pixels), theirs(pixels))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("name", "layers", "dtype"),
@@ -58,6 +60,7 @@ def test_without_the_three_changes_it_equals_torchvision(
     assert_same(ours(pixels), theirs(pixels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CLIP", "ordinary"])
 def test_training_equals_the_published(kind: str):
     torch.manual_seed(0)

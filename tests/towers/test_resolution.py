@@ -74,6 +74,7 @@ def test_the_published_case():
     assert larger.encode_image(torch.zeros(1, 3, 336, 336)).shape == (1, 768)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VISION)
 def test_a_model_reads_the_new_size_and_is_otherwise_the_same(name):
     vision, sizes = VISION[name]

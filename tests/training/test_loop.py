@@ -98,6 +98,7 @@ def test_the_scale_never_passes_its_ceiling(make_model, scenes, tokenizer):
     assert min(record["logit_scale"] for record in history) < 99, "it moved"
 
 
+@pytest.mark.slow
 def test_a_run_may_be_given_in_seconds(make_model, scenes, tokenizer):
     config = replace(CONFIG, steps=1_000_000, seconds=1.5, warmup_steps=3, record_every=1)
     began = time.perf_counter()

@@ -137,6 +137,7 @@ def test_photos_of_a_folder_train_from_a_file_and_are_measured(photos, tmp_path,
     assert load(tmp_path / "done.safetensors").tokenizer.encode("a red image")
 
 
+@pytest.mark.slow
 def test_scenes_train_from_a_file_and_are_measured(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(shell, "ASKED", 60)
     monkeypatch.setattr(shell, "full_report", partial(full_report, count=60))

@@ -107,6 +107,7 @@ def compare_with_one_process(rank, world, folder):
     (folder / f"{rank} agrees").touch()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_together_equal_one(tmp_path, world):
     run_together(compare_with_one_process, world, tmp_path)

@@ -78,6 +78,7 @@ def test_half_precision_where_it_is_asked_for(cache: Path):
     assert {p.dtype for p in model.parameters()} == {torch.float16}
 
 
+@pytest.mark.slow
 def test_a_path_will_do_too(cache: Path, tmp_path: Path):
     for place in (cache, cache / "open_clip_model.safetensors", str(cache)):
         assert load("Tiny/16", weights=place).notes["file"].endswith(".safetensors")

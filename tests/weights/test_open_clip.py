@@ -59,6 +59,7 @@ def test_open_clips_own_equal_open_clip_with_two_layers_each(name: str):
     assert_agree(theirs, assemble(config, theirs.state_dict(), name), some_pixels(config), some_ids(config))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in zoo.OPEN_CLIP])
 def test_parameter_counts_equal_open_clips(name: str):
     with torch.device("meta"):

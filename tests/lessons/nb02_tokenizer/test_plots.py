@@ -141,6 +141,7 @@ def test_a_tree_has_a_row_for_each_merge():
 # ---- figures --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_table_of_bytes_has_each_of_them_once():
     assert sorted(texts(plots.byte_table())) == sorted(bpe.bytes_to_unicode().values())
 
@@ -183,6 +184,7 @@ def test_the_page_has_the_words_that_the_card_shows():
     assert f"after {len(MERGES)} merges" in texts(card)
 
 
+@pytest.mark.slow
 def test_the_bars_of_languages_can_be_drawn():
     figure = stills.languages()
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]

@@ -69,6 +69,7 @@ def test_a_wrong_step_costs(studio: Studio, step: dict):
     assert studio.found(studio.tensors(**step)).float().mean() < studio.usual.float().mean() - 0.2
 
 
+@pytest.mark.slow
 def test_every_way_of_spoiling_can_be_drawn(studio: Studio):
     for numbers in NUMBERS:
         assert isinstance(studio.board(numbers=numbers), Figure)

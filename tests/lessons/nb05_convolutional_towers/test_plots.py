@@ -67,6 +67,7 @@ def test_skipped_pixels_make_up_rings_and_a_mean_does_not():
 # ----------------------------------------------------------------------------------------------------------- moving
 
 
+@pytest.mark.slow
 def test_a_network_that_skips_pixels_moves_farther_than_one_that_takes_means():
     moving, others = shifting.frames(find_emoji("🦉")[0]), shifting.other_images()
     ways = {blur: shifting.travel(shifting.wake(small_network(blur), others), moving, others) for blur in (True, False)}
@@ -89,6 +90,7 @@ def test_waking_lets_blocks_add_and_measures_what_comes_in():
 # ---------------------------------------------------------------------------------------------------------- figures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("best", [0, 2])
 def test_sliding_marks_the_best_places(channels: int, best: int):
@@ -108,6 +110,7 @@ def test_sampled_says_how_large_each_image_is():
     assert figure.get_suptitle() == "Rings"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0, 32])
 def test_the_board_marks_the_present_shift(shift: int):
     ways = {"plain": torch.linspace(0, 2, 33), "blurred": torch.linspace(0, 0.5, 33)}
@@ -163,6 +166,7 @@ def test_the_map_of_costs_names_everyone(yours: tower_plots.Cost | None):
     assert "1 billion" in labels and "10 million" in labels
 
 
+@pytest.mark.slow
 def test_the_stills_can_be_drawn():
     card, shift = stills.card(), stills.shift()
     shift.draw_without_rendering()

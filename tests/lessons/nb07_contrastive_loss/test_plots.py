@@ -236,6 +236,7 @@ def test_cells_and_tables_are_two_ways_to_say_the_same():
     assert as_cells(as_table(cells, 3) | torch.eye(3, dtype=torch.bool)) == cells
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["card", "board", "sphere", "painted"])
 def test_the_stills_can_be_drawn(name: str):
     figure = getattr(stills, name)()

@@ -49,6 +49,7 @@ def test_a_newborn_has_the_lowest_point_of_its_curve():
         assert abs(dot.get_xdata()[0] - lowest[1]) <= 0.1 + 1e-9  # half a step of the curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("N", [2, 8, 192])
 @pytest.mark.parametrize(("scale", "bias"), [(1, -14.0), (40, 4.0), (10, 0.0)])
 def test_the_board_says_loss_and_sum(N: int, scale: float, bias: float):
@@ -64,6 +65,7 @@ def test_the_board_says_loss_and_sum(N: int, scale: float, bias: float):
     torch.testing.assert_close(wants, logits.grad, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_stands_has_a_panel_a_model():
     cosines = {name: (torch.linspace(0.5, 0.6, 20), torch.linspace(-1, 1, 50)) for name in ("a", "b")}
     figure = drawn(plots.stands(cosines, [0.1, 0.2], "Where they stand"))

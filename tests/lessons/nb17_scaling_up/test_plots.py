@@ -20,6 +20,7 @@ dist.barrier()
 """
 
 
+@pytest.mark.slow
 def test_processes_meet_and_the_first_is_heard(tmp_path):
     assert run_together(MEET, tmp_path, processes=2).strip().endswith("together 3")
 
@@ -30,6 +31,7 @@ def test_a_process_that_dies_ends_all_and_is_quoted(tmp_path):
         run_together(script, tmp_path)
 
 
+@pytest.mark.slow
 def test_waiting_for_ever_has_an_end(tmp_path):
     with pytest.raises(RuntimeError, match="did not end within 1 seconds"):
         run_together("import time\ntime.sleep(60)", tmp_path, timeout=1)
