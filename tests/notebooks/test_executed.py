@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
+import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 
