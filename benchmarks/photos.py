@@ -29,8 +29,8 @@ from clip_tutor.images import load_image, resize
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig, train
 
-CPU = "tiny", TrainConfig(batch_size=128, lr=1.5e-3, label_smoothing=0.1, workers=1)
-GPU = "small", TrainConfig(batch_size=512, lr=1e-3, label_smoothing=0.1, warmup_steps=200, workers=12)
+CPU = "tiny", TrainConfig(batch_size=128, learning_rate=1.5e-3, label_smoothing=0.1, workers=1)
+GPU = "small", TrainConfig(batch_size=512, learning_rate=1e-3, label_smoothing=0.1, warmup_steps=200, workers=12)
 SCALE = (0.5, 1.0)  # of the rectangles that training cuts out
 MOST_IN_MEMORY = 20_000  # images; of a larger set each is decoded when its turn comes
 

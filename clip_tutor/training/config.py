@@ -15,7 +15,7 @@ CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
 
 ALLOWED = {
     "batch_size": Allowed(lambda pairs: pairs >= 2, "2 or more: each caption needs an image that is not its own"),
-    "lr": ABOVE_0,
+    "learning_rate": ABOVE_0,
     "steps": at_least(1),
     "seconds": ABOVE_0,
     "warmup_steps": FROM_0,
@@ -42,7 +42,7 @@ class TrainConfig:
     """
 
     batch_size: int  # N images and N captions, each the others' wrong answer, over all processes together
-    lr: float  # at the peak
+    learning_rate: float  # at the peak
     steps: int = 1_000_000
     seconds: float | None = None  # wall time; the cosine is stretched to end with it
     warmup_steps: int = 50

@@ -88,7 +88,7 @@ def train(
 
     >>> from clip_tutor.training.recipes import RECIPES, prepare
     >>> model, tokenizer, scenes = prepare(RECIPES["first_light"])
-    >>> len(train(model, tokenizer, scenes, TrainConfig(batch_size=8, lr=1e-3, steps=2, warmup_steps=1)))
+    >>> len(train(model, tokenizer, scenes, TrainConfig(batch_size=8, learning_rate=1e-3, steps=2, warmup_steps=1)))
     1
     """
     here, device = world(), device_of(model)
@@ -119,7 +119,7 @@ def train(
         while not stop and not (here.size == 1 and interrupted.is_set()):
             batch = batches.next()
             total = _total_steps(state, config)
-            lr = warmup_cosine(state.step, total, config.warmup_steps, config.lr)
+            lr = warmup_cosine(state.step, total, config.warmup_steps, config.learning_rate)
             with translate_peer_errors(state.step), _own_chance(config.seed, state.step, device):
                 step = trainer.step(batch.pixels.to(device), batch.ids.to(device), lr)
                 state.step += 1
@@ -139,7 +139,7 @@ def train(
                     "seconds": state.seconds,
                     "loss": step.loss,
                     "logit_scale": step.logit_scale,
-                    "lr": lr,
+                    "learning_rate": lr,
                     "gradient_norm": step.gradient_norm,
                     "batch_size": config.batch_size,
                     **pace.since_last(state.step, batches.waited),
@@ -244,7 +244,7 @@ def _broken(state: TrainState, checkpoint: Path | None) -> str:
     way_back = f"the last good weights are in {checkpoint}" if checkpoint else "start again, with a run folder"
     return (
         f"the last {MOST_SKIPPED} steps, up to step {state.step}, gave NaN or infinity, so the model is broken and "
-        f"not a batch: take a smaller lr or longer warmup_steps; {way_back}"
+        f"not a batch: take a smaller learning_rate or longer warmup_steps; {way_back}"
     )
 
 

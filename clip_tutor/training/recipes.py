@@ -28,25 +28,27 @@ class RunParts(NamedTuple):
 
 
 RECIPES = {
-    "first_light": Recipe("tiny", ScenesData("everyday"), TrainConfig(batch_size=192, lr=1.5e-3, steps=780, workers=1)),
+    "first_light": Recipe(
+        "tiny", ScenesData("everyday"), TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=780, workers=1)
+    ),
     "emoji": Recipe(
         "emoji",
         ScenesData("all", ("two_backgrounds", "neighbors", "twins"), Wordings(300_000, 900_000)),
-        TrainConfig(batch_size=256, lr=1.5e-3, steps=7600, warmup_steps=200, workers=1),
+        TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
         half=True,
     ),
     # The same model goes on: it now hears what people type, too.
     "emoji_search": Recipe(
         "emoji",
         ScenesData("all", ("two_backgrounds", "neighbors", "twins"), searches=0.7),
-        TrainConfig(batch_size=256, lr=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
+        TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
         start_from="runs/emoji.safetensors",
         half=True,
     ),
     "first_light_gpu": Recipe(
         "small",
         ScenesData("everyday"),
-        TrainConfig(batch_size=1024, lr=1e-3, seconds=170, warmup_steps=200, workers=12),
+        TrainConfig(batch_size=1024, learning_rate=1e-3, seconds=170, warmup_steps=200, workers=12),
     ),
 }
 

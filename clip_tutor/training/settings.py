@@ -4,7 +4,7 @@ model: tiny                      # a name of the zoo
 data: {source: scenes}           # or folder, parquet, hub, webdataset, coco, flickr30k: see `SOURCES`
 train:                           # every field of `TrainConfig`
   batch_size: 256
-  lr: 1.5e-3
+  learning_rate: 1.5e-3
   steps: 2000
 run: runs/tiny                   # checkpoints and log; a stopped run goes on from here
 save: runs/tiny.safetensors      # the finished model

@@ -27,7 +27,7 @@ from clip_tutor.towers import TextConfig, ViTConfig
 from clip_tutor.training import TrainConfig, train
 from clip_tutor.training.processes import LostProcessError, World, init_distributed
 
-CONFIG = TrainConfig(batch_size=32, lr=1e-3, steps=20, warmup_steps=5, record_every=1, checkpoint_every=3)
+CONFIG = TrainConfig(batch_size=32, learning_rate=1e-3, steps=20, warmup_steps=5, record_every=1, checkpoint_every=3)
 
 
 @functools.cache

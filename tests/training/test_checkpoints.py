@@ -14,7 +14,7 @@ from clip_tutor.training import TrainConfig, train
 from clip_tutor.training.loop import CHECKPOINT
 from clip_tutor.weights import files
 
-CONFIG = TrainConfig(batch_size=8, lr=1e-2, steps=11, warmup_steps=3, record_every=2, checkpoint_every=3)
+CONFIG = TrainConfig(batch_size=8, learning_rate=1e-2, steps=11, warmup_steps=3, record_every=2, checkpoint_every=3)
 
 
 class Killed(Exception):  # noqa: N818
@@ -97,7 +97,7 @@ def test_a_checkpoint_is_a_model_too(make_model, stopped):
     ("changes", "named"),
     [
         ({"batch_size": 16}, r"batch_size 8 → 16"),
-        ({"lr": 0.1, "seed": 3}, r"lr 0\.01 → 0\.1, seed 0 → 3"),
+        ({"learning_rate": 0.1, "seed": 3}, r"learning_rate 0\.01 → 0\.1, seed 0 → 3"),
         ({"weight_decay": 0.0}, r"weight_decay 0\.1 → 0\.0"),
         ({"warmup_steps": 5}, r"warmup_steps 3 → 5"),
     ],

@@ -11,11 +11,11 @@ from clip_tutor.training.__main__ import parse, settings_of
 from clip_tutor.training.config import ALLOWED
 from clip_tutor.training.settings import Recipe
 
-CONFIG = TrainConfig(batch_size=8, lr=1e-3)
+CONFIG = TrainConfig(batch_size=8, learning_rate=1e-3)
 RUN = Recipe("tiny", FolderData("photos"), CONFIG)
 OUT_OF_RANGE = {
     "batch_size": (0, -4, 1),
-    "lr": (0, -1e-3, math.nan, math.inf),
+    "learning_rate": (0, -1e-3, math.nan, math.inf),
     "steps": (0, -1),
     "seconds": (0.0, -5, math.nan, math.inf),
     "warmup_steps": (-1,),
@@ -33,7 +33,7 @@ OUT_OF_RANGE = {
 }
 WRONG_KIND = {
     "batch_size": ("8", 8.0, True, None),
-    "lr": ("1e-3", True, None),
+    "learning_rate": ("1e-3", True, None),
     "steps": (1e6, None),
     "seed": (None, 0.5),
     "compile": (1, "no"),

@@ -17,7 +17,7 @@ from clip_tutor.training import TrainConfig, loop, train
 from clip_tutor.training.loop import CHECKPOINT
 from clip_tutor.weights import load
 
-CONFIG = TrainConfig(batch_size=8, lr=1e-2, steps=6, warmup_steps=2, record_every=2)
+CONFIG = TrainConfig(batch_size=8, learning_rate=1e-2, steps=6, warmup_steps=2, record_every=2)
 
 
 class SameEight(Scenes):
@@ -29,7 +29,7 @@ class SameEight(Scenes):
 
 def test_eight_pairs_are_learned_by_heart(make_model, objects, tokenizer):
     scenes, model = SameEight(objects, size=32), make_model(width=32)
-    config = TrainConfig(batch_size=8, lr=3e-3, steps=60, warmup_steps=5, record_every=1)
+    config = TrainConfig(batch_size=8, learning_rate=3e-3, steps=60, warmup_steps=5, record_every=1)
     history = train(model, tokenizer, scenes, config)
     assert history[0]["loss"] > 0.5
     assert history[-1]["loss"] < 0.1
@@ -57,9 +57,9 @@ def test_a_record_says_what_happened(make_model, scenes, tokenizer):
     )
     assert seen == [[2], [2, 4], [2, 4, 5]], "every second step, and the last"
     for record in history:
-        assert set(record) >= {"step", "seconds", "loss", "logit_scale", "lr", "pairs_per_second"}
+        assert set(record) >= {"step", "seconds", "loss", "logit_scale", "learning_rate", "pairs_per_second"}
         assert all(math.isfinite(value) for value in record.values())
-    assert [record["lr"] for record in history] == pytest.approx([1e-2, 7.5e-3, 2.5e-3])
+    assert [record["learning_rate"] for record in history] == pytest.approx([1e-2, 7.5e-3, 2.5e-3])
     assert 0 < history[0]["seconds"] < history[-1]["seconds"]
 
 
@@ -93,7 +93,7 @@ def test_a_model_trains_where_it_is_and_as_it_is(make_model, scenes, tokenizer):
 def test_the_scale_never_passes_its_ceiling(make_model, scenes, tokenizer):
     model = make_model()
     model.log_logit_scale.data.fill_(math.log(99.9))
-    history = train(model, tokenizer, scenes, replace(CONFIG, lr=0.5, record_every=1))
+    history = train(model, tokenizer, scenes, replace(CONFIG, learning_rate=0.5, record_every=1))
     assert all(1 - 1e-5 <= record["logit_scale"] <= 100.001 for record in history)
     assert min(record["logit_scale"] for record in history) < 99, "it moved"
 
@@ -105,14 +105,14 @@ def test_a_run_may_be_given_in_seconds(make_model, scenes, tokenizer):
     history = train(make_model(), tokenizer, scenes, config)
     assert 1.5 <= time.perf_counter() - began < 6
     assert 1.5 <= history[-1]["seconds"] < 3
-    rates = [record["lr"] for record in history]
-    assert max(rates) <= config.lr
-    assert rates[-1] < 0.15 * config.lr, "the cosine ends with the time"
+    rates = [record["learning_rate"] for record in history]
+    assert max(rates) <= config.learning_rate
+    assert rates[-1] < 0.15 * config.learning_rate, "the cosine ends with the time"
 
 
 def test_seconds_need_no_warm_up(make_model, scenes, tokenizer):
     history = train(make_model(), tokenizer, scenes, replace(CONFIG, seconds=100, warmup_steps=0, record_every=1))
-    assert history[0]["lr"] == pytest.approx(CONFIG.lr)
+    assert history[0]["learning_rate"] == pytest.approx(CONFIG.learning_rate)
     assert history[-1]["step"] == 6, "steps or seconds, whichever comes first"
 
 

@@ -14,7 +14,7 @@ from clip_tutor.training import TrainConfig, train
 from clip_tutor.training.log import SKIPPED, RunLog, read_log
 from tests.data.photographs import encoded
 
-CONFIG = TrainConfig(batch_size=4, lr=1e-3, steps=4, record_every=1)
+CONFIG = TrainConfig(batch_size=4, learning_rate=1e-3, steps=4, record_every=1)
 STRANGE = "写真 caf\udce9.jpg"  # Japanese, and a byte that is no UTF-8
 
 

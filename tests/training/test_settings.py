@@ -27,7 +27,7 @@ model: tiny
 data: {source: scenes, objects: everyday}
 train:
   batch_size: 32
-  lr: 1e-3     # YAML reads this as text
+  learning_rate: 1e-3     # YAML reads this as text
   steps: 3
   record_every: 1
   ema: 0.9
@@ -43,10 +43,10 @@ def written(path, text):
 def test_a_file_becomes_settings(tmp_path):
     settings = read_settings(written(tmp_path / "a.yaml", WHOLE + "timeout: 30\n"))
     assert settings.data == ScenesData("everyday")
-    expected = TrainConfig(batch_size=32, lr=1e-3, steps=3, record_every=1, ema=0.9)
+    expected = TrainConfig(batch_size=32, learning_rate=1e-3, steps=3, record_every=1, ema=0.9)
     assert asdict(settings.train) == asdict(expected)
     assert settings.timeout == 30.0
-    assert isinstance(settings.train.lr, float)
+    assert isinstance(settings.train.learning_rate, float)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_file_becomes_settings(tmp_path):
     [
         (WHOLE.replace("batch_size", "batchsize"), "train: there is no setting 'batchsize': did you mean 'batch_size'"),
         (WHOLE.replace("steps: 3", "steps: many"), "train: steps: is 'many', and must be int"),
-        (WHOLE.replace("1e-3", "fast"), "lr: is 'fast', and must be a number"),
+        (WHOLE.replace("1e-3", "fast"), "learning_rate: is 'fast', and must be a number"),
         (WHOLE.replace("  ema: 0.9", "  loss: hinge"), "loss: is 'hinge', and may be 'softmax', 'sigmoid'"),
         (WHOLE.replace("scenes,", "disk,"), "data: say where pairs come from, source: scenes, folder, .*'disk'"),
         (WHOLE.replace("model: tiny", ""), "'model' is missing"),
@@ -68,7 +68,7 @@ def test_a_file_becomes_settings(tmp_path):
         (WHOLE.replace("{source: scenes,", "{source: scenes, source: scenes,"), "'source' is given twice, in line 3"),
         (WHOLE.replace("  ema: 0.9", "  steps: 4"), "'steps' is given twice, in line 7 and in line 9"),
         (WHOLE.replace("batch_size: 32", "batch_size: 0"), "a.yaml, train: batch_size: is 0, and must be 2 or more"),
-        (WHOLE.replace("1e-3", ".nan"), "a.yaml, train: lr: is nan, and must be a number above 0"),
+        (WHOLE.replace("1e-3", ".nan"), "a.yaml, train: learning_rate: is nan, and must be a number above 0"),
         (WHOLE.replace("steps: 3", "steps: 1e6"), "train: steps: is '1e6', and must be int .a whole number, such as"),
         (WHOLE + "save: model.pt\n", "a.yaml: save: is 'model.pt', and must be a file's name that ends in .safetens"),
         (WHOLE.replace("source: scenes", "source: [scenes]"), "data: say where pairs come from, source: "),

@@ -46,7 +46,7 @@ def run(place, entry=shell.main, **changes):
         "model": "tiny",
         "data": {"source": "folder", "path": str(place / "train")},
         "test": {"source": "folder", "path": str(place / "test")},
-        "train": {"batch_size": 2, "lr": 1e-3, "steps": 3, "warmup_steps": 1},
+        "train": {"batch_size": 2, "learning_rate": 1e-3, "steps": 3, "warmup_steps": 1},
         "save": str(place / "done.safetensors"),
     }
     (place / "run.yaml").write_text(json.dumps(settings | changes), encoding="utf-8")  # JSON is YAML
@@ -195,7 +195,7 @@ def test_a_run_that_was_stopped_before_its_first_step_has_no_model(monkeypatch, 
 
 def test_a_mistake_in_the_settings_ends_in_one_sentence(place):
     for changes, sentence in (
-        ({"train": {"batch_size": 0, "lr": 1}}, "batch_size: is 0"),
+        ({"train": {"batch_size": 0, "learning_rate": 1}}, "batch_size: is 0"),
         ({"model": "tinny"}, "^there is no model 'tinny'"),
         ({"data": {"source": "folder", "path": "nowhere"}}, "^there is no folder nowhere$"),
     ):
@@ -208,7 +208,7 @@ def test_a_mistake_in_the_data_that_a_worker_meets_ends_in_one_sentence(place, m
     parts = RunParts(make_model(), tokenizer, Photos(read_folder(place / "test"), 32))
     monkeypatch.setattr(shell, "prepare", lambda settings, device: parts)
     with pytest.raises(SystemExit, match=r"^\d \w+ of batch 0 cannot be used, too many to go on\."):
-        run(place, entry=shell.from_shell, test=None, train={"batch_size": 2, "lr": 1, "workers": 1})
+        run(place, entry=shell.from_shell, test=None, train={"batch_size": 2, "learning_rate": 1, "workers": 1})
 
 
 def test_a_mistake_of_the_kits_own_keeps_its_traceback(monkeypatch, place, trained):
@@ -236,7 +236,7 @@ def test_scenes_leave_a_curve_and_a_model_of_half_the_size(monkeypatch, tmp_path
     settings = {
         "model": "tiny",
         "data": {"source": "scenes"},
-        "train": {"batch_size": 4, "lr": 1e-3, "steps": 2, "warmup_steps": 1},
+        "train": {"batch_size": 4, "learning_rate": 1e-3, "steps": 2, "warmup_steps": 1},
         "save": str(tmp_path / "done.safetensors"),
         "half": True,
     }

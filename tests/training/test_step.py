@@ -12,7 +12,7 @@ from clip_tutor.training import TrainConfig
 from clip_tutor.training.schedule import make_optimizer
 from clip_tutor.training.step import Trainer, autocast, clip_grad_norm, computes_bfloat16, take_step
 
-CONFIG = TrainConfig(batch_size=16, lr=1e-3)
+CONFIG = TrainConfig(batch_size=16, learning_rate=1e-3)
 CPU = torch.device("cpu")
 
 

@@ -23,7 +23,7 @@ from clip_tutor.training.loop import CHECKPOINT, BrokenModelError
 from tests.forking import forkserver
 from tests.training import program
 
-CONFIG = TrainConfig(batch_size=8, lr=1e-3, steps=9, warmup_steps=3, record_every=1, checkpoint_every=3)
+CONFIG = TrainConfig(batch_size=8, learning_rate=1e-3, steps=9, warmup_steps=3, record_every=1, checkpoint_every=3)
 
 
 def assert_same_weights(one, other):
