@@ -103,7 +103,7 @@ def name_of(source: ImageLike) -> str:
     """Return what a message calls an image: its path where one is known."""
     name = getattr(source, "filename", "") if isinstance(source, Image.Image) else source
     if not name or not isinstance(name, str | os.PathLike):
-        return "this image"
+        return "this image" if isinstance(source, Image.Image) else "this file"
     name = os.fspath(name)
     name = name if name.isprintable() else repr(name)  # a console cannot show every name
     return name if len(name) <= _LONGEST_NAME else f"{name[:80]} … {name[-80:]}"

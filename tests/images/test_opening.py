@@ -71,7 +71,7 @@ def animation() -> bytes:
     ],
 )
 def test_an_image_of_another_kind_is_named_and_converted_on_request(source, what):
-    with pytest.raises(ValueError, match=rf"this image is {what}, and towers read RGB: pass convert=True to make RGB"):
+    with pytest.raises(ValueError, match=rf"this file is {what}, and towers read RGB: pass convert=True to make RGB"):
         load_image(source)
     converted = load_image(source, convert=True)
     assert converted.mode == "RGB"
@@ -120,12 +120,12 @@ def test_an_animation_that_is_cut_off_gives_its_first_frame_or_a_sentence(format
     try:
         assert load_image(whole[: int(share * len(whole))], convert=True).size == (30, 30)
     except ValueError as error:
-        assert "this image is damaged or cut off" in str(error) or "is not an image" in str(error)
+        assert "this file is damaged or cut off" in str(error) or "is not an image" in str(error)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1)])
 def test_a_single_pixel_is_refused(size):
-    with pytest.raises(ValueError, match=rf"this image is {size[0]}×{size[1]} pixels: there is nothing to see in it"):
+    with pytest.raises(ValueError, match=rf"this file is {size[0]}×{size[1]} pixels: there is nothing to see in it"):
         load_image(as_bytes(Image.new("RGB", size)), convert=True)
 
 
@@ -135,7 +135,7 @@ def test_what_is_not_an_image_is_refused(tmp_path, content):
     message = "is not an image that can be read: give a PNG, JPEG, WebP or GIF file"
     with pytest.raises(ValueError, match=f"notes.txt {message}"):
         load_image(tmp_path / "notes.txt", convert=True)
-    with pytest.raises(ValueError, match=f"this image {message}"):
+    with pytest.raises(ValueError, match=f"this file {message}"):
         load_image(content)
 
 
@@ -233,7 +233,7 @@ def test_random_damage_gives_an_image_or_a_sentence(format, monkeypatch):
         try:
             assert load_image(bytes(data), convert=True).mode == "RGB"
         except ValueError as error:
-            assert str(error).startswith("this image is")
+            assert str(error).startswith("this file is")
 
 
 def test_a_format_that_needs_another_program_is_not_called_damaged():

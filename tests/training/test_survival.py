@@ -186,7 +186,7 @@ def test_a_skipped_step_moves_nothing(make_model, objects, tokenizer):
 def test_a_broken_model_is_not_trained_on(make_model, objects, tokenizer):
     nonfinite_rows = Spoiled(objects, size=32)
     nonfinite_rows.everything = True
-    with pytest.raises(BrokenModelError, match=r"the last 10 steps, up to step 10, gave NaN.*smaller lr"):
+    with pytest.raises(BrokenModelError, match=r"the last 10 steps, up to step 10, gave NaN.*smaller learning_rate"):
         train(make_model(), tokenizer, nonfinite_rows, replace(CONFIG, steps=50))
 
 
