@@ -47,11 +47,11 @@ def test_a_skipped_image_is_reported_whatever_its_name_and_the_console(
     assert len(history) == 4
     with (tmp_path / SKIPPED).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert rows and all(row["sample"].startswith(r"写真 caf\udce9.jpg: this image is not") for row in rows)
+    assert rows and all(row["sample"].startswith(r"写真 caf\udce9.jpg: this file is not") for row in rows)
     if isinstance(shown, io.TextIOWrapper):
         shown.seek(0)
         name = "写真" if encoding == "utf-8" else r"\u5199\u771f"
-        assert rf"left out {name} caf\udce9.jpg: this image is not" in shown.read()
+        assert rf"left out {name} caf\udce9.jpg: this file is not" in shown.read()
 
 
 def test_a_list_that_cannot_be_written_costs_neither_the_run_nor_the_log(make_model, tokenizer, tmp_path, photos):
