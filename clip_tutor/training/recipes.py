@@ -45,6 +45,20 @@ RECIPES = {
         start_from="runs/emoji.safetensors",
         half=True,
     ),
+    # The same two runs without a hard batch and without an order of wordings: what the parts above are compared with.
+    "emoji_plain": Recipe(
+        "emoji",
+        ScenesData("all"),
+        TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
+        half=True,
+    ),
+    "emoji_plain_search": Recipe(
+        "emoji",
+        ScenesData("all", searches=0.7),
+        TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
+        start_from="runs/emoji_plain.safetensors",
+        half=True,
+    ),
     "first_light_gpu": Recipe(
         "small",
         ScenesData("everyday"),
