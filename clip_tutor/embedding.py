@@ -11,6 +11,7 @@ from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
 BATCH = 256
+CPU_BATCH = 32  # captions: a CPU gains nothing from more, and of fewer the lengths differ less
 
 
 def device_of(model: CLIP) -> torch.device:
@@ -54,8 +55,8 @@ def _unit(features: Tensor) -> Tensor:
 def encode_texts(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[str], truncate: bool = False) -> Tensor:
     """Return (B, E) unit vectors, float32 on the CPU, of captions; a single one is a batch of one.
 
-    Captions are sorted by length first, so that short ones do not wait for padding: a tower cuts each batch to its
-    longest caption, where its way of reading allows it.
+    Captions of like length are read together, and each batch is cut to its longest: with captions of 8 to 20 tokens
+    and a context of 77 that saves four fifths of the work (``test_a_batch_is_cut_to_its_longest_caption``).
 
     Raises:
         TypeError, ValueError: a caption is not text, is empty, or is too long (see the tokenizer).
@@ -72,11 +73,15 @@ def encode_texts(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[str
             f"this caption is empty: {captions[rows.index(empty)]!r}. An empty caption matches every image equally: "
             "leave the pair out, or give it words."
         )
-    order = sorted(range(len(rows)), key=lambda n: _length(rows[n], tokenizer.pad_id))
+    device = device_of(model)
+    batch_size = CPU_BATCH if device.type == "cpu" else BATCH
+    lengths = [_length(row, tokenizer.pad_id) for row in rows]
+    order = sorted(range(len(rows)), key=lengths.__getitem__)
     parts = [torch.empty(0, model.config.embed_dim)]
-    for start in range(0, len(order), BATCH):
-        ids = torch.tensor([rows[n] for n in order[start : start + BATCH]], device=device_of(model))  # (B, T)
-        with _looking_only(model):
+    with _looking_only(model):
+        for batch in (order[start : start + batch_size] for start in range(0, len(order), batch_size)):
+            T = None if model.config.text.whole_rows else lengths[batch[-1]]
+            ids = torch.tensor([rows[n][:T] for n in batch], device=device)  # (B, T)
             parts.append(_unit(model.encode_text(ids)))
     return torch.cat(parts)[torch.tensor(order).argsort()]
 

@@ -6,16 +6,60 @@ import torch
 from clip_tutor import embedding
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.images import normalize
+from clip_tutor.model import CLIP, CLIPConfig
+from clip_tutor.tokenizers import WordPieceTokenizer
+from clip_tutor.towers import BertConfig, TextConfig, ViTConfig
 
 CAPTIONS = ["a cat", "a dog to the left of a tiny cat on a red background", "a dog", "three cats on blue"]
 
 
 @torch.no_grad()
 def test_captions_come_back_in_their_order(model, tokenizer, monkeypatch):
-    monkeypatch.setattr(embedding, "BATCH", 2)
+    monkeypatch.setattr(embedding, "CPU_BATCH", 2)
     ids = torch.tensor(tokenizer(CAPTIONS))
     features = encode_texts(model, tokenizer, CAPTIONS)
     torch.testing.assert_close(features, model.encode_text(ids, normalize=True), atol=1e-6, rtol=1e-5)
+
+
+@pytest.fixture
+def shapes(model):
+    """What the text tower is given, batch by batch."""
+    seen = []
+    hook = model.text_tower.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
+    yield seen
+    hook.remove()
+
+
+def test_a_batch_is_cut_to_its_longest_caption(model, tokenizer, shapes):
+    encode_texts(model, tokenizer, ["a cat", "two cats on red"])
+    assert shapes == [(2, 2 + len(tokenizer.encode("two cats on red")))]
+
+
+def test_captions_of_like_length_are_read_together(model, tokenizer, shapes):
+    captions = [" ".join(["cat"] * (1 + n % 4)) for n in range(100)]
+    together = encode_texts(model, tokenizer, captions)
+    assert [rows for rows, _ in shapes] == [32, 32, 32, 4]
+    assert shapes[0][1] < shapes[1][1] < shapes[2][1] == shapes[3][1] < tokenizer.context_length
+    alone = torch.cat([encode_texts(model, tokenizer, caption) for caption in captions])
+    torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "T"),
+    [
+        (BertConfig(6, context_length=8, max_positions=8, width=12, layers=2, heads=3, mlp_width=24), 4),
+        (TextConfig(6, 8, 12, layers=2, heads=3, causal=False, pool="last"), 8),
+    ],
+)
+def test_rows_are_cut_where_the_tower_hides_padding(text, T):
+    model = CLIP(CLIPConfig(12, ViTConfig(32, 16, 12, layers=1, heads=3), text))
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "cat", "dog"], 8)
+    seen = []
+    model.text_tower.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
+    features = encode_texts(model, tokenizer, ["cat dog", "cat"])
+    assert seen == [(2, T)]
+    whole = model.encode_text(torch.tensor(tokenizer(["cat dog", "cat"])), normalize=True)
+    torch.testing.assert_close(features, whole, atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()

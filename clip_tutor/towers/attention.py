@@ -1,15 +1,16 @@
-"""The transformer block that every transformer tower shares.
+"""The transformer block that every transformer tower shares, line by line: attention, MLP, block.
 
-    x ──┬─ LayerNorm ─ attention ─(+)──┬─ LayerNorm ─ MLP ─(+)─▶
-        └──────────────────────────┘   └────────────────────┘
+    pre-norm   x ──┬─ LayerNorm ─ attention ─(+)──┬─ LayerNorm ─ MLP ─(+)─▶     CLIP, SigLIP
+                   └──────────────────────────┘   └────────────────────┘
+    post-norm  x ──┬─ attention ─(+)─ LayerNorm ──┬─ MLP ─(+)─ LayerNorm ─▶     BERT
+                   └──────────────┘               └────────┘
 
-"Pre-norm": each half first normalizes, then adds what it found to the stream that runs through (He et al.
-2016; Radford et al. 2019). `attention` is the plain form, to read; `Attention` runs the fast one, and
-``test_fast_attention_equals_plain`` holds them together.
+A pre-norm block adds what it found to a stream that runs through all blocks untouched (He et al. 2016; Radford et al.
+2019). In a post-norm block, as in the first transformers (Vaswani et al. 2017), each LayerNorm stands AFTER the
+addition: no value in the stream outgrows it, but gradients must pass through all of them.
 """
 
 import math
-from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -19,53 +20,27 @@ from torch import Tensor, nn
 Activation = Literal["gelu", "gelu_tanh", "quick_gelu"]
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Return, for each query, the average of the values, weighted by how well their keys fit.
+def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Return (..., T, T): how each query shares out its attention among all keys; each row adds up to 1.
 
     Args:
-        query: (..., T, D/K) one row a token; key and value likewise.
+        query: (..., T, D/K), one row a token; key likewise.
         mask: (T, T) added to the scores: 0 where a token may look, -inf where it may not.
 
-    Returns:
-        (..., T, D/K).
-
-    Source: Vaswani et al. 2017, equation 1. The root keeps the scores' spread at 1 whatever the width.
+    The root keeps the scores' spread at 1 whatever the width. Source: Vaswani et al. 2017, equation 1.
     """
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (..., T, T)
     if mask is not None:
         scores = scores + mask
-    return scores.softmax(dim=-1) @ value  # (..., T, D/K)
+    return scores.softmax(dim=-1)
 
 
-def single_query_attention(
-    query: Tensor, x: Tensor, key: tuple[Tensor, Tensor], value: tuple[Tensor, Tensor], mask: Tensor | None = None
-) -> Tensor:
-    """Return what a single query finds among the tokens ``x``, without making a key and a value of each of them.
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Return (..., T, D/K): for each query the mean of the values, weighted by how well their keys fit it.
 
-    The score of token x is q·(Wx + b) = (qW)·x + q·b, so the keys' matrix is applied to the one query, not to T tokens;
-    and the mean of the values is the value of the mean. For the 50 tokens of ViT-B/32 that is 28 times less work, for
-    the same numbers: ``test_single_query_attention_equals_plain``.
-
-    Args:
-        query: (B, K, D/K), one for each head.
-        x: (B, T, D).
-        key, value: weight (D, D) and bias (D,) of the two projections.
-        mask: (B, 1, T), True where a token may be seen.
-
-    Returns:
-        (B, D).
+    The arguments are those of `attention_weights`, and one value, (..., T, D/K), for each key.
     """
-    heads = query.shape[1]
-    (key_weight, key_bias), (value_weight, value_bias) = (
-        (weight.unflatten(0, (heads, -1)), bias.unflatten(0, (heads, -1))) for weight, bias in (key, value)
-    )
-    asked = torch.einsum("bkd,kde->bke", query, key_weight)  # (B, K, D) what each head looks for
-    scores = asked @ x.transpose(1, 2) + (query * key_bias).sum(dim=-1, keepdim=True)  # (B, K, T)
-    scores = scores / math.sqrt(query.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    found = scores.softmax(dim=-1) @ x  # (B, K, D) each head's weighted mean of the tokens
-    return (torch.einsum("bke,kde->bkd", found, value_weight) + value_bias).flatten(1)  # (B, D)
+    return attention_weights(query, key, mask) @ value
 
 
 def causal_mask(tokens: int) -> Tensor:
@@ -95,41 +70,54 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, query: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (B, T, D) from (B, T, D).
 
         Args:
             mask: (B, 1, 1, T), True where a token may be seen.
-            query: (B, 1, D) the one token that asks, where not every token of ``x`` does; the result is (B, 1, D).
         """
-        D, K = self.out.in_features, self.heads
-        if query is None:
-            parts = self.qkv(x).split(D, dim=-1)  # three times (B, T, D)
-            queries, keys, values = (part.unflatten(-1, (K, D // K)).transpose(1, 2) for part in parts)
-            heads = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=self.causal)
-            return self.out(heads.transpose(1, 2).flatten(2))  # (B, T, D)
-        of_query, of_key, of_value = zip(self.qkv.weight.split(D), self.qkv.bias.split(D), strict=True)
-        asked = F.linear(query[:, 0], *of_query).unflatten(-1, (K, D // K))  # (B, K, D/K)
-        seen = None if mask is None else mask[:, 0]  # (B, 1, T)
-        found = single_query_attention(asked, x, of_key, of_value, seen)  # (B, D)
-        return self.out(found)[:, None]
+        query, key, value = self.split_heads(x)
+        # The same as `attention`, fused into one call: ``test_fast_attention_equals_plain``.
+        heads = F.scaled_dot_product_attention(query, key, value, mask, is_causal=self.causal)  # (B, K, T, D/K)
+        return self.out(heads.transpose(1, 2).flatten(2))  # (B, T, D)
+
+    def split_heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, each (B, K, T, D/K), from (B, T, D)."""
+        query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return query, key, value
+
+    def weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return (B, K, T, T), the attention map of each head, which `forward` makes and throws away."""
+        query, key, _ = self.split_heads(x)
+        hidden = causal_mask(x.shape[1]).to(x) if self.causal else None
+        if mask is not None:
+            hidden = torch.zeros(mask.shape).to(x).masked_fill(~mask, -torch.inf)
+        return attention_weights(query, key, hidden)
 
 
 class QuickGELU(nn.Module):
-    """``x · sigmoid(1.702 x)``: an approximation of GELU that OpenAI's published CLIP weights were trained with.
+    """An approximation of GELU that OpenAI's published CLIP weights were trained with.
 
     The two differ by at most 0.02, yet weights trained with one lose accuracy under the other.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the same shape."""
-        return F.silu(1.702 * x).mul_(1 / 1.702)  # silu(x) = x · sigmoid(x), in fewer walks over memory
+        return x * torch.sigmoid(1.702 * x)
+
+
+class FusedQuickGELU(QuickGELU):
+    """The same numbers in fewer passes over memory: ``test_fused_quick_gelu_equals_plain``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape."""
+        return F.silu(1.702 * x).mul_(1 / 1.702)  # silu(x) = x · sigmoid(x)
 
 
 def activation_layer(activation: Activation) -> nn.Module:
     """Return the activation between the two layers of an MLP, by its name in a config."""
     if activation == "quick_gelu":
-        return QuickGELU()
+        return FusedQuickGELU()
     return nn.GELU(approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
@@ -174,28 +162,27 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, activation, mlp_width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, token_index: Tensor | None = None) -> Tensor:
-        """Return (B, T, D) from (B, T, D); with ``token_index`` only (B, 1, D).
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return (B, T, D) from (B, T, D).
 
         Args:
             mask: (B, 1, 1, T), True where a token may be seen.
-            token_index: (B,) the one token of each item that will be read. The LAST block of a tower that reads one
-                token need not compute the others: ``test_reading_one_token_equals_computing_all``.
         """
-        if token_index is None:
-            x = x + self.attention(self.ln_1(x), mask)
-        else:
-            if self.attention.causal:
-                earlier = torch.arange(x.shape[1], device=x.device) <= token_index[:, None]  # (B, T)
-                mask = earlier[:, None, None]  # (B, 1, 1, T)
-            query = x[torch.arange(len(x), device=x.device), token_index][:, None]  # (B, 1, D)
-            x = query + self.attention(self.ln_1(x), mask, self.ln_1(query))
+        x = x + self.attention(self.ln_1(x), mask)
         return x + self.mlp(self.ln_2(x))
 
 
-def forward_blocks(blocks: Iterable[nn.Module], x: Tensor, token_index: Tensor) -> Tensor:
-    """Return (B, D): the token ``token_index`` (B,) of each item of ``x`` (B, T, D) after all blocks."""
-    *first, last = blocks
-    for block in first:
-        x = block(x)
-    return last(x, token_index=token_index)[:, 0]
+class PostNormBlock(nn.Module):
+    """One post-norm transformer layer: look around and add, normalize; think and add, normalize."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int, eps: float) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads)
+        self.ln_1 = nn.LayerNorm(width, eps)
+        self.mlp = MLP(width, "gelu", mlp_width)
+        self.ln_2 = nn.LayerNorm(width, eps)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return (B, T, D) from (B, T, D); ``mask`` as in `Block`."""
+        x = self.ln_1(x + self.attention(x, mask))
+        return self.ln_2(x + self.mlp(x))

@@ -3,21 +3,21 @@
     (B, T) ids ─ words + positions + segment ─ LayerNorm ─▶ (B, T, D) ─ post-norm blocks
       ─▶ row 0, the [CLS] mark ─ projection ─▶ (B, E)
 
-    x ──┬─ attention ─(+)─ LayerNorm ──┬─ MLP ─(+)─ LayerNorm ─▶      "post-norm"
-        └──────────────┘               └────────┘
-
 Three things differ from CLIP's text tower. Words look both ways, so padding must be hidden from them. The vector is
-read at the FIRST mark, which has seen all the others. And each LayerNorm stands AFTER the addition, as in the first
-transformers: no value in the stream outgrows it, but gradients must pass through all of them.
+read at the FIRST mark, which has seen all the others. And each LayerNorm stands after the addition (`PostNormBlock`).
 Sources: Devlin et al. 2019; Jia et al. 2021 (ALIGN), section 4; kakaobrain/coyo-align ``align.py``.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import MLP, Attention
+from clip_tutor.towers.attention import PostNormBlock
+from clip_tutor.towers.checks import check_first_ids, check_ids
+from clip_tutor.towers.intermediates import Intermediates, collect
+from clip_tutor.towers.single_query import forward_blocks
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class BertConfig:
     mlp_width: int = 3072
     eps: float = 1e-12
     pad_id: int = 0
+    whole_rows: ClassVar[bool] = False  # padding is hidden, so a row need not have any
 
     def __post_init__(self) -> None:
         if self.context_length > self.max_positions:
@@ -41,28 +42,6 @@ class BertConfig:
                 f"context_length {self.context_length} needs as many positions, and max_positions is "
                 f"{self.max_positions}: raise the second or lower the first"
             )
-
-
-class PostNormBlock(nn.Module):
-    """One post-norm transformer layer: look around and add, normalize; think and add, normalize."""
-
-    def __init__(self, width: int, heads: int, mlp_width: int, eps: float) -> None:
-        super().__init__()
-        self.attention = Attention(width, heads)
-        self.ln_1 = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, "gelu", mlp_width)
-        self.ln_2 = nn.LayerNorm(width, eps)
-
-    def forward(self, x: Tensor, mask: Tensor, query: Tensor | None = None) -> Tensor:
-        """Return (B, T, D) from (B, T, D).
-
-        Args:
-            mask: (B, 1, 1, T), True where a token may be seen.
-            query: (B, 1, D) the only row of ``x`` that will be read; the result is then (B, 1, D).
-        """
-        asks = x if query is None else query
-        x = self.ln_1(asks + self.attention(x, mask, query))
-        return self.ln_2(x + self.mlp(x))
 
 
 class BertTower(nn.Module):
@@ -102,33 +81,25 @@ class BertTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return (B, E) caption vectors of any length from (B, T) ids.
 
-        Padding is hidden from every word (``test_bert_never_looks_at_padding``), so columns that hold nothing else
-        are cut off first: the same vectors for less work.
-
         Raises:
-            ValueError: the rows are longer than the context, begin with padding, or hold ids beyond the vocabulary.
+            ValueError: the rows are longer than the context, or (on a CPU) begin with padding or hold ids beyond the
+                vocabulary.
         """
-        if ids.shape[1] > self.config.context_length:
-            raise ValueError(
-                f"these rows have {ids.shape[1]} ids, and this tower reads at most {self.config.context_length}: "
-                "tokenize with the tokenizer that came with the model"
-            )
-        if (largest := int(ids.max())) >= self.config.vocab_size:
-            raise ValueError(
-                f"these rows hold the id {largest}, and this tower knows ids below {self.config.vocab_size}: "
-                "tokenize with the tokenizer that came with the model"
-            )
-        words = ids != self.config.pad_id  # (B, T)
-        if not words[:, 0].all():
-            raise ValueError(
-                f"row {int((~words[:, 0]).nonzero()[0])} begins with padding (id {self.config.pad_id}), and its vector "
-                "is read there: rows begin with the mark [CLS], and padding stands at their end"
-            )
-        T = int(words.any(dim=0).nonzero().max()) + 1  # of the longest caption
-        mask = words[:, None, None, :T]  # (B, 1, 1, T): the same for every head and for every word that looks
-        x = self.token_embedding(ids[:, :T]) + self.pos_embed[:T] + self.segments[0]  # (B, T, D)
-        x = self.ln_embedding(x)
-        *first, last = self.blocks
-        for block in first:
-            x = block(x, mask)
-        return self.projection(last(x, mask, x[:, :1])[:, 0])  # (B, E)
+        x, mask = self.embed(ids)  # (B, T, D), (B, 1, 1, T)
+        first = torch.zeros(len(x), dtype=torch.long, device=x.device)  # (B,): the mark [CLS]
+        x = forward_blocks(self.blocks, x, first, mask)  # (B, D): what the blocks have at that mark
+        return self.projection(x)  # (B, E)
+
+    def embed(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, T, D), what goes into the blocks, and (B, 1, 1, T), True where a word may be seen.
+
+        No word ever looks at padding: ``test_bert_never_looks_at_padding``.
+        """
+        check_ids(ids, self.config.context_length, self.config.vocab_size)
+        check_first_ids(ids, self.config.pad_id)
+        x = self.token_embedding(ids) + self.pos_embed[: ids.shape[1]] + self.segments[0]  # (B, T, D)
+        return self.ln_embedding(x), (ids != self.config.pad_id)[:, None, None]
+
+    def intermediates(self, ids: Tensor) -> Intermediates:
+        """Return the token states (B, T, D) and attention maps (B, K, T, T) of each block."""
+        return collect(self.blocks, *self.embed(ids))

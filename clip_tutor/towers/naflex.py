@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from clip_tutor.patches import Patches, to_patches
 from clip_tutor.towers.attention import Block
 from clip_tutor.towers.checks import check_map_head
+from clip_tutor.towers.intermediates import Intermediates, collect
 from clip_tutor.towers.pooling import MAPHead
 
 
@@ -90,6 +91,13 @@ class NaFlexTransformer(nn.Module):
         Raises:
             ValueError: the pixels cannot be cut into patches, or the patches are of another size than this tower's.
         """
+        x, mask = self.embed(images)  # (B, N, D), (B, 1, 1, N)
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.head(self.ln_post(x), mask)  # (B, E)
+
+    def embed(self, images: Tensor | Patches) -> tuple[Tensor, Tensor]:
+        """Return (B, N, D), what goes into the blocks, and (B, 1, 1, N), True where a patch is no padding."""
         patches, mask, shapes = images if isinstance(images, Patches) else to_patches(images, self.config.patch_size)
         N = patches.shape[1]
         if patches.shape[2] != self.patch_embed.in_features:
@@ -103,11 +111,11 @@ class NaFlexTransformer(nn.Module):
         positions = torch.stack(
             [F.pad(resized[grid], (0, 0, 0, N - len(resized[grid]))) for grid in grids]
         )  # (B, N, D)
-        x = self.patch_embed(patches) + positions  # (B, N, D)
-        seen = mask[:, None, None, :]  # (B, 1, 1, N)
-        for block in self.blocks:
-            x = block(x, seen)
-        return self.head(self.ln_post(x), seen)  # (B, E)
+        return self.patch_embed(patches) + positions, mask[:, None, None, :]
+
+    def intermediates(self, images: Tensor | Patches) -> Intermediates:
+        """Return the token states (B, N, D) and attention maps (B, K, N, N) of each block."""
+        return collect(self.blocks, *self.embed(images))
 
 
 def bilinear_weights(old: int, new: int) -> Tensor:

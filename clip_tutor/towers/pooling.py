@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import MLP, Activation, Attention, single_query_attention
+from clip_tutor.towers.attention import MLP, Activation, Attention
+from clip_tutor.towers.single_query import attend, single_query_attention
 
 
 class MeanPool(nn.Module):
@@ -96,6 +97,5 @@ class MAPHead(nn.Module):
         Args:
             mask: (B, 1, 1, N), True where a token may be seen.
         """
-        probe = self.probe.expand(len(x), 1, -1)  # (B, 1, D)
-        found = self.attention(x, mask, query=probe)[:, 0]  # (B, D)
+        found = attend(self.attention, self.probe.expand(len(x), -1), x, mask)  # (B, D)
         return found + self.mlp(self.ln(found))

@@ -15,9 +15,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import Activation, Block, forward_blocks
-
-GROUP = 32  # captions that a CPU reads at a time
+from clip_tutor.towers.attention import Activation, Block
+from clip_tutor.towers.checks import check_ids
+from clip_tutor.towers.intermediates import Intermediates, collect
+from clip_tutor.towers.single_query import forward_blocks
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class TextConfig:
     pool: Literal["eot", "last"] = "eot"  # the end token, or the last place of the row
     projection_bias: bool = False
     eps: float = 1e-5  # of every LayerNorm
+
+    @property
+    def whole_rows(self) -> bool:
+        """Whether a row must have as many ids as the context is long, padding included."""
+        return self.pool == "last"
 
     def __post_init__(self) -> None:
         if self.causal != (self.pool == "eot"):
@@ -84,38 +90,29 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return (B, E) caption vectors of any length from (B, T) ids.
 
-        A causal tower is read at the end token, found by ``argmax`` because that mark has the largest id. Since no
-        token sees a later one, the padding behind it changes nothing (``test_padding_cannot_leak``), and the batch
-        is cut to its longest caption: with captions of 8 to 20 tokens that saves four fifths of the work
-        (``test_a_batch_is_cut_to_its_longest_caption``).
-
         Raises:
-            ValueError: the rows are longer than the context, or hold ids beyond the vocabulary.
+            ValueError: the rows do not fit the context, or (on a CPU) hold ids beyond the vocabulary.
         """
-        T = ids.shape[1]
-        if self.config.context_length < T or (self.config.pool == "last" and self.config.context_length > T):
-            how = "at most" if self.config.pool == "eot" else "exactly"
-            raise ValueError(
-                f"these rows have {T} ids, and this tower reads {how} {self.config.context_length}: "
-                "tokenize with the tokenizer that came with the model"
-            )
-        if (largest := int(ids.max())) >= self.config.vocab_size:
-            raise ValueError(
-                f"these rows hold the id {largest}, and this tower knows ids below {self.config.vocab_size}: "
-                "tokenize with the tokenizer that came with the model"
-            )
-        if self.config.pool == "last":
-            return self._read(ids, torch.full((len(ids),), T - 1, device=ids.device))
-        end = ids.argmax(dim=1)  # (B,)
-        if len(ids) <= GROUP or ids.device.type != "cpu":  # a GPU is quicker with one large batch
-            return self._read(ids, end)
-        groups = end.argsort().split(GROUP)  # captions of like length: short ones do not wait for long ones
-        features = torch.cat([self._read(ids[group], end[group]) for group in groups])  # (B, E), sorted by length
-        return features[torch.cat(groups).argsort()]
-
-    def _read(self, ids: Tensor, token_index: Tensor) -> Tensor:
-        """Return (B, E): each caption (B, T) read at its ``token_index`` (B,); columns behind the last one are cut."""
-        ids = ids[:, : int(token_index.max()) + 1]
-        x = self.token_embedding(ids) + self.pos_embed[: ids.shape[1]]  # (B, T, D)
-        features = self.ln_final(forward_blocks(self.blocks, x, token_index)) @ self.projection  # (B, E)
+        x = self.embed(ids)  # (B, T, D)
+        x = forward_blocks(self.blocks, x, self.token_index(ids))  # (B, D): what self.blocks(x) has at that token
+        features = self.ln_final(x) @ self.projection  # (B, E)
         return features if self.projection_bias is None else features + self.projection_bias
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return (B, T, D): what goes into the blocks, each token's vector and its place's."""
+        check_ids(ids, self.config.context_length, self.config.vocab_size, self.config.whole_rows)
+        return self.token_embedding(ids) + self.pos_embed[: ids.shape[1]]
+
+    def token_index(self, ids: Tensor) -> Tensor:
+        """Return (B,): at which token each caption is read.
+
+        In a causal tower it is the end token, found by ``argmax`` because that one has the largest id:
+        ``test_end_mark_is_the_largest_id``. The padding behind it is never seen: ``test_padding_cannot_leak``.
+        """
+        if self.config.pool == "eot":
+            return ids.argmax(dim=1)
+        return torch.full((len(ids),), ids.shape[1] - 1, device=ids.device)
+
+    def intermediates(self, ids: Tensor) -> Intermediates:
+        """Return the token states (B, T, D) and attention maps (B, K, T, T) of each block."""
+        return collect(self.blocks, self.embed(ids))

@@ -20,9 +20,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.towers.attention import Activation, Block, forward_blocks
+from clip_tutor.towers.attention import Activation, Block
 from clip_tutor.towers.checks import check_map_head, check_pixels
+from clip_tutor.towers.intermediates import Intermediates, collect
 from clip_tutor.towers.pooling import MAPHead
+from clip_tutor.towers.single_query import forward_blocks
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,21 @@ class VisionTransformer(nn.Module):
         Raises:
             ValueError: the images do not have the size this tower was built for.
         """
+        x = self.embed(pixels)  # (B, T, D)
+        if self.config.pool == "map":
+            return self.head(self.ln_post(self.blocks(x)))  # (B, E)
+        first = torch.zeros(len(x), dtype=torch.long, device=x.device)  # (B,): the class token
+        x = forward_blocks(self.blocks, x, first)  # (B, D): what self.blocks(x) has at that token
+        return self.ln_post(x) @ self.projection  # (B, E)
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Return (B, T, D): what goes into the blocks; T is N, and one more with a class token, which is token 0."""
         check_pixels(pixels, self.config.image_size)
         x = self.patch_embed(pixels)  # (B, N, D)
-        if self.cls_token is None:
-            x = self.blocks(self.ln_pre(x + self.pos_embed))  # (B, N, D)
-            return self.head(self.ln_post(x))  # (B, E)
-        cls_token = self.cls_token.expand(len(x), 1, -1)  # (B, 1, D)
-        x = self.ln_pre(torch.cat([cls_token, x], dim=1) + self.pos_embed)  # (B, 1+N, D)
-        first = torch.zeros(len(x), dtype=torch.long, device=x.device)  # (B,) only the class token is read
-        return self.ln_post(forward_blocks(self.blocks, x, first)) @ self.projection  # (B, E)
+        if self.cls_token is not None:
+            x = torch.cat([self.cls_token.expand(len(x), 1, -1), x], dim=1)  # (B, 1+N, D)
+        return self.ln_pre(x + self.pos_embed)
+
+    def intermediates(self, pixels: Tensor) -> Intermediates:
+        """Return the token states (B, T, D) and attention maps (B, K, T, T) of each block."""
+        return collect(self.blocks, self.embed(pixels))

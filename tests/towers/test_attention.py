@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clip_tutor.towers.attention import MLP, Attention, Block, QuickGELU, attention, causal_mask, forward_blocks
+from clip_tutor.towers.attention import MLP, Attention, Block, FusedQuickGELU, QuickGELU, attention, causal_mask
 
 
 def with_plain_attention(layer: Attention, x: torch.Tensor) -> torch.Tensor:
@@ -96,6 +96,14 @@ def test_quick_gelu_is_near_gelu_and_is_not_gelu():
     torch.testing.assert_close(QuickGELU()(torch.tensor(1.0)), torch.tensor(1 / (1 + math.exp(-1.702))))
 
 
+def test_fused_quick_gelu_equals_plain():
+    x = torch.linspace(-20, 20, 4_001, requires_grad=True)
+    fused, plain = FusedQuickGELU()(x), QuickGELU()(x)
+    torch.testing.assert_close(fused, plain, atol=1e-6, rtol=1e-5)
+    (ours,), (expected,) = torch.autograd.grad(fused.sum(), x), torch.autograd.grad(plain.sum(), x)
+    torch.testing.assert_close(ours, expected, atol=1e-6, rtol=1e-5)
+
+
 def test_the_mlp_has_the_activation_it_was_asked_for():
     assert isinstance(MLP(8, "quick_gelu").activation, QuickGELU)
     assert isinstance(MLP(8, "gelu").activation, nn.GELU)
@@ -107,15 +115,6 @@ def test_heads_must_divide_the_width():
         Attention(50, 8)
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_reading_one_token_equals_computing_all(causal):
-    torch.manual_seed(0)
-    blocks = nn.Sequential(*(Block(24, 3, "gelu", causal) for _ in range(3)))
-    x, row = torch.randn(4, 7, 24), torch.tensor([0, 6, 3, 4])
-    expected = blocks(x)[torch.arange(4), row]
-    torch.testing.assert_close(forward_blocks(blocks, x, row), expected, atol=1e-6, rtol=1e-5)
-
-
 def test_tokens_that_are_masked_count_for_nothing():
     torch.manual_seed(0)
     block, x = Block(24, 3, "gelu"), torch.randn(2, 7, 24)
@@ -123,14 +122,19 @@ def test_tokens_that_are_masked_count_for_nothing():
     torch.testing.assert_close(block(x, mask)[:, :4], block(x[:, :4]), atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("seen", [None, 4])
-def test_single_query_attention_equals_plain(seen):
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_maps_are_those_that_the_layer_uses(causal):
     torch.manual_seed(0)
-    layer, x, asks = Attention(24, 3), torch.randn(2, 7, 24), torch.randn(2, 1, 24)
-    query, key, value = layer.qkv(torch.cat([asks, x], dim=1)).split(24, dim=-1)
-    heads = [
-        attention(query[:, :1, k : k + 8], key[:, 1:, k : k + 8][:, :seen], value[:, 1:, k : k + 8][:, :seen])
-        for k in range(0, 24, 8)
-    ]
-    mask = None if seen is None else (torch.arange(7) < seen).expand(2, 1, 1, 7)
-    torch.testing.assert_close(layer(x, mask, asks), layer.out(torch.cat(heads, dim=-1)), atol=1e-6, rtol=1e-5)
+    layer, x = Attention(24, 3, causal), torch.randn(2, 7, 24)
+    _, _, value = layer.split_heads(x)
+    found = layer.out((layer.weights(x) @ value).transpose(1, 2).flatten(2))
+    torch.testing.assert_close(found, layer(x), atol=1e-6, rtol=1e-5)
+
+
+def test_attention_maps_are_zero_where_nothing_may_be_seen():
+    torch.manual_seed(0)
+    layer, x = Attention(24, 3), torch.randn(2, 7, 24)
+    mask = (torch.arange(7) < torch.tensor([[4], [7]]))[:, None, None]
+    weights = layer.weights(x, mask)
+    assert weights[0, :, :, 4:].eq(0).all() and weights[1].gt(0).all()
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(2, 3, 7))

@@ -25,7 +25,7 @@ def card() -> Figure:
     assert isinstance(tower, TextTower)
     ids = torch.tensor(tokenizer(CAPTION))  # (1, T)
     end = int(ids.argmax())
-    rows = tower.ln_final(tower.blocks(tower.token_embedding(ids) + tower.pos_embed))[0, : end + 1]  # (T', D)
+    rows = tower.ln_final(tower.intermediates(ids).token_states[-1])[0, : end + 1]  # (T', D)
     scenes = Scenes(find_emoji(FIRST_WORDS), "test").batch(IMAGES)
     nearness = F.normalize(rows @ tower.projection, dim=-1) @ encode_images(model, scenes.pixels).T  # (T', 4)
     words = [tokenizer.id_to_token[i].replace("</w>", "") for i in ids[0, 1:end].tolist()]

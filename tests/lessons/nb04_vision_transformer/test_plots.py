@@ -7,7 +7,7 @@ import torch
 
 from clip_tutor import zoo
 from clip_tutor.lessons.nb04_vision_transformer import exercises, plots, stills
-from clip_tutor.lessons.nb04_vision_transformer.attention_maps import attention_maps, hidden_states
+from clip_tutor.lessons.nb04_vision_transformer.attention_maps import attention_maps
 from clip_tutor.lessons.nb04_vision_transformer.board import attention_board, covered
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers.attention import attention
@@ -32,7 +32,7 @@ def image(size: int = 32) -> torch.Tensor:
 def test_the_stages_end_in_the_towers_answer(config: ViTConfig):
     torch.manual_seed(0)
     tower, pixels = VisionTransformer(config, embed_dim=10).eval(), torch.randn(2, 3, *[config.image_size] * 2)
-    stages = hidden_states(tower, pixels)
+    stages = tower.intermediates(pixels).token_states
     assert [stage.shape for stage in stages] == [(2, 17, 24)] * 3
     torch.testing.assert_close(tower.ln_post(stages[-1][:, 0]) @ tower.projection, tower(pixels), atol=1e-5, rtol=1e-4)
 
@@ -44,7 +44,7 @@ def test_looks_are_the_weights_that_the_block_mixes_values_with():
     assert seen.shape == (2, 2, 3, 17, 17)
     torch.testing.assert_close(seen.sum(dim=-1), torch.ones(2, 2, 3, 17))
     for n, block in enumerate(tower.blocks):
-        x = block.ln_1(hidden_states(tower, pixels)[n])
+        x = block.ln_1(tower.intermediates(pixels).token_states[n])
         values = exercises.split_heads(block.attention.qkv(x).chunk(3, dim=-1)[2], 3)  # (B, K, T, D/K)
         mixed = block.attention.out((seen[:, n] @ values).transpose(1, 2).flatten(2))
         torch.testing.assert_close(mixed, block.attention(x), atol=1e-5, rtol=1e-4)
