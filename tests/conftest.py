@@ -34,10 +34,12 @@ def tokenizer(scenes: Scenes) -> BPETokenizer:
 def make_model(tokenizer: BPETokenizer) -> Callable[..., CLIP]:
     """A function that gives a fresh tiny model: ``make_model(seed=1, stem_channels=(4, 8, 8))``."""
 
-    def make(seed: int = 0, width: int = 16, embed_dim: int = 16, stem_channels: tuple[int, ...] = ()) -> CLIP:
+    def make(
+        seed: int = 0, width: int = 16, embed_dim: int = 16, stem_channels: tuple[int, ...] = (), layers: int = 1
+    ) -> CLIP:
         patch_size = 16 if stem_channels else 8
-        vision = ViTConfig(32, patch_size, width, layers=1, heads=2, stem_channels=stem_channels)
-        text = TextConfig(tokenizer.vocab_size, tokenizer.context_length, width, layers=1, heads=2)
+        vision = ViTConfig(32, patch_size, width, layers=layers, heads=2, stem_channels=stem_channels)
+        text = TextConfig(tokenizer.vocab_size, tokenizer.context_length, width, layers=layers, heads=2)
         torch.manual_seed(seed)
         return CLIP(CLIPConfig(embed_dim, vision, text))
 

@@ -147,7 +147,8 @@ def wrap_model(model: CLIP, shard: bool) -> nn.Module:
     mesh = init_device_mesh(device.type, (here.size,))
     model.to(memory_format=torch.contiguous_format)  # a weight is cut along its first dimension, as it lies in memory
     for tower in (model.image_tower, model.text_tower):
-        for block in getattr(tower, "blocks", ()):
+        *earlier, _ = getattr(tower, "blocks", (None,))  # `forward_blocks` reads the last one without calling it
+        for block in earlier:
             fully_shard(block, mesh=mesh)
         fully_shard(tower, mesh=mesh)
     return model  # the temperature is a single number: it stays whole, see `all_reduce_unsharded_grads`

@@ -22,7 +22,8 @@ def checkpoint_activations(model: CLIP) -> None:
     """Let each transformer and ConvNeXt block keep nothing but its input for the backward pass.
 
     That costs one more forward pass, about a third more time, and what is kept shrinks to a row of inputs and one
-    block's inside. Dropped paths fall alike both times. ResNets and EfficientNets have BatchNorm inside their blocks,
+    block's inside. The last block of a tower that is read at one token (`forward_blocks`) has hardly an inside, and goes
+    without. Dropped paths fall alike both times. ResNets and EfficientNets have BatchNorm inside their blocks,
     whose running figures would move twice, and are left as they are: ``test_blocks_with_batchnorm_are_left_alone``.
 
     Source: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost".
