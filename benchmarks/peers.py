@@ -4,8 +4,9 @@
     python benchmarks/peers.py --pairs 9          more pairs of runs, steadier medians
     python benchmarks/peers.py --only tokenize    one part: tokenize, text, image, train or memory
 
-Ours and theirs take turns, and each ratio is the median over the pairs: above 1, ours is faster. Features are compared
-before anything is timed. Tables for people come first; the last line is one JSON object.
+Ours and theirs take turns, and each ratio is the median over the pairs: above 1, ours is faster. What comes out is
+compared before anything is timed. Captions are encoded from strings to vectors, each project in its own way: ours
+sorts them and cuts each batch to its longest. Tables for people come first; the last line is one JSON object.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import open_clip
 import torch
+import torch.nn.functional as F
 import transformers
 from machine import machine, take_turns
 from torch import Tensor, nn
@@ -25,6 +27,7 @@ from torch import Tensor, nn
 from clip_tutor import zoo
 from clip_tutor.data.emoji import load_emoji
 from clip_tutor.data.scenes import Scenes
+from clip_tutor.embedding import encode_texts
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training.schedule import make_optimizer
@@ -117,38 +120,71 @@ def inputs(batch: int, size: int, device: str) -> tuple[Tensor, Tensor]:
 Encode = Callable[[Tensor], Tensor]
 
 
+def assert_same(bench: Bench, ours: Tensor, theirs: Tensor) -> None:
+    """In float32 the same; in bf16 nearly."""
+    atol, rtol = (1e-5, 1e-4) if bench.device == "cpu" else (0.1, 0.1)
+    torch.testing.assert_close(ours, theirs, atol=atol, rtol=rtol)
+
+
 @torch.no_grad()
-def race_encoders(bench: Bench, title: str, key: str, unit: str, ours: Encode, theirs: Encode, batch: Tensor) -> None:
+def race_images(bench: Bench, title: str, key: str, ours: Encode, theirs: Encode, pixels: Tensor) -> None:
     """Hold the vectors of one batch together, then time how they are made."""
     if bench.device != "cpu":
         ours, theirs = torch.compile(ours), torch.compile(theirs)
     with precision(bench.device):
-        # In float32 the same; in bf16 nearly.
-        atol, rtol = (1e-5, 1e-4) if bench.device == "cpu" else (0.1, 0.1)
-        torch.testing.assert_close(ours(batch), theirs(batch), atol=atol, rtol=rtol)
-        bench.race(title, key, len(batch), unit, lambda: ours(batch), lambda: theirs(batch))
+        assert_same(bench, ours(pixels), theirs(pixels))
+        bench.race(title, key, len(pixels), "images/s", lambda: ours(pixels), lambda: theirs(pixels))
+
+
+@torch.no_grad()
+def race_captions(
+    bench: Bench, name: str, key: str, model: CLIP, text: list[str], theirs: Callable[[list[str]], Tensor]
+) -> None:
+    """Hold the unit vectors of the captions together, then time how they are made of strings."""
+    tokenizer = BPETokenizer.from_vocabulary(vocabulary("clip"))
+
+    def ours() -> Tensor:
+        return encode_texts(model, tokenizer, text)
+
+    def others() -> Tensor:
+        return F.normalize(theirs(text).float(), dim=-1).cpu()
+
+    with precision(bench.device):
+        assert_same(bench, ours(), others())
+        bench.race(f"encode captions, {name} ViT-B/32", key, len(text), "captions/s", ours, others)
+
+
+def open_clip_texts(model: nn.Module, device: str) -> Callable[[list[str]], Tensor]:
+    """Return OpenCLIP's way from captions to vectors: rows of 77 ids, all of them read."""
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    return lambda text: model.encode_text(tokenizer(text).to(device))
 
 
 def encode(bench: Bench, parts: Iterable[str], batch: int) -> None:
     """Captions and images to vectors, a batch at a time."""
     pixels, _ = inputs(batch, 224, bench.device)
-    _, ids = inputs(CAPTION_BATCHES * batch, 1, bench.device)
+    text = captions(CAPTION_BATCHES * batch)
     for name in ("ViT-B/32", "RN50"):
         ours, theirs = open_clip_pair(name, name.replace("/", "-"), bench.device)
         if "text" in parts and name == "ViT-B/32":
-            race = (f"encode captions, OpenCLIP {name}", "encode_text_vs_open_clip", "captions/s")
-            race_encoders(bench, *race, ours.encode_text, theirs.encode_text, ids)
+            race_captions(
+                bench, "OpenCLIP", "encode_text_vs_open_clip", ours, text, open_clip_texts(theirs, bench.device)
+            )
         if "image" in parts:
             key = f"encode_image_{name.replace('-', '_').replace('/', '').lower()}_vs_open_clip"
-            race = (f"encode images, OpenCLIP {name}", key, "images/s")
-            race_encoders(bench, *race, ours.encode_image, theirs.encode_image, pixels)
+            race_images(bench, f"encode images, OpenCLIP {name}", key, ours.encode_image, theirs.encode_image, pixels)
     ours, other = transformers_pair(bench.device)
     if "text" in parts:
-        race = ("encode captions, transformers ViT-B/32", "encode_text_vs_transformers", "captions/s")
-        race_encoders(bench, *race, ours.encode_text, lambda ids: _vectors(other.get_text_features(ids)), ids)
+        fast = fast_tokenizer(BPETokenizer.from_vocabulary(vocabulary("clip")))
+
+        def get_text_features(text: list[str]) -> Tensor:
+            ids = fast(text, padding=True, return_tensors="pt").to(bench.device)
+            return _vectors(other.get_text_features(**ids))
+
+        race_captions(bench, "transformers", "encode_text_vs_transformers", ours, text, get_text_features)
     if "image" in parts:
-        race = ("encode images, transformers ViT-B/32", "encode_image_vit_b32_vs_transformers", "images/s")
-        race_encoders(bench, *race, ours.encode_image, lambda x: _vectors(other.get_image_features(x)), pixels)
+        race = ("encode images, transformers ViT-B/32", "encode_image_vit_b32_vs_transformers")
+        race_images(bench, *race, ours.encode_image, lambda x: _vectors(other.get_image_features(x)), pixels)
 
 
 def _vectors(features: object) -> Tensor:
@@ -163,7 +199,8 @@ def steps(kind: str, batch: int, device: str) -> Callable[[], object]:
         model = open_clip_pair("ViT-B/32", "ViT-B-32", device)[0].train()
         optimizer = make_optimizer(model, weight_decay=0.2)
         as_bytes = (torch.rand(batch, 3, 224, 224) * 255).to(torch.uint8).to(device)  # as the loop gets them
-        return lambda: take_step(model, optimizer, as_bytes, ids, RATE)
+        longest = int(ids.argmax(dim=1).max()) + 1  # rows as `as_ids` makes them for the loop
+        return lambda: take_step(model, optimizer, as_bytes, ids[:, :longest], RATE)
     if kind == "transformers":
         other: nn.Module = transformers_pair(device)[1].train()
         optimizer = torch.optim.AdamW(other.parameters(), lr=RATE, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2)
