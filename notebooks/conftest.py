@@ -7,7 +7,9 @@ was printed. While notebooks run here, `lab.explore` also draws at both ends of 
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import nbmake.pytest_items
@@ -18,6 +20,8 @@ ERROR_MARK = "clip-tutor-error"  # of the red box, `clip_tutor.lab.widgets.scree
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 os.environ["CLIP_TUTOR_SWEEP"] = "1"  # the kernels inherit it
+# What a learner has built so far is theirs: notebooks run here as committed, with an empty file of their own.
+os.environ["CLIP_TUTOR_MY_CLIP"] = str(Path(tempfile.mkdtemp(), "my_clip.py"))
 
 
 def hidden_errors(notebook: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """What most tests need: a small world, a tokenizer that knows its words, and a model too small to wait for."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,12 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.towers import TextConfig, ViTConfig
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_file(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests solve out of the learner's `my_clip.py`: each process of tests has a file of its own."""
+    os.environ["CLIP_TUTOR_MY_CLIP"] = str(tmp_path_factory.mktemp("own") / "my_clip.py")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@
 
     lab.explore(draw, k=(1, 12))                        a plain function, tied to controls
     lab.check("08.1", contrastive_loss)                 an exercise, checked
+    lab.my_parts("07.1")                                what the learner has built so far, else the library's
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
     lab.show_source(contrastive_loss, losses.contrastive_loss)
 
@@ -16,6 +17,7 @@ from clip_tutor.lab import plots
 from clip_tutor.lab.course.course_map import course_map
 from clip_tutor.lab.errors import expect_error
 from clip_tutor.lab.exercises.check import check
+from clip_tutor.lab.my_clip import my_parts
 from clip_tutor.lab.plots import layouts, style, training_plots
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
@@ -37,6 +39,7 @@ __all__ = [
     "Screen",
     "Live",
     "check",
+    "my_parts",
     "expect_error",
     "show_source",
     "course_map",

@@ -11,8 +11,7 @@ from functools import partial
 from torch.utils.checkpoint import checkpoint
 
 from clip_tutor.model import CLIP
-from clip_tutor.towers.attention import Block
-from clip_tutor.towers.bert import PostNormBlock
+from clip_tutor.towers.attention import Block, PostNormBlock
 from clip_tutor.towers.convnext import ConvNeXtBlock
 
 _BLOCKS = (Block, PostNormBlock, ConvNeXtBlock)
@@ -22,7 +21,7 @@ def checkpoint_activations(model: CLIP) -> None:
     """Let each transformer and ConvNeXt block keep nothing but its input for the backward pass.
 
     That costs one more forward pass, about a third more time, and what is kept shrinks to a row of inputs and one
-    block's inside. The last block of a tower that is read at one token (`forward_blocks`) has hardly an inside, and goes
+    block's inside. The last block of a tower that is read at one token (`forward_blocks`) keeps hardly more, and goes
     without. Dropped paths fall alike both times. ResNets and EfficientNets have BatchNorm inside their blocks,
     whose running figures would move twice, and are left as they are: ``test_blocks_with_batchnorm_are_left_alone``.
 

@@ -84,12 +84,22 @@ def exercise_heading(exercise: Exercise) -> str:
 
 
 def stub_code(exercise: Exercise) -> str:
-    """Return the cell that the reader fills in: the reference's signature and docstring, and nothing done."""
+    """Return the cell that the reader fills in: the reference's signatures and docstrings, and nothing done."""
     code = solution_code(exercise)
-    function = ast.parse(code).body[0]
-    assert isinstance(function, ast.FunctionDef), f"{exercise.id}: the reference is a function"
-    end_of_docstring = function.body[0].end_lineno
-    return "\n".join(code.splitlines()[:end_of_docstring]) + f'\n    raise NotImplementedError("{exercise.id}")'
+    lines, node = code.splitlines(), ast.parse(code).body[0]
+    if isinstance(node, ast.FunctionDef):
+        return _emptied(lines, node, exercise.id)
+    assert isinstance(node, ast.ClassDef), f"{exercise.id}: the reference is a function or a class"
+    methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+    head = "\n".join(lines[: methods[0].lineno - 1]).rstrip()
+    return "\n\n".join([head, *(_emptied(lines, method, exercise.id) for method in methods)])
+
+
+def _emptied(lines: Sequence[str], function: ast.FunctionDef, exercise_id: str) -> str:
+    """Return a function's signature and docstring, and a line that raises in the place of its body."""
+    end = function.body[0].end_lineno if ast.get_docstring(function) else function.body[0].lineno - 1
+    indent = " " * function.body[0].col_offset
+    return "\n".join([*lines[function.lineno - 1 : end], f'{indent}raise NotImplementedError("{exercise_id}")'])
 
 
 def check_code(exercise: Exercise) -> str:

@@ -1,6 +1,7 @@
 """The exercises of the course: `exercises.py` of each lesson holds those of one notebook, in its tuple ``EXERCISES``.
 
-    reference   the solution: the notebook folds away its source, and makes the stub of its signature and docstring
+    reference   the solution, a function or a class: the notebook folds away its source, and makes the stub of its
+                signatures and docstrings
     check       calls the reader's function with inputs of its own making, and says what it verified
     mutants     known mistakes, each a wrong function and the thought behind it; an answer that is wrong in just the
                 way that one of them is wrong is told so
@@ -10,7 +11,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from clip_tutor.lab.course.syllabus import Notebook, read_syllabus
 from clip_tutor.lab.exercises.attempt import Attempt
@@ -26,7 +28,13 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One task of a notebook. ``difficulty`` is 1, 2 or 3; ``hints`` unfold one by one, the first is a nudge."""
+    """One task of a notebook. ``difficulty`` is 1, 2 or 3; ``hints`` unfold one by one, the first is a nudge.
+
+    Attributes:
+        kind: a step of the build, or a harder one under *Go further*.
+        kept: a part of the learner's own CLIP, which goes into their `my_clip.py`.
+        use: how the check uses a class: from the class and arguments to a result. A function is called as it is.
+    """
 
     id: str  # "08.1": the first of notebook 08
     title: str
@@ -36,6 +44,17 @@ class Exercise:
     check: Callable[[Attempt], str]
     hints: tuple[str, ...]
     mutants: tuple[Mutant, ...]
+    kind: Literal["build", "further"] = "build"
+    kept: bool = False
+    use: Callable[..., Any] | None = None
+
+    def attempt(self, answer: Callable[..., Any]) -> Attempt:
+        """Return an answer ready to be checked."""
+        return Attempt(self.as_function(answer), self.id)
+
+    def as_function(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what the check calls: the answer itself, or what ``use`` makes of a class."""
+        return partial(self.use, answer) if self.use else answer
 
 
 def exercises_of(notebook: str) -> tuple[Exercise, ...]:

@@ -4,13 +4,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from clip_tutor.lab import my_clip
 from clip_tutor.lab.exercises import Exercise, find_exercise
 from clip_tutor.lab.exercises.attempt import Attempt, ExerciseError, NotAttemptedError, copy, same
 
 
 def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return ``function`` if it is right, the library's own if it was not written yet.
+    """Return ``function`` if it is right; if it was not written yet, the one in `my_clip.py`, else the library's own.
 
+    A part of the learner's own CLIP that is right is kept in `my_clip.py`.
     With CLIP_TUTOR_STRICT=1 in the environment a function that was not written yet fails too.
 
     Raises:
@@ -21,7 +23,7 @@ def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
     strict = os.environ.get("CLIP_TUTOR_STRICT") == "1"
     if not callable(function):
         raise ExerciseError(f"a {type(function).__name__}", "the function itself, not what it returns", "", heading)
-    attempt = Attempt(function, exercise.id)
+    attempt = exercise.attempt(function)
     try:
         if function is exercise.reference and not strict:  # this cell was run again, the one above was not
             raise NotAttemptedError
@@ -29,6 +31,9 @@ def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
     except NotAttemptedError:
         if strict:
             raise ExerciseError("the stub", "an answer", "", f"{exercise.id} is not attempted yet") from None
+        if exercise.kept and (own := my_clip.find(exercise)):
+            print(f"● {exercise.id} {exercise.title}: yours, from {my_clip.where().name}.")
+            return own
         print(
             f"○ {exercise.id} {exercise.title}: not attempted yet, so the notebook goes on with the library's.\n"
             f"  Write your {exercise.reference.__name__} in the cell above, run that cell, then this one again."
@@ -38,13 +43,16 @@ def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
         think = _known_mistake(exercise, attempt) or error.think
         raise ExerciseError(error.seen, error.expected, think, heading) from error.__cause__
     print(f"● {exercise.id} {exercise.title}: right. Verified: {verified}.")
+    if exercise.kept and function is not exercise.reference:
+        print(f"  {my_clip.keep(exercise, function)}")
     return function
 
 
 def _known_mistake(exercise: Exercise, attempt: Attempt) -> str:
     """Return the thought behind the first known mistake that answers every call so far as the reader's function did."""
     for mutant in exercise.mutants:
-        if all(same(_outcome(mutant.function, arguments), outcome) for arguments, outcome in attempt.calls):
+        wrong = exercise.as_function(mutant.function)
+        if all(same(_outcome(wrong, arguments), outcome) for arguments, outcome in attempt.calls):
             return mutant.think
     return ""
 
