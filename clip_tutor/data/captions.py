@@ -30,6 +30,8 @@ SETTINGS = (
     "a picture of {thing} on {a_color} background",
 )
 SYNONYM_SHARE, TAG_SHARE = 0.2, 0.02
+# A noun that so many objects go by names a family of them, and this share of searches is for one: "fruit", "tree".
+FAMILY, FAMILY_SHARE = 3, 0.4
 # Almost a third of the training captions name the thing alone, as people do when they search; half of those also leave
 # out its size.
 # Were color and size always told, they would single out the image, and nothing would be left to learn the thing from.
@@ -70,7 +72,14 @@ class Wordbook:
 
     def __init__(self, objects: Sequence[Emoji]) -> None:
         shared = Counter(noun.singular for emoji in objects for noun in emoji.synonyms)
+        called = Counter(
+            name for emoji in objects for name in {noun.singular for noun in (emoji.noun, *emoji.synonyms)}
+        )
         self._nouns: dict[str, tuple[list[Noun], list[float]]] = {}
+        self._families = {
+            emoji.character: [noun for noun in (emoji.noun, *emoji.synonyms) if called[noun.singular] >= FAMILY]
+            for emoji in objects
+        }
         for emoji in objects:
             shares = [1 / shared[noun.singular] for noun in emoji.synonyms]
             weights = [1 - SYNONYM_SHARE, *(SYNONYM_SHARE * share / sum(shares) for share in shares)]
@@ -84,7 +93,11 @@ class Wordbook:
     def searched_noun(self, emoji: Emoji, uniform: float) -> Noun:
         """Return what a person might look for who would be glad of this emoji: "flower" as often as "tulip"."""
         nouns, _ = self._nouns[emoji.character]
-        return nouns[0] if uniform < 0.5 else choose(nouns, 2 * uniform - 1)
+        families = self._families[emoji.character]
+        if families and uniform < FAMILY_SHARE:
+            return choose(families, uniform / FAMILY_SHARE)
+        rest = (uniform - FAMILY_SHARE) / (1 - FAMILY_SHARE) if families else uniform
+        return nouns[0] if rest < 0.5 else choose(nouns, 2 * rest - 1)
 
 
 def describe(

@@ -26,7 +26,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from clip_tutor.data.batches import TrainBatch, as_ids
 from clip_tutor.data.captions import Wordbook, describe, search_words
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
-from clip_tutor.data.emoji import Emoji
+from clip_tutor.data.emoji import FIRST_WORDS, Emoji
 from clip_tutor.data.hard_batches import Column, Facts, Part, Wordings, hard_facts, is_hard
 from clip_tutor.data.random_numbers import counter_rng, pick
 from clip_tutor.tokenizers import Tokenizer
@@ -106,6 +106,8 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         wordings: when training captions begin to say "right of" and "below"; not given, they always do.
         kinds: which kinds of scene there are; their shares among each other stay.
         searches: the share of training captions that are words for a search; see `captions.search_words`.
+        everyday: the share of training scenes whose first object is an everyday one (`emoji.FIRST_WORDS`); the others
+            are drawn evenly from all. On the web, too, cats come more often than abacuses.
 
     Raises:
         ValueError: fewer than 48 objects, or an unknown split.
@@ -122,6 +124,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         wordings: Wordings | None = None,
         kinds: tuple[Kind, ...] = KINDS,
         searches: float = 0.0,
+        everyday: float = 0.0,
     ) -> None:
         if len(objects) < FEWEST_OBJECTS:
             raise ValueError(f"{len(objects)} objects are too few for scenes: take at least {FEWEST_OBJECTS}")
@@ -129,6 +132,8 @@ class Scenes(Dataset[tuple[Tensor, str]]):
             raise ValueError(f"there is no split {split!r}: take one of {', '.join(get_args(Split))}")
         self.objects, self.split, self.size, self.seed, self.length = tuple(objects), split, size, seed, length
         self.hard, self.wordings, self.searches = hard, wordings, searches
+        self.everyday = everyday if split == "train" else 0.0
+        self._everyday_ranks = np.flatnonzero([emoji.character in FIRST_WORDS for emoji in self.objects])
         self._kind_shares = np.where(np.isin(KINDS, kinds), KIND_SHARES, 0)
         self._kind_shares /= self._kind_shares.sum()
         self._sprites = SpriteBox(self.objects)
@@ -233,10 +238,19 @@ class Scenes(Dataset[tuple[Tensor, str]]):
     def _permitted(self, u: Uniforms, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that no withheld pair occurs."""
         n = len(self.objects)
-        first = (u[0] * n).astype(np.int64)
+        first = self._first(u[0])
         second = (first + 1 + (u[1] * (n - 1)).astype(np.int64)) % n
         colors = ~self.withheld_colors[first] & ~(is_pair[:, None] & self.withheld_colors[second])
         return first, second, pick(colors, u[2]), pick(self.permitted_sides(first, second), u[3])
+
+    def _first(self, u: Uniforms) -> Column:
+        """Choose the first object of each scene (B,): an everyday one in a share of them, else any."""
+        n, share = len(self.objects), self.everyday
+        anything = ((u - share).clip(min=0) / (1 - share) * n).astype(np.int64)
+        if not share:
+            return anything
+        place = (u / share * len(self._everyday_ranks)).astype(np.int64)
+        return np.where(u < share, self._everyday_ranks[np.minimum(place, len(self._everyday_ranks) - 1)], anything)
 
     def _withheld(self, u: Uniforms, is_pair: Mask) -> tuple[Column, Column, Column, Column]:
         """Choose objects, color and relation (B,) so that every pair of them is a withheld one."""

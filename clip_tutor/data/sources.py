@@ -33,12 +33,20 @@ class ScenesData:
     hard: tuple[Part, ...] = ()  # what makes half of the batches hard: see `clip_tutor.data.hard_batches`
     wordings: Wordings | None = None  # pairs seen before "right of" and "below" come into the captions, and until when
     searches: float = 0.0  # the share of captions that are words for a search: see `captions.search_words`
+    everyday: float = 0.0  # the share of scenes that show an everyday thing; the others show any of all
 
     def scenes(self, image_size: int, seed: int) -> Scenes:
         """Return the training scenes."""
         objects = load_emoji() if self.objects == "all" else find_emoji(FIRST_WORDS)
         return Scenes(
-            objects, "train", image_size, seed, hard=self.hard, wordings=self.wordings, searches=self.searches
+            objects,
+            "train",
+            image_size,
+            seed,
+            hard=self.hard,
+            wordings=self.wordings,
+            searches=self.searches,
+            everyday=self.everyday,
         )
 
 

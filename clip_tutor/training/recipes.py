@@ -37,10 +37,10 @@ RECIPES = {
         TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
         half=True,
     ),
-    # The same model goes on: it now hears what people type, too.
+    # The same model goes on: it now hears what people type, and sees everyday things more often.
     "emoji_search": Recipe(
         "emoji",
-        ScenesData("all", ("two_backgrounds", "neighbors", "twins"), searches=0.7),
+        ScenesData("all", ("two_backgrounds", "neighbors", "twins"), searches=0.7, everyday=0.3),
         TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
         start_from="runs/emoji.safetensors",
         half=True,
@@ -54,7 +54,7 @@ RECIPES = {
     ),
     "emoji_plain_search": Recipe(
         "emoji",
-        ScenesData("all", searches=0.7),
+        ScenesData("all", searches=0.7, everyday=0.3),
         TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
         start_from="runs/emoji_plain.safetensors",
         half=True,
