@@ -2,7 +2,8 @@
 
 ipywidgets catches what a callback raises and shows it in the widget's output, so a notebook full of broken widgets runs
 to its end. After the one run that nbmake makes, `hidden_errors` looks into the state of the widgets and into what
-was printed. While notebooks run here, `lab.explore` also draws at both ends of every control.
+was printed. While notebooks run here, `lab.explore` also draws at both ends of every control, and after the last cell
+every widget does so again: a later cell may have changed a name that it reads.
 """
 
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import nbmake.pytest_items
 from nbmake.nb_result import NotebookError, NotebookResult
 from nbmake.nb_run import NotebookRun
@@ -22,6 +24,17 @@ WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 os.environ["CLIP_TUTOR_SWEEP"] = "1"  # the kernels inherit it
 # What a learner has built so far is theirs: notebooks run here as committed, with an empty file of their own.
 os.environ["CLIP_TUTOR_MY_CLIP"] = str(Path(tempfile.mkdtemp(), "my_clip.py"))
+
+# It prints what goes wrong and goes on, so that the state of all widgets is there for `hidden_errors` to look at.
+AFTERWARDS = """
+import traceback
+from clip_tutor.lab.widgets.explore import sweep_again
+
+try:
+    sweep_again()
+except Exception:
+    traceback.print_exc()
+"""
 
 
 def hidden_errors(notebook: dict[str, Any]) -> list[str]:
@@ -47,10 +60,15 @@ def _in_outputs(outputs: Any, caught: bool = False) -> Iterator[str]:
 
 
 class WatchedRun(NotebookRun):
-    """nbmake's run of a notebook, which fails on hidden errors too."""
+    """nbmake's run of a notebook, which sweeps its widgets after the last cell, and fails on hidden errors too."""
 
     def execute(self) -> NotebookResult:
-        result = super().execute()
+        notebook = nbformat.read(self.filename, nbformat.NO_CONVERT)
+        notebook.cells.append(nbformat.v4.new_code_cell(AFTERWARDS, id="afterwards"))
+        with tempfile.TemporaryDirectory() as folder:
+            self.filename = Path(folder, self.filename.name)
+            nbformat.write(notebook, self.filename)
+            result = super().execute()
         if result.error is None and (found := hidden_errors(result.nb)):
             result.error = NotebookError(summary=found[0], trace="\n".join(found), failing_cell_index=-1)
         return result

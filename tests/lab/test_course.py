@@ -16,6 +16,8 @@ from PIL import Image
 from clip_tutor.lab import course_map
 from clip_tutor.lab.course.__main__ import main
 from clip_tutor.lab.course.cells import SECTIONS, start_up
+from clip_tutor.lab.course.formatting import IN_WORDS
+from clip_tutor.lab.course.minutes import minutes
 from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update
 from clip_tutor.lab.course.stills import MOST_BYTES, draw_stills, to_image, to_webp
 from clip_tutor.lab.course.syllabus import read_syllabus
@@ -119,7 +121,7 @@ def test_the_header_holds_title_promise_image_and_facts(root: Path):
     assert "![Cats, found by the word](images/00_card.webp)" in header
     facts = cell(read(root), "header").splitlines()[-1]
     assert facts == (
-        "*time* 40 minutes · *needs* two cores · *builds on* [00 · Start here](00_start_here.ipynb), "
+        "*time* 30 minutes · *needs* two cores · *builds on* [00 · Start here](00_start_here.ipynb), "
         "07 · In between (coming) · [open in Colab](https://colab.research.google.com/github/us/kit/blob/main/"
         "notebooks/08_training.ipynb)"
     )
@@ -137,7 +139,7 @@ def test_the_start_up_cell_is_the_same_in_all_and_holds_the_repository(root: Pat
 
 def test_the_readmes_table_lists_what_is_there_and_what_is_coming(root: Path):
     table = (root / "README.md").read_text()
-    assert "| 00 | [Start here](notebooks/00_start_here.ipynb) | the first idea | 20 |" in table
+    assert "| 00 | [Start here](notebooks/00_start_here.ipynb) | the first idea | 10 |" in table, "its exercises alone"
     assert "| 07 | In between *(coming)* | the second idea |  |" in table
     assert table.startswith("# Kit\n")
     assert table.endswith("<!-- course:end -->\n\nThe end.\n")
@@ -165,6 +167,36 @@ def test_stub_check_hints_and_solution_say_what_the_exercise_says(root: Path):
     places = [solution.index(f"Hint {number}") for number in (1, 2, 3)]
     assert places == sorted(places)
     assert solution.index("</details>") > places[2], "a hint unfolds inside the one before it"
+
+
+def test_minutes_are_computed_of_words_code_and_exercises():
+    words = {
+        "cell_type": "markdown",
+        "metadata": {},
+        "source": ["word " * 2000, "<details>", "folded " * 900, "</details>"],
+    }
+    code = {"cell_type": "code", "metadata": {}, "source": ["k = 1\n", "\n"] * 150}
+    hidden = {**code, "metadata": {"jupyter": {"source_hidden": True}}}
+    stub = {**code, "metadata": {"clip_tutor": "stub:08.1"}}
+    assert minutes([words], []) == 10
+    assert minutes([words, code, hidden, stub], []) == 20
+    assert minutes([words, code], exercises_of("08")) == 5 * round(
+        (20 + sum(e.minutes for e in exercises_of("08"))) / 5
+    )
+
+
+def test_prose_hides_its_code_and_figures_fold_their_text(root: Path):
+    notebook = read(root)
+    code = {"cell_type": "code", "id": "x", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook["cells"].insert(2, {**code, "source": ["k = 1\n", 'Markdown(f"**{k}**")']})
+    text = "*Figure:* a line\nthat rises.\n\nGo on."
+    notebook["cells"].insert(3, {"cell_type": "markdown", "id": "y", "metadata": {}, "source": [text]})
+    write(root, notebook)
+    update(root)
+    prose, figure = read(root)["cells"][2:4]
+    assert prose["metadata"] == {"cellView": "form", "jupyter": {"source_hidden": True}}
+    assert "".join(figure["source"]) == f"{IN_WORDS}\n\nA line\nthat rises.\n\n</details>\n\nGo on."
+    assert update(root) == []
 
 
 def test_a_second_run_changes_nothing(root: Path):

@@ -18,6 +18,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from clip_tutor.lab.course.begin import UNWRITTEN, new_notebook
 from clip_tutor.lab.course.cells import SECTIONS, generated_cells, solution_code
+from clip_tutor.lab.course.formatting import IN_WORDS
 from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update, with_generated_cells
 from clip_tutor.lab.course.stills import find_drawing
 from clip_tutor.lab.course.syllabus import read_syllabus
@@ -27,7 +28,7 @@ from clip_tutor.lab.plots import common
 FOLDER = CHECKOUT / "notebooks"
 MOST_LINES = 20  # of a code cell; aim at 15
 MOST_IMAGE_BYTES = 100_000
-FIGURE_MARK = "*Figure:*"  # begins the line below a figure that says in words what it shows
+FIGURE_MARK = IN_WORDS  # begins the folded text below a figure that says in words what it shows
 DRAWS = {"explore", "show_source", *(name for name, thing in vars(common).items() if callable(thing))} - {"canvas"}
 
 Cell = dict[str, Any]
@@ -192,7 +193,7 @@ def sound_notebook() -> dict[str, Any]:
     cells = notebook["cells"]
     imports = "import torch\nimport torch.nn.functional as F"
     play = [code("lab.explore(lambda k: str(k), k=(1, 2))", "play-1"), copy.deepcopy(cells[0])]
-    play[1] |= {"id": "alt", "source": f"{FIGURE_MARK} the number k."}
+    play[1] |= {"id": "alt", "source": f"{FIGURE_MARK}\n\nThe number k.\n\n</details>"}
     cells[3:3] = [code(imports, "imports"), *play]
     notebook = with_generated_cells(notebook, generated_cells(course[0], course, "https://example.org/kit"))
     for exercise in exercises_of("00"):

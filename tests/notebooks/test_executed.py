@@ -31,6 +31,10 @@ box.controls["k"].value = 4
     ),
 }
 SWEPT = ["from clip_tutor.lab import explore\nexplore(lambda k: str(1 / k), k=(0, 12))"]
+OVERWRITTEN = [
+    "from clip_tutor.lab import explore\nlimit = 20\nexplore(lambda k: str(1 / (limit - k)), k=(0, 12))",
+    "limit = 12",
+]
 SOUND = [
     "from clip_tutor.lab import explore\nexplore(lambda k, words: f'{k} {words}', k=(0, 12), words='cat')",
     "import ipywidgets\nipywidgets.interact(lambda k: 1 / (k - 5), k=(6, 10))",
@@ -51,10 +55,11 @@ def run(folder: Path, **notebooks: Iterable[str]) -> str:
 
 @pytest.mark.slow
 def test_errors_that_widgets_hide_fail_the_notebook(tmp_path: Path):
-    said = run(tmp_path, hidden=HIDDEN, swept=SWEPT, sound=SOUND)
+    said = run(tmp_path, hidden=HIDDEN, swept=SWEPT, overwritten=OVERWRITTEN, sound=SOUND)
     assert re.search(r"sound.ipynb PASSED", said), said
     assert re.search(r"swept.ipynb FAILED", said), said
     assert "ZeroDivisionError: division by zero" in said, "the end of the slider"
+    assert re.search(r"overwritten.ipynb FAILED", said), "a later cell took a name away"
     assert re.search(r"hidden.ipynb FAILED", said), said
     for message in HIDDEN.values():
         assert message in said

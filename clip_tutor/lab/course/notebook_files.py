@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from clip_tutor.lab.course.cells import EXERCISES_END_BEFORE, course_table, generated_cells
-from clip_tutor.lab.course.syllabus import read_syllabus, tomllib
+from clip_tutor.lab.course.formatting import formatted
+from clip_tutor.lab.course.minutes import minutes
+from clip_tutor.lab.course.syllabus import parse_syllabus, tomllib
+from clip_tutor.lab.exercises import exercises_of
 
 CHECKOUT = Path(__file__).parents[3]
 _TABLE = re.compile(r"(?<=<!-- course:start -->\n).*?(?=<!-- course:end -->)", re.DOTALL)
@@ -24,16 +27,24 @@ def update(root: Path, check: bool = False) -> list[str]:
     Raises:
         ValueError: the README has no place for the table, or a notebook has the same generated cell twice.
     """
-    course = read_syllabus(root / "notebooks" / "course.toml")
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    texts = {}
+    repository = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+    course_file = root / "notebooks" / "course.toml"
+    old_course = course_file.read_text(encoding="utf-8")
+    there = {
+        notebook.number: json.loads(path.read_text(encoding="utf-8"))
+        for notebook in parse_syllabus(old_course)
+        if (path := root / "notebooks" / notebook.file).exists()
+    }
+    new_course = with_minutes(old_course, there)
+    course = parse_syllabus(new_course)
+    texts = {course_file: new_course} if new_course != old_course else {}
     for notebook in course:
-        path = root / "notebooks" / notebook.file
-        if path.exists():
-            old = json.loads(path.read_text(encoding="utf-8"))
-            new = with_generated_cells(old, generated_cells(notebook, course, project["urls"]["Repository"]))
-            if new != old:
-                texts[path] = as_text(new)
+        if (old := there.get(notebook.number)) is None:
+            continue
+        new = with_generated_cells(old, generated_cells(notebook, course, repository))
+        new["cells"] = [formatted(cell) for cell in new["cells"]]
+        if new != old:
+            texts[root / "notebooks" / notebook.file] = as_text(new)
     readme = root / "README.md"
     old_readme = readme.read_text(encoding="utf-8")
     if not _TABLE.search(old_readme):
@@ -45,6 +56,17 @@ def update(root: Path, check: bool = False) -> list[str]:
         for path, text in texts.items():
             path.write_text(text, encoding="utf-8")
     return [path.relative_to(root).as_posix() for path in texts]
+
+
+def with_minutes(course: str, notebooks: dict[int, dict[str, Any]]) -> str:
+    """Return the text of ``course.toml`` with the minutes of the notebooks that are there, by number."""
+    for notebook in parse_syllabus(course):
+        if notebook.number in notebooks:
+            cells = [formatted(cell) for cell in notebooks[notebook.number]["cells"]]
+            computed = minutes(cells, exercises_of(notebook.id))
+            entry = rf"(^number = {notebook.number}\n(?:(?!\[\[).*\n)*?minutes = )\d+"
+            course = re.sub(entry, rf"\g<1>{computed}", course, count=1, flags=re.MULTILINE)
+    return course
 
 
 def with_generated_cells(notebook: dict[str, Any], wanted: dict[str, tuple[str, str]]) -> dict[str, Any]:

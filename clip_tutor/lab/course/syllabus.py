@@ -65,7 +65,12 @@ def read_syllabus(path: Path | None = None) -> tuple[Notebook, ...]:
     Raises:
         ValueError: a field is missing or unknown, a number comes twice, or a notebook builds on a later one.
     """
-    course = tomllib.loads((path or asset("course.toml")).read_text(encoding="utf-8"))
+    return parse_syllabus((path or asset("course.toml")).read_text(encoding="utf-8"))
+
+
+def parse_syllabus(text: str) -> tuple[Notebook, ...]:
+    """Return every notebook of a course that is written as ``course.toml`` is; see `read_syllabus`."""
+    course = tomllib.loads(text)
     notebooks = tuple(_notebook(entry) for entry in course["notebook"])
     numbers = [notebook.number for notebook in notebooks]
     if numbers != sorted(set(numbers)):

@@ -6,7 +6,8 @@
 
 ipywidgets catches what a callback raises, so a widget that never worked passes every test that only runs the notebook.
 That is why the first call is a plain one, and why, with CLIP_TUTOR_SWEEP=1 in the environment (the notebook tests set
-it), `explore` calls ``draw`` at both ends of every control before it returns.
+it), `explore` calls ``draw`` at both ends of every control before it returns; and `sweep_again` does so once more after
+the last cell, which may have given another value to a name that an earlier cell's ``draw`` reads.
 """
 
 import inspect
@@ -20,6 +21,8 @@ from clip_tutor.lab.widgets.screen import Screen
 
 # What a reader may well type into a search box.
 _WORDS_TO_TRY = ("", "   ", "zzqx 🦄 <b>&", "a photo of a cat " * 40)
+
+_swept: list["Explorer"] = []  # while notebooks are tested
 
 
 class Explorer(ipywidgets.VBox):
@@ -42,6 +45,11 @@ class Explorer(ipywidgets.VBox):
     def refresh(self) -> None:
         """Draw at the controls' present settings; whatever goes wrong is raised."""
         self.screen.show(self.draw(**{name: control.value for name, control in self.controls.items()}))
+
+    def sweep(self) -> None:
+        """Draw at both ends of every control; whatever goes wrong is raised."""
+        for settings in end_points(self.controls):
+            Screen().show(self.draw(**settings))
 
     def _on_change(self, _: Any) -> None:
         try:
@@ -69,14 +77,20 @@ def explore(draw: Callable[..., Any], /, **controls: Any) -> Explorer:
         if name not in arguments:
             raise TypeError(f"{draw.__name__} has no argument {name!r}, it has {', '.join(arguments)}")
         built[name] = _control(name, given, arguments[name].default)
-    if os.environ.get("CLIP_TUTOR_SWEEP") == "1":
-        for settings in end_points(built):
-            Screen().show(draw(**settings))
     explorer = Explorer(draw, built)
+    if os.environ.get("CLIP_TUTOR_SWEEP") == "1":
+        _swept.append(explorer)
+        explorer.sweep()
     explorer.refresh()
     for control in built.values():
         control.observe(explorer._on_change, names="value")
     return explorer
+
+
+def sweep_again() -> None:
+    """Draw every widget of this notebook again at both ends of every control; whatever goes wrong is raised."""
+    for explorer in _swept:
+        explorer.sweep()
 
 
 def end_points(controls: dict[str, ipywidgets.Widget]) -> Iterator[dict[str, Any]]:
