@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from clip_tutor.tokenizers.bpe import BPETokenizer
 from clip_tutor.tokenizers.protocol import Tokenizer
-from clip_tutor.tokenizers.sentencepiece_bpe import SentencePieceBPETokenizer
-from clip_tutor.tokenizers.unigram import UnigramTokenizer
+from clip_tutor.tokenizers.sentencepiece import SentencePieceBPETokenizer, UnigramTokenizer
 from clip_tutor.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = [

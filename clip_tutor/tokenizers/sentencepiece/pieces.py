@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
-from clip_tutor.tokenizers.normalization import SPACE, Normalization
 from clip_tutor.tokenizers.rows import check_id
+from clip_tutor.tokenizers.sentencepiece.normalization import SPACE, Normalization
 
 
 class PieceType(IntEnum):

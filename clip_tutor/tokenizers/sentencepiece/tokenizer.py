@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields
-from clip_tutor.tokenizers.hub_file import read_pieces
-from clip_tutor.tokenizers.pieces import PieceTable, Vocabulary
 from clip_tutor.tokenizers.rows import add_special_tokens, as_list, check_context_length
+from clip_tutor.tokenizers.sentencepiece.hub_file import read_pieces
+from clip_tutor.tokenizers.sentencepiece.pieces import PieceTable, Vocabulary
 
 Own = TypeVar("Own", bound="PieceTokenizer")
 

@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from clip_tutor.tokenizers.cleaning import canonicalize
-from clip_tutor.tokenizers.normalization import SPACE
 from clip_tutor.tokenizers.rows import several
+from clip_tutor.tokenizers.sentencepiece.normalization import SPACE
 
 LONGEST_PIECE = 16
 # Pieces to begin with for each one that is wanted, and the share that stays in each round.
