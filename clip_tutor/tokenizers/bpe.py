@@ -201,7 +201,7 @@ class BPETokenizer(Tokenizer):
     """
 
     kind = "bpe"
-    batch_padding = "longest"  # `test_padding_cannot_leak`
+    batch_padding = "longest"  # ``test_padding_cannot_leak``
     start_id: int
 
     def __init__(

@@ -77,7 +77,7 @@ class WordPieceTokenizer(Tokenizer):
     """
 
     kind = "wordpiece"
-    batch_padding = "longest"  # `test_bert_never_looks_at_padding`
+    batch_padding = "longest"  # ``test_bert_never_looks_at_padding``
     start_id: int
 
     def __init__(self, pieces: Sequence[str], context_length: int = 64) -> None:

@@ -29,7 +29,7 @@ class PieceTokenizer(Tokenizer):
         ValueError: there is no end token, the pieces belong to another algorithm, or the rows hold no word.
     """
 
-    batch_padding = "context_length"  # SigLIP's towers read the last place of a whole row
+    batch_padding = "context_length"  # ``test_a_bidirectional_tower_wants_whole_rows``
     algorithm: ClassVar[str]  # of the vocabulary
     end_tokens: ClassVar[tuple[str, ...]]  # names of the end token, the usual one first
 
