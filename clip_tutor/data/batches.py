@@ -28,7 +28,7 @@ from clip_tutor.data.pairs import Pair, PairSet, PairStream
 from clip_tutor.data.random_numbers import counter_rng
 from clip_tutor.images import load_image, random_resized_crop, resize_and_crop
 from clip_tutor.images.decoding import ImageLike, identify
-from clip_tutor.tokenizers import BPETokenizer, Tokenizer
+from clip_tutor.tokenizers import Tokenizer
 
 SHUFFLE_BUFFER = 1000  # pairs of a stream that wait, encoded, in each worker
 MAX_BAD_IMAGES = 8  # images that may be unusable in a small batch; in a large one, half of it
@@ -283,7 +283,5 @@ def draft_decode(source: ImageLike, size: int) -> ImageLike:
 
 
 def as_ids(tokenizer: Tokenizer, captions: list[str]) -> Tensor:
-    """Return (B, T) ids; rows of the kit's own tokenizer are only as long as the longest caption."""
-    if isinstance(tokenizer, BPETokenizer):
-        return torch.tensor(tokenizer(captions, truncate=True, pad="longest"))
-    return torch.tensor(tokenizer(captions, truncate=True))
+    """Return (B, T) ids; rows are only as long as the longest caption where the tower allows it (not in SigLIP)."""
+    return torch.tensor(tokenizer(captions, truncate=True, pad=tokenizer.batch_padding))

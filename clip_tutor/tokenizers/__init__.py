@@ -1,12 +1,13 @@
-"""From text to numbers: each tokenizer is written out in full, and equal to the published one id by id."""
+"""From text to numbers: each tokenizer is written out in full, and equal to the published one id by id.
+
+Read `bpe` first: byte-pair encoding, the plain way. `BPETokenizer` here is its fast form, from `bpe_fast`.
+"""
 
 import json
-from collections.abc import Callable
 
-from clip_tutor.tokenizers.bpe import BPETokenizer
-from clip_tutor.tokenizers.protocol import Tokenizer
-from clip_tutor.tokenizers.sentencepiece_bpe import SentencePieceBPETokenizer
-from clip_tutor.tokenizers.unigram import UnigramTokenizer
+from clip_tutor.tokenizers.base import Tokenizer
+from clip_tutor.tokenizers.bpe_fast import BPETokenizer
+from clip_tutor.tokenizers.sentencepiece import SentencePieceBPETokenizer, UnigramTokenizer
 from clip_tutor.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = [
@@ -25,17 +26,18 @@ def from_json(text: str) -> Tokenizer:
     Raises:
         ValueError: the text is not JSON, or says that it is of no kind that is known here.
     """
-    kinds: dict[str, Callable[[str], Tokenizer]] = {
-        "bpe": BPETokenizer.from_json,
-        "wordpiece": WordPieceTokenizer.from_json,
-        "unigram": UnigramTokenizer.from_json,
-        "sentencepiece_bpe": SentencePieceBPETokenizer.from_json,
-    }
     try:
-        kind = json.loads(text)["kind"]
-        read = kinds[kind]
+        tokenizer = KINDS[json.loads(text)["kind"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"this is no tokenizer of the kinds {', '.join(kinds)} ({error!r}); it begins {text[:40]!r}"
+            f"this is no tokenizer of the kinds {', '.join(KINDS)} ({error!r}); it begins {text[:40]!r}"
         ) from error
-    return read(text)
+    return tokenizer.from_json(text)
+
+
+KINDS: dict[str, type[Tokenizer]] = {
+    "bpe": BPETokenizer,
+    "wordpiece": WordPieceTokenizer,
+    "unigram": UnigramTokenizer,
+    "sentencepiece_bpe": SentencePieceBPETokenizer,
+}

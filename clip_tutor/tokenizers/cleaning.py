@@ -8,6 +8,7 @@ import html
 import re
 import string
 import unicodedata
+from collections.abc import Iterable, Mapping
 
 import ftfy
 from ftfy.fixes import fix_surrogates
@@ -31,6 +32,20 @@ def check_text(text: str) -> None:
         raise TypeError(
             f"a caption must be a string, and this is {type(text).__name__}: {text!r:.60}. "
             "Turn numbers into words or text first, and leave missing captions out."
+        )
+
+
+def check_captions(captions: Iterable[str]) -> None:
+    """Refuse what is not several captions.
+
+    Raises:
+        TypeError: they are one text, which Python would take for a list of its letters, or a dictionary, which it
+            would take for a list of its keys.
+    """
+    if isinstance(captions, str | bytes | Mapping):
+        raise TypeError(
+            f"captions must be a list of texts, and this is one {type(captions).__name__}: {captions!r:.60}. "
+            "Put a single caption in a list, read a file's lines first, and take a dictionary's values()."
         )
 
 

@@ -7,10 +7,8 @@ three lines that Git LFS leaves in place of a large file, or a download that sto
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from pathlib import Path
-from typing import Any
 
 
 def read_vocabulary(path: str | Path) -> bytes:
@@ -50,23 +48,3 @@ def read_lines(path: str | Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a text file ({error}): this vocabulary is UTF-8, one entry a line") from error
     return text.removesuffix("\n").split("\n")
-
-
-def read_fields(text: str, kind: str, owner: str) -> dict[str, Any]:
-    """Return the fields of a tokenizer's JSON text, once it says that it is of this ``kind``.
-
-    Raises:
-        ValueError: the text is not JSON, or not a tokenizer of this kind.
-    """
-    try:
-        fields = json.loads(text)
-        if fields["kind"] != kind:
-            raise ValueError(f"its kind is {fields['kind']!r}")
-    except (KeyError, TypeError, ValueError) as error:
-        raise not_a_tokenizer(text, owner, error) from error
-    return fields
-
-
-def not_a_tokenizer(text: str, owner: str, error: Exception) -> ValueError:
-    """Return the error that a text is raised with when ``owner.to_json`` cannot have written it."""
-    return ValueError(f"this is not a tokenizer written by {owner}.to_json ({error!r}); it begins {text[:40]!r}")

@@ -4,7 +4,7 @@
     queue: (rank 7, at o), (rank 40, at s), …           the best pair comes out first
 
 A merge changes only its two neighbors' pairs, so a word of n letters takes about n log n steps. The plain way
-(``BPETokenizer.merge_steps``) looks at every pair before every merge: nothing for "snow", but a web page's ten
+(`bpe.encode_word`) looks at every pair before every merge: nothing for "snow", but a web page's ten
 thousand letters without a space keep it busy for seconds. The test ``test_the_queue_merges_as_the_steps_do`` holds
 the two equal.
 """

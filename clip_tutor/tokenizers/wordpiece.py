@@ -14,24 +14,22 @@ Follows google-research/bert ``tokenization.py`` and Schuster & Nakajima 2012.
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import regex
 
+from clip_tutor.tokenizers.base import Tokenizer
+from clip_tutor.tokenizers.cache import Cache
 from clip_tutor.tokenizers.cleaning import replace_surrogates
-from clip_tutor.tokenizers.files import not_a_tokenizer, read_fields, read_lines
-from clip_tutor.tokenizers.rows import add_special_tokens, as_list, check_context_length, check_id
+from clip_tutor.tokenizers.files import read_lines
 
 CONTINUES = "##"
 PAD, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 LONGEST_WORD = 100  # letters; a longer word is unknown
-
-# Words whose ids are remembered (none is longer than LONGEST_WORD, since those are unknown anyway).
-CACHE_SIZE = 100_000
 
 # Han characters stand for whole words and are written without spaces, so each becomes a word of its own.
 _HAN = (
@@ -65,28 +63,37 @@ def simplify(text: str) -> str:
     return "".join(character.lower() for character in text if unicodedata.category(character) != "Mn")
 
 
-class WordPieceTokenizer:
+class WordPieceTokenizer(Tokenizer):
     """Captions to rows of ids and back, from a list of pieces.
+
+    [CLS] begins every row, and the tower reads the caption's vector there; [SEP] ends the caption, [PAD] fills up.
 
     Args:
         pieces: the vocabulary; a piece's place is its id. [PAD], [UNK], [CLS] and [SEP] must be among them.
         context_length: ids in a row, both special tokens included (64 in ALIGN).
+
+    Raises:
+        ValueError: a special token is missing, or ``context_length`` is below 3.
     """
 
+    kind = "wordpiece"
+    batch_padding = "longest"  # ``test_bert_never_looks_at_padding``
+    start_id: int
+
     def __init__(self, pieces: Sequence[str], context_length: int = 64) -> None:
-        check_context_length(context_length, special_tokens=2)
         self.pieces = list(pieces)
-        self.context_length = context_length
         self.token_to_id = {piece: i for i, piece in enumerate(self.pieces)}
         missing = [token for token in (PAD, UNKNOWN, START, END) if token not in self.token_to_id]
         if missing:
             raise ValueError(
                 f"not among these {len(self.pieces)} pieces: {', '.join(missing)}. BERT's vocab.txt has them"
             )
+        start_id, end_id, pad_id = (self.token_to_id[token] for token in (START, END, PAD))
+        super().__init__(context_length, len(self.pieces), start_id, end_id, pad_id)
         # A caption that spells one gets its id, in capitals only, as in the published tokenizer.
         self._special_tokens = [token for token in (PAD, UNKNOWN, START, END, MASK) if token in self.token_to_id]
         self._split_marks = regex.compile("(" + "|".join(map(regex.escape, self._special_tokens)) + ")")
-        self._cache: dict[str, list[int]] = {}
+        self._cache = Cache(self.encode_word)
 
     @classmethod
     def from_vocabulary(cls, path: str | Path, context_length: int = 64) -> WordPieceTokenizer:
@@ -102,26 +109,6 @@ class WordPieceTokenizer:
         except ValueError as error:
             raise ValueError(f"{path} is no WordPiece vocabulary ({error}); it begins {lines[0][:40]!r}") from error
 
-    @property
-    def vocab_size(self) -> int:
-        """How many ids there are."""
-        return len(self.pieces)
-
-    @property
-    def pad_id(self) -> int:
-        """The id that fills a row after its end token."""
-        return self.token_to_id[PAD]
-
-    @property
-    def start_id(self) -> int:
-        """The id of [CLS], which begins every row; the tower reads the caption's vector there."""
-        return self.token_to_id[START]
-
-    @property
-    def end_id(self) -> int:
-        """The id of [SEP], which ends every caption."""
-        return self.token_to_id[END]
-
     def encode(self, text: str) -> list[int]:
         """Return the ids of a caption, without special tokens and of any length; an empty text has none.
 
@@ -135,12 +122,11 @@ class WordPieceTokenizer:
                 ids.append(self.token_to_id[part])
                 continue
             for word in _WORDS.findall(simplify(part)):
-                known = self._cache.get(word)
-                ids += self._ids_of(word) if known is None else known
+                ids += self._cache[word]
         return ids
 
-    def _ids_of(self, word: str) -> list[int]:
-        """Return the ids of one word, and remember them: the longest piece that fits, then the next."""
+    def encode_word(self, word: str) -> list[int]:
+        """Return the ids of one simplified word: the longest piece that fits, then the next."""
         if len(word) > LONGEST_WORD:
             return [self.token_to_id[UNKNOWN]]
         ids: list[int] = []
@@ -153,59 +139,22 @@ class WordPieceTokenizer:
                     start = end
                     break
             else:  # no piece fits here, so the whole word is unknown
-                ids = [self.token_to_id[UNKNOWN]]
-                break
-        if len(self._cache) >= CACHE_SIZE:
-            self._cache.clear()
-        self._cache[word] = ids
+                return [self.token_to_id[UNKNOWN]]
         return ids
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of a row of ids: what comes after the first end token, and the special tokens, left out."""
+    def _text_of(self, ids: list[int]) -> str:
         words: list[str] = []
         for i in ids:
-            check_id(i, self.vocab_size)
-            if i == self.end_id:
-                break
             piece = self.pieces[i]
             if words and piece.startswith(CONTINUES):
                 words[-1] += piece.removeprefix(CONTINUES)
-            elif i not in (self.start_id, self.pad_id):
+            elif i != self.pad_id:
                 words.append(piece)
         return " ".join(words)
 
-    def __call__(self, captions: str | Iterable[str], *, truncate: bool = False) -> list[list[int]]:
-        """Return one row of ids a caption: [CLS], ids, [SEP], and [PAD] up to the context length.
-
-        Args:
-            captions: one caption or several; an empty one is a row of two special tokens.
-            truncate: cut a caption that is too long instead of raising; its last id becomes [SEP].
-
-        Raises:
-            TypeError: a caption is not a string.
-            ValueError: a caption is too long and ``truncate`` is off.
-        """
-        start, end = (self.start_id,), (self.end_id,)
-        rows = [
-            add_special_tokens(self.encode(caption), caption, self.context_length, truncate, start, end)
-            for caption in as_list(captions)
-        ]
-        return [row + [self.pad_id] * (self.context_length - len(row)) for row in rows]
-
-    def to_json(self) -> str:
-        """Return the tokenizer as JSON text: its pieces and its context length say everything."""
-        fields = {"kind": "wordpiece", "context_length": self.context_length, "pieces": self.pieces}
-        return json.dumps(fields, ensure_ascii=False)
+    def _to_fields(self) -> dict[str, Any]:
+        return {"pieces": self.pieces}
 
     @classmethod
-    def from_json(cls, text: str) -> WordPieceTokenizer:
-        """Return the tokenizer that ``to_json`` wrote.
-
-        Raises:
-            ValueError: the text is not JSON, or not a tokenizer of this kind.
-        """
-        fields = read_fields(text, "wordpiece", cls.__name__)
-        try:
-            return cls(fields["pieces"], fields["context_length"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise not_a_tokenizer(text, cls.__name__, error) from error
+    def _from_fields(cls, fields: dict[str, Any]) -> WordPieceTokenizer:
+        return cls(fields["pieces"], fields["context_length"])

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 from clip_tutor.data.batches import Photos, TrainBatch, as_ids, draft_decode, shuffled, shuffled_order
 from clip_tutor.data.pairs import Pair, PairStream
 from clip_tutor.images import center_crop, resize
-from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers import BPETokenizer, UnigramTokenizer, WordPieceTokenizer
+from clip_tutor.towers import BertConfig, TextConfig, build_tower
 from tests.data.photographs import captions_of, encoded, make_pairs, photograph
 
 SIZE = 16
@@ -212,13 +213,22 @@ def test_a_large_jpeg_is_decoded_small():
     )
 
 
-def test_rows_of_another_tokenizer_are_full_length(words):
-    class Plain:
-        def __call__(self, captions: list[str], *, truncate: bool = False) -> list[list[int]]:
-            return [[1, 2, 3, 0, 0, 0]] * len(captions)
-
-    assert as_ids(Plain(), ["a", "b"]).shape == (2, 6)
-    assert as_ids(words, ["picture", "picture aa"]).shape[1] < words.context_length
+def test_rows_are_only_as_long_as_the_tower_must_see(words):
+    """CLIP's and BERT's towers compute the same from short rows; SigLIP's reads the last place and takes whole ones."""
+    captions = ["picture", "picture aa"]
+    T = 16
+    pieces = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "picture"], T)
+    unigrams = UnigramTokenizer.train(captions, 20, T)
+    for tokenizer, config in (
+        (words, TextConfig(words.vocab_size, words.context_length, width=8, layers=1, heads=2)),
+        (pieces, BertConfig(pieces.vocab_size, T, T, width=8, layers=1, heads=2, mlp_width=8)),
+        (unigrams, TextConfig(unigrams.vocab_size, T, width=8, layers=1, heads=2, causal=False, pool="last")),
+    ):
+        torch.manual_seed(0)
+        tower = build_tower(config, 4).eval()
+        ids = as_ids(tokenizer, captions)
+        assert (ids.shape[1] < tokenizer.context_length) == (tokenizer is not unigrams)
+        torch.testing.assert_close(tower(ids), tower(torch.tensor(tokenizer(captions))))
 
 
 def test_the_order_of_an_epoch_is_a_permutation_of_its_own():

@@ -52,6 +52,44 @@ def test_rows_have_one_length(one, captions):
     assert one("a dog") == one(["a dog"]) == one(caption for caption in ["a dog"])
 
 
+def test_rows_may_be_as_long_as_the_longest_caption(one):
+    captions = ["a dog", "two red dogs in the snow", ""]
+    whole, short = one(captions), one(captions, pad="longest")
+    longest = 1 + max(len(one.encode(caption)) for caption in captions) + (one.start_id is not None)
+    assert {len(row) for row in short} == {longest}
+    assert longest < one.context_length
+    assert short == [row[:longest] for row in whole]
+    assert {i for row in whole for i in row[longest:]} == {one.pad_id}
+    assert one([], pad="longest") == []
+
+
+def test_decode_reads_a_row_up_to_its_first_end_token(one):
+    (row,) = one("a red dog")
+    assert one.decode(row) == one.decode(one.encode("a red dog")) == one.decode([*row, 10**6])
+
+
+def test_a_file_gives_back_the_same_tokenizer(one, tmp_path):
+    one.save(tmp_path / "words.json")
+    assert type(one).load(tmp_path / "words.json").to_json() == one.to_json()
+    assert (tmp_path / "words.json").read_text(encoding="utf-8") == one.to_json()
+
+
+def test_each_family_is_found_by_its_kind():
+    assert {kind: one.kind for kind, one in tokenizers.KINDS.items()} == {kind: kind for kind in NAMES}
+    assert tokenizers.KINDS == NAMES
+
+
+def test_the_cache_changes_nothing(every, captions):
+    for name in ("bpe", "wordpiece"):
+        once = every[name]
+        first = [once.encode(caption) for caption in captions[:300]]
+        fresh = tokenizers.from_json(once.to_json())
+        for caption, ids in zip(captions[:300], first, strict=True):
+            assert fresh.encode(caption) == ids
+            ids.append(-1)  # what a caller does to the answer must not reach the cache
+            assert once.encode(caption) == ids[:-1]
+
+
 def test_an_empty_caption_has_no_ids_but_a_row(one):
     (row,) = one("")
     assert one.encode("") == []

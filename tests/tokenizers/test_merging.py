@@ -6,7 +6,7 @@ import random
 import pytest
 
 from clip_tutor.tokenizers import BPETokenizer
-from clip_tutor.tokenizers.bpe import as_symbols
+from clip_tutor.tokenizers.bpe import as_symbols, encode_word
 from clip_tutor.tokenizers.merging import merge_by_rank
 
 
@@ -42,7 +42,7 @@ def test_the_queue_merges_as_the_steps_do():
         tokenizer = BPETokenizer(list(ranks))
         word = "".join(rng.choices(letters, k=rng.randint(1, 25)))
         rounds = merge_by_rank(as_symbols(word), lambda left, right: ranks.get((left, right)))  # noqa: B023
-        assert rounds == tokenizer.merge_steps(word)[-1]
+        assert rounds == encode_word(word, ranks) == tokenizer.merge_steps(word)[-1]
         single = merge_by_rank(as_symbols(word), lambda left, right: ranks.get((left, right)), one_by_one=True)  # noqa: B023
         assert single == one_at_a_time(as_symbols(word), ranks)
         differ += rounds != single

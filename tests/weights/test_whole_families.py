@@ -15,7 +15,7 @@ from clip_tutor import zoo
 from clip_tutor.images.naflex import pad_patches
 from clip_tutor.model import CLIP, CLIPConfig, CLIPOutput
 from clip_tutor.tokenizers import SentencePieceBPETokenizer, Tokenizer, UnigramTokenizer, WordPieceTokenizer
-from clip_tutor.tokenizers.pieces import PieceType
+from clip_tutor.tokenizers.sentencepiece.pieces import PieceType
 from clip_tutor.towers import BertConfig, EfficientNetConfig
 from clip_tutor.weights import load
 from clip_tutor.weights.vocabularies import VOCABULARIES, VocabularyFile

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from clip_tutor.lab.plots.style import COLORS, FAINT, INK, MUTED, TEXT_COLOR, canvas
-from clip_tutor.tokenizers.bpe import END_OF_WORD, BPETokenizer, bytes_to_unicode
+from clip_tutor.tokenizers.bpe import END_OF_WORD, bytes_to_unicode, encode_word
 
 _PALE = "#F4F1EC"
 _TINTS = LinearSegmentedColormap.from_list("symbols", ["#FBE6D8", "#F3B48A"])
@@ -48,10 +48,10 @@ def film(
     widest = max(map(len, words))
     figure, (axes,) = canvas(0.19 * (widest + 2.5) * len(moments), 0.36 * len(words) + 1.1)
     for column, moment in enumerate(moments):
-        so_far = BPETokenizer(merges[:moment])
+        ranks = {pair: rank for rank, pair in enumerate(merges[:moment])}
         x = column * (widest + 2.5)
         for row, word in enumerate(words):
-            _boxes(axes, x, row, so_far.merge_steps(word)[-1])
+            _boxes(axes, x, row, encode_word(word, ranks))
         told = f"after {moment} merges" if moment else "letters"
         axes.text(x, -1.05, told, weight="bold", color=INK if moment else MUTED)
     axes.set(xlim=(-0.5, len(moments) * (widest + 2.5) - 2), ylim=(len(words) - 0.5, -1.5), xticks=[], yticks=[])

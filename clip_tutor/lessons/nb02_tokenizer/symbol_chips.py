@@ -5,7 +5,6 @@
 HTML and not a figure: the reader's browser has the letters of all scripts, and answers with each key stroke.
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence, Sized
 from html import escape
@@ -13,7 +12,15 @@ from html import escape
 import regex
 
 from clip_tutor.lab.plots.style import FAINT, INK, MUTED, TEXT_COLOR
-from clip_tutor.tokenizers.bpe import END_OF_TEXT, END_OF_WORD, START_OF_TEXT, BPETokenizer, bytes_to_unicode
+from clip_tutor.tokenizers import BPETokenizer
+from clip_tutor.tokenizers.bpe import (
+    END_OF_TEXT,
+    END_OF_WORD,
+    START_OF_TEXT,
+    bytes_to_unicode,
+    count_pairs,
+    encode_word,
+)
 
 _BYTES = {symbol: byte for byte, symbol in bytes_to_unicode().items()}
 _TINTS = ("#FBDCC8", "#F5BE9B")  # of the color that stands for words, in turn
@@ -124,12 +131,9 @@ def board(words: Mapping[str, int], merges: Sequence[tuple[str, str]], step: int
         step: how many of them have been made; the newest symbol is in full color.
         shown: the words to show.
     """
-    so_far = BPETokenizer(merges[:step])
-    spelled = {word: so_far.merge_steps(word)[-1] for word in words}
-    pairs: Counter[tuple[str, str]] = Counter()
-    for word, symbols in spelled.items():
-        for pair in itertools.pairwise(symbols):
-            pairs[pair] += words[word]
+    ranks = {pair: rank for rank, pair in enumerate(merges[:step])}
+    spelled = {word: encode_word(word, ranks) for word in words}
+    pairs = count_pairs({tuple(spelled[word]): count for word, count in words.items()})
     length = sum(count * len(spelled[word]) for word, count in words.items())
     letters = sum(count * len(word) for word, count in words.items())
     newest = "".join(merges[step - 1]) if step else None

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clip_tutor.tokenizers.files import read_vocabulary
-from clip_tutor.tokenizers.normalization import Normalization
-from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
+from clip_tutor.tokenizers.sentencepiece.normalization import Normalization
+from clip_tutor.tokenizers.sentencepiece.pieces import Piece, PieceType, Vocabulary
 
 # Numbers of the fields that matter here, message by message.
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3

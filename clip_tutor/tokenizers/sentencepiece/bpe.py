@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.merging import merge_by_rank
-from clip_tutor.tokenizers.normalization import Normalizer, longest_first
-from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
-from clip_tutor.tokenizers.pieces import PieceType, Vocabulary
+from clip_tutor.tokenizers.sentencepiece.normalization import Normalizer, longest_first
+from clip_tutor.tokenizers.sentencepiece.pieces import PieceType, Vocabulary
+from clip_tutor.tokenizers.sentencepiece.tokenizer import PieceTokenizer
 
 
 class SentencePieceBPETokenizer(PieceTokenizer):

@@ -8,7 +8,7 @@ from sentencepiece import sentencepiece_model_pb2
 from transformers import Siglip2Tokenizer
 
 from clip_tutor.tokenizers import SentencePieceBPETokenizer
-from clip_tutor.tokenizers.pieces import PieceType
+from clip_tutor.tokenizers.sentencepiece.pieces import PieceType
 
 WHOLE = {"add_dummy_prefix": False, "remove_extra_whitespaces": False}
 

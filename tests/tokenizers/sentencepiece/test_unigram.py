@@ -12,8 +12,8 @@ from transformers import SiglipTokenizer, T5TokenizerFast
 
 from clip_tutor.tokenizers import UnigramTokenizer
 from clip_tutor.tokenizers.cleaning import canonicalize
-from clip_tutor.tokenizers.normalization import Normalization
-from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
+from clip_tutor.tokenizers.sentencepiece.normalization import Normalization
+from clip_tutor.tokenizers.sentencepiece.pieces import Piece, PieceType, Vocabulary
 
 WHOLE = {"add_dummy_prefix": False, "remove_extra_whitespaces": False}
 

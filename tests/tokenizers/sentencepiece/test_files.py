@@ -8,11 +8,11 @@ import pytest
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
-from clip_tutor.tokenizers.charsmap import CharsMap, _offset
-from clip_tutor.tokenizers.hub_file import read_pieces
-from clip_tutor.tokenizers.normalization import Normalization, Normalizer
-from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
-from clip_tutor.tokenizers.sentencepiece_file import read_message, read_model
+from clip_tutor.tokenizers.sentencepiece.charsmap import CharsMap, _offset
+from clip_tutor.tokenizers.sentencepiece.hub_file import read_pieces
+from clip_tutor.tokenizers.sentencepiece.model_file import read_message, read_model
+from clip_tutor.tokenizers.sentencepiece.normalization import Normalization, Normalizer
+from clip_tutor.tokenizers.sentencepiece.pieces import Piece, PieceType, Vocabulary
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import regex
 
-from clip_tutor.tokenizers.charsmap import CharsMap
+from clip_tutor.tokenizers.sentencepiece.charsmap import CharsMap
 
 SPACE = "▁"
 

@@ -9,7 +9,7 @@ import pytest
 
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.tokenizers import UnigramTokenizer
-from clip_tutor.tokenizers.unigram_training import (
+from clip_tutor.tokenizers.sentencepiece.unigram_training import (
     best_without,
     em_step,
     expected_counts,

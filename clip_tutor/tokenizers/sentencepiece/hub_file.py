@@ -18,9 +18,9 @@ import regex
 
 from clip_tutor.tokenizers.cleaning import replace_surrogates
 from clip_tutor.tokenizers.files import read_vocabulary
-from clip_tutor.tokenizers.normalization import Normalization
-from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
-from clip_tutor.tokenizers.sentencepiece_file import read_model
+from clip_tutor.tokenizers.sentencepiece.model_file import read_model
+from clip_tutor.tokenizers.sentencepiece.normalization import Normalization
+from clip_tutor.tokenizers.sentencepiece.pieces import Piece, PieceType, Vocabulary
 
 _BYTE = regex.compile(r"<0x[0-9A-F]{2}>")
 

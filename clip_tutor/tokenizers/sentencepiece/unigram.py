@@ -22,10 +22,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clip_tutor.tokenizers.cleaning import canonicalize
-from clip_tutor.tokenizers.normalization import SPACE, Normalization, Normalizer
-from clip_tutor.tokenizers.piece_tokenizer import PieceTokenizer
-from clip_tutor.tokenizers.pieces import Piece, PieceType, Vocabulary
-from clip_tutor.tokenizers.unigram_training import learn_pieces
+from clip_tutor.tokenizers.sentencepiece.normalization import SPACE, Normalization, Normalizer
+from clip_tutor.tokenizers.sentencepiece.pieces import Piece, PieceType, Vocabulary
+from clip_tutor.tokenizers.sentencepiece.tokenizer import PieceTokenizer
+from clip_tutor.tokenizers.sentencepiece.unigram_training import learn_pieces
 
 # An unknown character is that much less probable than the rarest piece: e⁻¹⁰, one in twenty thousand.
 UNKNOWN_PENALTY = 10.0

@@ -16,8 +16,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
-from clip_tutor.tokenizers.normalization import SPACE, Normalization
-from clip_tutor.tokenizers.rows import check_id
+from clip_tutor.tokenizers.sentencepiece.normalization import SPACE, Normalization
 
 
 class PieceType(IntEnum):
@@ -123,13 +122,10 @@ class PieceTable:
             after_unknown = known is None
         return ids
 
-    def text(self, ids: Iterable[int], end_id: int) -> str:
-        """Return the text of ids up to the first ``end_id``; a run of the unknown is ``⁇``."""
+    def text(self, ids: Iterable[int]) -> str:
+        """Return the text that ids stand for; the unknown is ``⁇``."""
         data = b""
         for i in ids:
-            check_id(i, len(self.pieces))
-            if i == end_id:
-                break
             piece = self.pieces[i]
             if piece.kind == PieceType.BYTE:
                 data += bytes([int(piece.text[3:5], 16)])
