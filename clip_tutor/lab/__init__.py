@@ -4,6 +4,7 @@
     device = lab.setup()
 
     lab.explore(draw, k=(1, 12))                        a plain function, tied to controls
+    lab.predict(loss="What is the loss of guessing?")   questions with empty controls, answered at the end
     lab.check("08.1", contrastive_loss)                 an exercise, checked
     lab.my_parts("07.1")                                what the learner has built so far, else the library's
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
@@ -26,12 +27,14 @@ from clip_tutor.lab.widgets.gallery import gallery
 from clip_tutor.lab.widgets.image_map import image_map
 from clip_tutor.lab.widgets.live import Live
 from clip_tutor.lab.widgets.meters import meters
+from clip_tutor.lab.widgets.predict import predict
 from clip_tutor.lab.widgets.screen import Screen
 from clip_tutor.lab.widgets.search_box import search_box
 
 __all__ = [
     "setup",
     "explore",
+    "predict",
     "gallery",
     "meters",
     "search_box",

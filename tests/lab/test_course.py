@@ -148,7 +148,7 @@ def test_the_readmes_table_lists_what_is_there_and_what_is_coming(root: Path):
 def test_every_exercise_stands_before_what_goes_wrong_in_practice(root: Path):
     cells = read(root)["cells"]
     keys = [generated_key(cell) or "".join(cell["source"]).splitlines()[0] for cell in cells]
-    first, last = keys.index("## Your turn") + 1, keys.index("## What goes wrong in practice")
+    first, last = keys.index("## Go further") + 1, keys.index("## What goes wrong in practice")
     parts = ("exercise", "stub", "check", "solution")
     assert keys[first:last] == [f"{part}:{exercise.id}" for exercise in exercises_of("08") for part in parts]
 
@@ -353,3 +353,19 @@ def test_a_still_that_is_too_large_is_refused():
 def test_a_still_is_a_figure_or_an_image():
     with pytest.raises(TypeError, match="not as a str"):
         to_image("<b>cat</b>")
+
+
+def test_the_glossary_is_written_into_the_notebooks_and_a_page(root: Path):
+    (root / "notebooks" / "glossary.toml").write_text(
+        '[[term]]\nterm = "InfoNCE"\nplain = "The loss."\nnotebook = 8\n\n'
+        '[[term]]\nterm = "batch"\nplain = "Pairs at once."\nnotebook = 0\nalso = [8]\n'
+    )
+    update(root)
+    assert cell(read(root), "words").endswith("| **batch** | Pairs at once. |\n| **InfoNCE** | The loss. |")
+    assert "InfoNCE" not in cell(read(root, "00_start_here"), "words")
+    assert generated_key(read(root)["cells"][-2]) == "words"
+    assert "| **InfoNCE** | The loss. | [08](08_training.ipynb) |" in (root / "notebooks" / "glossary.md").read_text()
+    assert update(root) == []
+    (root / "notebooks" / "glossary.toml").write_text('[[term]]\nterm = "x"\nplain = "y"\n')
+    with pytest.raises(ValueError, match=r"glossary.toml: .*notebook"):
+        update(root)

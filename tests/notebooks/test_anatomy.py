@@ -17,7 +17,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from clip_tutor.lab.course.begin import UNWRITTEN, new_notebook
-from clip_tutor.lab.course.cells import SECTIONS, generated_cells, solution_code
+from clip_tutor.lab.course.cells import READING_SECTIONS, SECTIONS, generated_cells, solution_code
 from clip_tutor.lab.course.formatting import IN_WORDS
 from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update, with_generated_cells
 from clip_tutor.lab.course.stills import find_drawing
@@ -74,15 +74,21 @@ def _order(cells: list[Cell], number: str) -> Iterator[str]:
 def _sections(cells: list[Cell]) -> Iterator[str]:
     headings = [line.lstrip("# ") for cell in cells for line in _text(cell).splitlines() if _is_heading(cell, line)]
     places = []
-    for section in SECTIONS:
+    sections = SECTIONS if builds(cells) else READING_SECTIONS
+    for section in sections:
         there = [place for place, heading in enumerate(headings) if heading.startswith(section)]
         if not there:
             yield f"no heading {section!r}"
         places += there[:1]
     if places != sorted(places):
-        yield f"the sections come in the order {', '.join(SECTIONS)}"
+        yield f"the sections come in the order {', '.join(sections)}"
     if any(UNWRITTEN in _text(cell) for cell in cells):
         yield f"something is still {UNWRITTEN}"
+
+
+def builds(cells: list[Cell]) -> bool:
+    """Return whether the learner builds in this notebook; the others still have their exercises after the reading."""
+    return any(_text(cell).startswith("## Put it together") for cell in cells)
 
 
 def _is_heading(cell: Cell, line: str) -> bool:
@@ -235,7 +241,7 @@ BREAKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "its statement between": lambda notebook: notebook["cells"].pop(_named(notebook["cells"], "stub:00.1") - 1),
     "no heading 'Predict first'": _drop("predict-first"),
     "the sections come in the order": lambda notebook: _swap(
-        notebook["cells"], _named(notebook["cells"], "predict-first"), _named(notebook["cells"], "your-turn")
+        notebook["cells"], _named(notebook["cells"], "predict-first"), _named(notebook["cells"], "go-further")
     ),
     "still": _edit("play", f"## Play\n\n{UNWRITTEN}"),
     "has outputs or a count": _change("play-1", execution_count=3),

@@ -1,7 +1,8 @@
 """The cells of a notebook that the course writes, not its author: what each of them says.
 
-    header   setup   …the lesson…   exercise:08.1   stub:08.1   check:08.1   solution:08.1   …   links
-    └── course.toml  pyproject.toml └────────── exercises.py of the lesson ────────────┘        └── course.toml
+    header   setup   …the lesson…   exercise:08.1   stub:08.1   check:08.1   solution:08.1   …   words   links
+    └── course.toml  pyproject.toml └────────── exercises.py of the lesson ────────────┘         │       └── course.toml
+                                                                                                 └── glossary.toml
 
 A cell is known by its metadata, ``{"clip_tutor": "stub:08.1"}``.
 """
@@ -11,11 +12,24 @@ import inspect
 import textwrap
 from collections.abc import Sequence
 
+from clip_tutor.lab.course.glossary import Term, words_table
 from clip_tutor.lab.course.syllabus import Notebook
 from clip_tutor.lab.exercises import Exercise, exercises_of
 
-# What every notebook has, in this order, each as a heading that begins like this.
+# What a notebook has, in this order, each as a heading that begins like this.
 SECTIONS = (
+    "Why",
+    "Predict first",
+    "Build",
+    "Put it together",
+    "Same thing in the library",
+    "Play",
+    "Go further",
+    "What goes wrong in practice",
+    "What you now know",
+)
+# Those notebooks that do not build yet: their exercises come in one section, after the reading.
+READING_SECTIONS = (
     "Predict first",
     "Same thing in the library",
     "Play",
@@ -26,7 +40,9 @@ SECTIONS = (
 EXERCISES_END_BEFORE = "What goes wrong in practice"
 
 
-def generated_cells(notebook: Notebook, course: Sequence[Notebook], repository: str) -> dict[str, tuple[str, str]]:
+def generated_cells(
+    notebook: Notebook, course: Sequence[Notebook], repository: str, terms: Sequence[Term] = ()
+) -> dict[str, tuple[str, str]]:
     """Return for each generated cell of a notebook, in order, its type ("markdown" or "code") and its source."""
     cells = {"header": ("markdown", header(notebook, course, repository)), "setup": ("code", start_up(repository))}
     for exercise in exercises_of(notebook.id):
@@ -34,6 +50,8 @@ def generated_cells(notebook: Notebook, course: Sequence[Notebook], repository: 
         cells[f"stub:{exercise.id}"] = ("code", stub_code(exercise))
         cells[f"check:{exercise.id}"] = ("code", check_code(exercise))
         cells[f"solution:{exercise.id}"] = ("markdown", folded_hints_and_solution(exercise))
+    if table := words_table(notebook, terms):
+        cells["words"] = ("markdown", table)
     return {**cells, "links": ("markdown", links(notebook, course))}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from clip_tutor.lab.course.cells import EXERCISES_END_BEFORE, course_table, generated_cells
 from clip_tutor.lab.course.formatting import formatted
+from clip_tutor.lab.course.glossary import glossary_page, read_glossary
 from clip_tutor.lab.course.minutes import minutes
 from clip_tutor.lab.course.syllabus import parse_syllabus, tomllib
 from clip_tutor.lab.exercises import exercises_of
@@ -38,10 +39,16 @@ def update(root: Path, check: bool = False) -> list[str]:
     new_course = with_minutes(old_course, there)
     course = parse_syllabus(new_course)
     texts = {course_file: new_course} if new_course != old_course else {}
+    terms = read_glossary(root / "notebooks" / "glossary.toml")
+    if terms:
+        page = root / "notebooks" / "glossary.md"
+        text = glossary_page(terms, course)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            texts[page] = text
     for notebook in course:
         if (old := there.get(notebook.number)) is None:
             continue
-        new = with_generated_cells(old, generated_cells(notebook, course, repository))
+        new = with_generated_cells(old, generated_cells(notebook, course, repository, terms))
         new["cells"] = [formatted(cell) for cell in new["cells"]]
         if new != old:
             texts[root / "notebooks" / notebook.file] = as_text(new)
@@ -94,10 +101,10 @@ def _place(key: str, order: list[str], cells: list[dict[str, Any]]) -> int:
     keys = [generated_key(cell) for cell in cells]
     if key in ("header", "setup"):
         return int(key == "setup" and "header" in keys)
-    if key == "links":
-        return len(cells)
+    if key in ("words", "links"):
+        return len(cells) - (key == "words" and keys[-1] == "links")
     following = order[order.index(key) + 1]
-    if following == "links":
+    if following in ("words", "links"):
         return next((n for n, cell in enumerate(cells) if _begins(cell, EXERCISES_END_BEFORE)), keys.index(following))
     return keys.index(following)
 
