@@ -78,13 +78,13 @@ class TrainConfig:
     # which weights move, and how far
     freeze: TowerName | None = None  # a tower that stays as it is: LiT freezes the image tower
     layer_decay: float = 1.0  # each layer learns at this share of the rate of the one above: for fine-tuning, 0.7 or so
-    max_grad_norm: float = MAX_GRAD_NORM  # longer ones are shortened to this length
+    max_grad_norm: float = MAX_GRAD_NORM  # the norm to which longer gradients are clipped
     ema: float | None = None  # keep an average of the weights, with this decay: 0.999 or so
-    # who draws, and what is written down
+    # how batches are prepared, and what is written down
     workers: int = 0  # processes that prepare batches ahead of time, for each process that trains
     record_every: int = 10  # steps
     checkpoint_every: int = 500  # steps
-    efficiency: Efficiency = Efficiency()
+    efficiency: Efficiency = Efficiency()  # how it fits into memory and time
 
     def __post_init__(self) -> None:
         require_values(self, ALLOWED)

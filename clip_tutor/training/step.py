@@ -36,7 +36,7 @@ LOWEST_LOSS_SCALE = 1.0  # where gradients overflow even so, the loss scale is n
 class Step(NamedTuple):
     """What came of a step."""
 
-    loss: float  # of the whole batch, over all processes; NaN where features were not finite
+    loss: float  # of the whole batch, over all processes; NaN where the batch is suspect
     logit_scale: float
     gradient_norm: float  # before it was clipped
     nonfinite_rows: list[int] | None = None  # not None: the step was skipped, and these rows of the batch are suspect
@@ -104,7 +104,9 @@ class Trainer:
             overflow = math.isfinite(loss.item()) and self._may_lower_loss_scale()
             self.scaler.update()  # halves the loss scale
             self._undo(statistics)
-            return Step(loss.item(), logit_scale, norm, None if overflow else list(range(len(ids))), overflow)
+            if overflow:
+                return Step(loss.item(), logit_scale, norm, overflow=True)
+            return Step(math.nan, logit_scale, norm, list(range(len(ids))))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.model.clamp_logit_scale()
@@ -187,4 +189,5 @@ def _require_possible(config: TrainConfig, model: CLIP) -> None:
             "chunk_size is for one process: with several, each holds only its own rows of the logits anyway"
         )
     require_precision(device, config.efficiency.precision)
-    replace(config.efficiency, precision=resolve_precision(device, config.efficiency.precision))  # checks the two
+    # What "auto" stands for here must go together with the other settings, too.
+    replace(config.efficiency, precision=resolve_precision(device, config.efficiency.precision))
