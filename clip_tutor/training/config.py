@@ -114,7 +114,7 @@ def flat_types() -> dict[str, Any]:
 
 
 def with_flat_settings(config: TrainConfig, **settings: Any) -> TrainConfig:
-    """Return the config with some of its `flat_settings` changed.
+    """Return the config with some of its `flat_settings` changed, or all of its ``efficiency``.
 
     Raises:
         ValueError: the settings cannot be used.
@@ -122,8 +122,9 @@ def with_flat_settings(config: TrainConfig, **settings: Any) -> TrainConfig:
     >>> with_flat_settings(TrainConfig(64, 1e-3), steps=9, micro_batch=8).efficiency.micro_batch
     8
     """
+    efficiency = settings.pop("efficiency", config.efficiency)
     inner = {name: settings.pop(name) for name in get_type_hints(Efficiency) if name in settings}
-    return replace(config, efficiency=replace(config.efficiency, **inner), **settings)
+    return replace(config, efficiency=replace(efficiency, **inner), **settings)
 
 
 @dataclass

@@ -74,6 +74,7 @@ def test_efficiency_is_a_config_of_its_own():
     config = TrainConfig(batch_size=8, learning_rate=1e-3, efficiency=Efficiency(micro_batch=4, precision="float32"))
     assert config == with_flat_settings(CONFIG, micro_batch=4, precision="float32")
     assert with_flat_settings(config, steps=3).efficiency == config.efficiency, "what is not named stays"
+    assert with_flat_settings(CONFIG, efficiency=config.efficiency) == config
     flat = flat_settings(config)
     assert (flat["micro_batch"], flat["precision"], flat["batch_size"]) == (4, "float32", 8)
     assert "efficiency" not in flat
