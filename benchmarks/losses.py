@@ -25,9 +25,12 @@ import torch.nn.functional as F
 from machine import machine, seconds
 
 from clip_tutor import losses
+from clip_tutor.losses.chunked import CHUNK_SIZE
 from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.towers import TextConfig, ViTConfig
+from clip_tutor.training import Efficiency, TrainConfig
 from clip_tutor.training.gradient_cache import cached_backward
+from clip_tutor.training.loss import loss_function
 
 PARTS = ("softmax", "sigmoid", "cache")
 FORMS: dict[str, Callable[..., torch.Tensor]] = {
@@ -86,13 +89,14 @@ def run_step(batch: int, micro_batch: int | None, device: str) -> Run:
     torch.manual_seed(0)
     vision, text = ViTConfig(32, 8, 128, layers=8, heads=4), TextConfig(1000, 16, 128, layers=8, heads=4)
     model = CLIP(CLIPConfig(128, vision, text)).to(device)
+    loss_of = loss_function(TrainConfig(batch, 1e-3, efficiency=Efficiency(chunk_size=CHUNK_SIZE)))
 
     def step(count: int) -> None:
         pixels, ids = torch.randn(count, 3, 32, 32, device=device), torch.randint(1, 1000, (count, 16), device=device)
         if micro_batch:
-            cached_backward(model, pixels, ids, losses.chunked_contrastive_loss, micro_batch)
+            cached_backward(model, pixels, ids, loss_of, micro_batch)
         else:
-            losses.chunked_contrastive_loss(*model(pixels, ids)).backward()
+            loss_of(model(pixels, ids)).backward()
 
     step(8)  # warm up: the gradients of the weights are there, as they are in training
     return measured(lambda: step(batch), device)

@@ -30,8 +30,8 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_texts
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer
-from clip_tutor.training.schedule import make_optimizer
-from clip_tutor.training.step import take_step
+from clip_tutor.training import Efficiency, TrainConfig
+from clip_tutor.training.step import Trainer
 from clip_tutor.weights.loading import assemble
 from clip_tutor.weights.vocabularies import vocabulary
 
@@ -197,10 +197,11 @@ def steps(kind: str, batch: int, device: str) -> Callable[[], object]:
     pixels, ids = inputs(batch, 224, device)
     if kind == "ours":
         model = open_clip_pair("ViT-B/32", "ViT-B-32", device)[0].train()
-        optimizer = make_optimizer(model, weight_decay=0.2)
+        efficiency = Efficiency(precision="float32" if device == "cpu" else "bfloat16")  # as `precision` has it
+        trainer = Trainer(model, TrainConfig(batch, RATE, weight_decay=0.2, efficiency=efficiency))
         as_bytes = (torch.rand(batch, 3, 224, 224) * 255).to(torch.uint8).to(device)  # as the loop gets them
         longest = int(ids.argmax(dim=1).max()) + 1  # rows as `as_ids` makes them for the loop
-        return lambda: take_step(model, optimizer, as_bytes, ids[:, :longest], RATE)
+        return lambda: trainer.step(as_bytes, ids[:, :longest], RATE)
     if kind == "transformers":
         other: nn.Module = transformers_pair(device)[1].train()
         optimizer = torch.optim.AdamW(other.parameters(), lr=RATE, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2)

@@ -36,11 +36,15 @@ class CLIPConfig:
 
 
 class CLIPOutput(NamedTuple):
-    """What a forward pass gives: everything the loss needs."""
+    """What a forward pass gives: everything a loss needs.
+
+    The softmax loss takes the first three, ``contrastive_loss(*output[:3])``, the sigmoid loss all four.
+    """
 
     image_features: Tensor  # (B, E), unit length
     text_features: Tensor  # (B, E), unit length
     logit_scale: Tensor  # scalar, 1 / temperature
+    logit_bias: Tensor | None  # scalar, the parameter itself; None where the model has none
 
 
 class CLIP(nn.Module):
@@ -77,10 +81,15 @@ class CLIP(nn.Module):
         return F.normalize(features, dim=-1) if normalize else features
 
     def forward(self, pixels: Tensor, ids: Tensor) -> CLIPOutput:
-        """Return unit vectors of B images and B captions, and the factor their dot products are to be scaled by."""
+        """Return unit vectors of B images and B captions, and the scale and bias that make logits of their products.
+
+        Args:
+            pixels: (B, 3, H, W), normalized.
+            ids: (B, T).
+        """
         image_features = self.encode_image(pixels, normalize=True)
         text_features = self.encode_text(ids, normalize=True)
-        return CLIPOutput(image_features, text_features, self.log_logit_scale.exp())
+        return CLIPOutput(image_features, text_features, self.log_logit_scale.exp(), self.logit_bias)
 
     def logits(self, image_features: Tensor, text_features: Tensor) -> Tensor:
         """Return (B, M): how well each of B images fits each of M captions, from (B, E) and (M, E) unit vectors.

@@ -221,7 +221,7 @@ FORMER_NAMES = {
     *("with_marks", "byte_symbols", "learn_merges", "symbol_of", "id_of", "best_cut", "expected_uses", "BELLS"),
     *("cost_of_no", "require_pairs", "Learner", "Kit", "Progress", "RunConfig", "spoiled_rows", "longest_gradient"),
     *("everyones", "own_device", "average_lone_gradients", "noticing_lost_processes", "throws", "remove_drafts"),
-    *("token_stages", "picture", "pictures"),
+    *("token_stages", "picture", "pictures", "take_step"),
 }
 
 

@@ -59,20 +59,26 @@ def test_equal_to_open_clip(pixels, ids):
     close = {"atol": 1e-5, "rtol": 1e-5}
     torch.testing.assert_close(ours.encode_image(pixels), theirs.encode_image(pixels), **close)
     torch.testing.assert_close(ours.encode_text(ids), theirs.encode_text(ids), **close)
-    image_features, text_features, _ = ours(pixels, ids)
+    image_features, text_features, *_ = ours(pixels, ids)
     logits, _ = theirs.get_logits(pixels, ids)
     torch.testing.assert_close(ours.logits(image_features, text_features), logits, atol=1e-4, rtol=1e-5)
 
 
 @torch.no_grad()
 def test_the_forward_pass_gives_unit_vectors(ours, pixels, ids):
-    image_features, text_features, logit_scale = ours(pixels, ids)
+    image_features, text_features, logit_scale, logit_bias = ours(pixels, ids)
     for features, raw in ((image_features, ours.encode_image(pixels)), (text_features, ours.encode_text(ids))):
         torch.testing.assert_close(features.norm(dim=1), torch.ones(5))
         torch.testing.assert_close(features * raw.norm(dim=1, keepdim=True), raw)
     torch.testing.assert_close(ours.encode_image(pixels, normalize=True), image_features)
     torch.testing.assert_close(ours.encode_text(ids, normalize=True), text_features)
     assert logit_scale == ours.log_logit_scale.exp()
+    assert logit_bias is None
+
+
+def test_the_forward_pass_gives_the_bias_itself(pixels, ids):
+    model = CLIP(replace(CONFIG, logit_bias=-10.0))
+    assert model(pixels, ids).logit_bias is model.logit_bias
 
 
 def test_a_bias_is_added_to_every_logit():
@@ -102,7 +108,7 @@ def test_clamped_scale_can_come_back(pixels, ids):
     optimizer = torch.optim.SGD([model.log_logit_scale], lr=0.01)
     for above in (0.0, 1.0):
         model.log_logit_scale.data.fill_(math.log(100) + above)
-        contrastive_loss(*model(pixels, ids)).backward()
+        contrastive_loss(*model(pixels, ids)[:3]).backward()
         assert model.log_logit_scale.grad.item() > 0.01, "a gradient of zero would hold it there for ever"
         optimizer.step()
         optimizer.zero_grad()

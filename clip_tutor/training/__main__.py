@@ -24,7 +24,7 @@ import traceback
 import typing
 import warnings
 from collections.abc import Sequence
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,12 @@ from clip_tutor.evaluation.report import brief_report, full_report, photo_report
 from clip_tutor.evaluation.usable import require_usable
 from clip_tutor.printable import printable
 from clip_tutor.training.checking import without_none
-from clip_tutor.training.config import CHECKPOINT, Record, TrainConfig
-from clip_tutor.training.loop import LastCheckpointError, train
+from clip_tutor.training.config import CHECKPOINT, Record, flat_types
+from clip_tutor.training.loop import train
 from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
 from clip_tutor.training.processes import failing_together, gathered, init_distributed, local_device
-from clip_tutor.training.recipes import RECIPES, RunParts, prepare
+from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_settings
+from clip_tutor.training.run_folder import LastCheckpointError
 from clip_tutor.training.settings import Recipe, read_settings
 from clip_tutor.weights import save
 
@@ -52,14 +53,14 @@ LOOKS = 19  # points of a curve
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Return the options; those of `TrainConfig` come from its fields, so that the two cannot drift apart."""
+    """Return the options; those of `TrainConfig` and `Efficiency` come from their fields, so that none is forgotten."""
     parser = argparse.ArgumentParser(prog="python -m clip_tutor.training", description=__doc__.split("\n")[0])
     parser.add_argument("recipe", help=f"{', '.join(RECIPES)}, or a YAML file (see clip_tutor.training.settings)")
     parser.add_argument("--run", help="folder for checkpoints and log; a stopped run continues from there")
     parser.add_argument("--save", help="where the finished model goes (.safetensors)")
     parser.add_argument("--curve", help="a JSON file for what a model of scenes can do against the pairs it has seen")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    for field, kind in typing.get_type_hints(TrainConfig).items():
+    for field, kind in flat_types().items():
         # The kinds are float, or float | None, or Literal["a", "b"] | None: what can be given is what is not None.
         given = without_none(kind)
         how: dict[str, typing.Any] = {"type": given}
@@ -74,10 +75,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def settings_of(options: argparse.Namespace) -> Recipe:
     """Return the run that the options describe."""
     settings = RECIPES[options.recipe] if options.recipe in RECIPES else read_settings(options.recipe)
-    changed = {f.name: getattr(options, f.name) for f in fields(TrainConfig) if getattr(options, f.name) is not None}
-    train_config = replace(settings.train, **changed)
+    changed = {name: getattr(options, name) for name in flat_types() if getattr(options, name) is not None}
     places = {name: getattr(options, name) or getattr(settings, name) for name in ("run", "save", "curve")}
-    return replace(settings, train=train_config, **places)
+    return replace(with_settings(settings, **changed), **places)
 
 
 def main(arguments: list[str] | None = None) -> None:

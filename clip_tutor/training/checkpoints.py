@@ -5,7 +5,7 @@ Nothing random has to be saved: batch k is always the same, so the step says whi
     tensors   the model's, by name                 what `clip_tutor.weights.load` opens
               raw.NAME                             with an average of the weights: those that are trained
               optimizer.NAME.KEY                   AdamW's averages for each parameter
-    metadata  model and tokenizer, as in every weights file; "training" (state) and "settings"
+    metadata  model and tokenizer, as in every weights file; "training" (state), "settings" and "scaler"
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from clip_tutor.tokenizers import Tokenizer
-from clip_tutor.training.config import TrainState
+from clip_tutor.training.config import TrainState, flat_settings
 from clip_tutor.training.processes import whole, world
 from clip_tutor.weights import fit, metadata_of, read_tensors, write_tensors
 from clip_tutor.weights.own import TRAINING_PREFIXES
@@ -53,7 +53,11 @@ def save_run(path: Path, trainer: Trainer, tokenizer: Tokenizer, state: TrainSta
     if world().rank > 0:
         return
     metadata = metadata_of(model, tokenizer, {})
-    metadata |= {"training": json.dumps(asdict(state)), "settings": json.dumps(asdict(trainer.config))}
+    metadata |= {
+        "training": json.dumps(asdict(state)),
+        "settings": json.dumps(flat_settings(trainer.config)),
+        "scaler": json.dumps(trainer.scaler.state_dict()),
+    }
     write_tensors(path, tensors, metadata)
 
 
@@ -66,7 +70,7 @@ def restore_run(path: Path, trainer: Trainer, tokenizer: Tokenizer) -> TrainStat
     tensors, metadata = read_tensors(path)
     if "training" not in metadata:
         raise ValueError(f"{path} is a model, not a run: load it with clip_tutor.weights.load, or give another folder")
-    before, now = json.loads(metadata["settings"]), asdict(trainer.config)
+    before, now = json.loads(metadata["settings"]), flat_settings(trainer.config)
     changed = [f"{k} {before.get(k)} → {now[k]}" for k in now if k not in FREE_SETTINGS and before.get(k) != now[k]]
     if changed:
         raise ValueError(
@@ -93,9 +97,11 @@ def restore_run(path: Path, trainer: Trainer, tokenizer: Tokenizer) -> TrainStat
             key: tensor.clone() if key == "step" else torch.empty_like(parameter).copy_(_as(tensor, parameter))
             for key, tensor in memory.items()
         }
+    if trainer.scaler.is_enabled() and (scaler := json.loads(metadata.get("scaler", "{}"))):
+        trainer.scaler.load_state_dict(scaler)
     state = TrainState(**json.loads(metadata["training"]))
     if average:
-        average.step = state.step - state.skipped_steps
+        average.step = state.step - state.skipped_steps - state.overflow_steps
     return state
 
 

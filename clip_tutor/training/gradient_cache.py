@@ -11,21 +11,25 @@ The price is one more forward pass: about a third more time.
 Source: Gao et al. 2021, section 3; the same idea is ``--accum-freq`` in open_clip ``train.py``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from clip_tutor.model import CLIPOutput
+from clip_tutor.training.loss import LossFunction
+
 
 def cached_backward(
     model: nn.Module,
     pixels: Tensor,
     ids: Tensor,
-    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    loss: LossFunction,
     micro_batch: int,
     precision: Callable[[], AbstractContextManager[object]] = nullcontext,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> Tensor:
     """Add the gradients of a batch's loss to the parameters, and return the loss.
 
@@ -36,35 +40,45 @@ def cached_backward(
         model: a `CLIP`, or one in DistributedDataParallel; it exchanges gradients once, with the last micro-batch.
         pixels: (B, 3, H, W), normalized.
         ids: (B, T); row i describes image i.
-        loss: from (B, E) image features, (B, E) caption features and the scale to a scalar. A parameter that it uses
-            by itself, as the sigmoid loss uses ``model.logit_bias``, gets its gradient, too.
+        loss: from the model's output for all B pairs to a scalar.
         micro_batch: how many pairs a graph is held of at once.
         precision: makes the context in which the model runs, such as autocast.
+        scaler: multiplies the loss before the backward pass, for float16; the loss is returned as it is.
     """
     micro_batches = list(zip(pixels.split(micro_batch), ids.split(micro_batch), strict=True))
     with _leaving_no_trace(model, pixels.device), torch.no_grad(), precision():
-        images, texts, scales = zip(*(model(*part) for part in micro_batches), strict=True)
-    scale = scales[0].requires_grad_()
-    image_features = torch.cat(images).to(scale).requires_grad_()  # (B, E), leaves: the graph begins here
-    text_features = torch.cat(texts).to(scale).requires_grad_()
-    value = loss(image_features, text_features, scale)
-    value.backward()
-    assert image_features.grad is not None and text_features.grad is not None
-    cache = zip(image_features.grad.split(micro_batch), text_features.grad.split(micro_batch), strict=True)
-    # What the loss reached directly lies in no micro-batch's graph. It joins the last one with a gradient of zero, or
-    # DistributedDataParallel would wait for it: ``test_two_processes_with_a_cache_equal_one_without``.
-    lone = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    for n, (part, wanted) in enumerate(zip(micro_batches, cache, strict=True), start=1):
+        whole = _joined([model(*part) for part in micro_batches])
+    inputs = [tensor.requires_grad_() for tensor in whole if tensor is not None]  # the graph of the loss begins here
+    value = loss(whole)
+    scaled = scaler.scale(value) if scaler else value
+    image_gradient, text_gradient, *scalars = torch.autograd.grad(scaled, inputs, allow_unused=True)
+    cache = zip(image_gradient.split(micro_batch), text_gradient.split(micro_batch), strict=True)  # (b, E) each
+    for n, (part, features) in enumerate(zip(micro_batches, cache, strict=True), start=1):
         last = n == len(micro_batches)
         with nullcontext() if last else _no_exchange(model):
             with precision():
-                *features, own_scale = model(*part)
-            reached = [(feature.to(scale), gradient) for feature, gradient in zip(features, wanted, strict=True)]
-            if last:
-                reached += [(own_scale, scale.grad), *((parameter, torch.zeros_like(parameter)) for parameter in lone)]
-            reached = [pair for pair in reached if pair[0].requires_grad]  # the rest is frozen
-            torch.autograd.backward([tensor for tensor, _ in reached], [gradient for _, gradient in reached])
+                output: CLIPOutput = model(*part)
+            # Scale and bias are the same in all micro-batches: their gradients are for the whole batch, and go in once.
+            _backward(output, [*features, *scalars] if last else features)
     return value.detach()
+
+
+def _joined(outputs: Sequence[CLIPOutput]) -> CLIPOutput:
+    """Return one output for all pairs, its features in the type of the scale; nothing in it has a graph."""
+    scale, bias = outputs[0].logit_scale, outputs[0].logit_bias
+    images = torch.cat([output.image_features for output in outputs]).to(scale)  # (B, E)
+    texts = torch.cat([output.text_features for output in outputs]).to(scale)  # (B, E)
+    return CLIPOutput(images, texts, scale, None if bias is None else bias.detach())
+
+
+def _backward(output: CLIPOutput, gradients: Sequence[Tensor | None]) -> None:
+    """Push the gradients of the first parts of an output on into the parameters behind them, where they learn."""
+    reached = [
+        (tensor, gradient.to(tensor))
+        for tensor, gradient in zip(output, gradients, strict=False)
+        if tensor is not None and tensor.requires_grad and gradient is not None
+    ]
+    torch.autograd.backward([tensor for tensor, _ in reached], [gradient for _, gradient in reached])
 
 
 @contextmanager

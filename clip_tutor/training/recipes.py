@@ -14,7 +14,7 @@ from clip_tutor.data.hard_batches import Wordings
 from clip_tutor.data.sources import ScenesData, open_source, some_captions
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
-from clip_tutor.training.config import TrainConfig
+from clip_tutor.training.config import TrainConfig, with_flat_settings
 from clip_tutor.training.settings import Recipe
 from clip_tutor.weights import list_weights, load
 
@@ -96,5 +96,5 @@ def prepare(recipe: Recipe, device: str | torch.device = "cpu") -> RunParts:
 
 
 def with_settings(recipe: Recipe, **settings: object) -> Recipe:
-    """Return the recipe with some of its `TrainConfig` settings changed."""
-    return replace(recipe, train=replace(recipe.train, **settings))  # type: ignore[arg-type]
+    """Return the recipe with some of its `TrainConfig` settings changed, those of `Efficiency` by their own names."""
+    return replace(recipe, train=with_flat_settings(recipe.train, **settings))

@@ -6,6 +6,7 @@ train:                           # every field of `TrainConfig`
   batch_size: 256
   learning_rate: 1.5e-3
   steps: 2000
+  efficiency: {micro_batch: 64}  # every field of `Efficiency`
 run: runs/tiny                   # checkpoints and log; a stopped run goes on from here
 save: runs/tiny.safetensors      # the finished model
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import difflib
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,9 +124,7 @@ def _build(kind: type[T], given: Any, where: str) -> T:
     hints, known = typing.get_type_hints(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ValueError(f"{where}: there is no setting {key!r}: {advice}")
+            raise ValueError(f"{where}: there is no setting {key!r}: {_advice(str(key), hints)}")
     for name, field in known.items():
         if field.default is MISSING and name not in given:
             raise ValueError(f"{where}: {name!r} is missing")
@@ -136,8 +135,19 @@ def _build(kind: type[T], given: Any, where: str) -> T:
         raise ValueError(f"{where}: {error}") from error
 
 
+def _advice(key: str, known: Mapping[str, Any]) -> str:
+    """Return where a setting belongs that is not one of the known, or what its name may have been meant to be."""
+    for group, kind in known.items():
+        if is_dataclass(kind) and key in typing.get_type_hints(kind):
+            return f"it belongs to {group!r}, as in {group}: {{{key}: …}}"
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
 def _as_type(kind: Any, value: Any, where: str) -> Any:
     """Return the value as a field of this type takes it; YAML reads 1e-3 as text, and 5 as a whole number."""
+    if is_dataclass(kind) and isinstance(value, Mapping):
+        return _build(kind, value, where)  # type: ignore[arg-type]
     if value is not None and is_union(kind):
         return _as_type(without_none(kind), value, where)
     if kind is float and isinstance(value, int | str) and not isinstance(value, bool):

@@ -12,7 +12,6 @@ import itertools
 import os
 import signal
 import sys
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.towers import TextConfig, ViTConfig
 from clip_tutor.training import TrainConfig, train
+from clip_tutor.training.config import flat_settings, with_flat_settings
 from clip_tutor.training.processes import LostProcessError, World, init_distributed
 
 CONFIG = TrainConfig(batch_size=32, learning_rate=1e-3, steps=20, warmup_steps=5, record_every=1, checkpoint_every=3)
@@ -90,11 +90,11 @@ def train_once(what: str, folder: str, given: dict[str, str], here: World) -> No
     """Train one model, and leave what became of it in a file."""
     lose = given.pop("lose", None)  # "kill" or "stop": what happens to the last process at step 7, once
     double, spoil = given.pop("double", None), given.pop("spoil", None)  # spoil: a NaN in the last process, at step 3
-    kinds = {name: type(value) for name, value in vars(CONFIG).items() if value is not None}
+    kinds = {name: type(value) for name, value in flat_settings(CONFIG).items() if value is not None}
     kinds |= {"ema": float, "micro_batch": int, "chunk_size": int, "freeze": str}
     parse = {bool: lambda text: text == "True"}
     settings = {name: parse.get(kinds[name], kinds[name])(value) for name, value in given.items()}
-    config = replace(CONFIG, **settings)
+    config = with_flat_settings(CONFIG, **settings)
     model, tokenizer, scenes = build((4, 8, 8) if "stem" in what else (), -3.0 if config.loss == "sigmoid" else None)
     if double:
         model.double()

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from clip_tutor import weights
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig, train
-from clip_tutor.training.loop import CHECKPOINT
+from clip_tutor.training.config import CHECKPOINT, with_flat_settings
 from clip_tutor.weights import files
 
 CONFIG = TrainConfig(batch_size=8, learning_rate=1e-2, steps=11, warmup_steps=3, record_every=2, checkpoint_every=3)
@@ -118,6 +118,19 @@ def test_a_run_from_before_a_setting_existed_is_refused_by_name(make_model, scen
     weights.write_tensors(stopped / CHECKPOINT, tensors, metadata | {"settings": json.dumps(settings)})
     with pytest.raises(ValueError, match=r"other settings \(seed None → 0\)"):
         train(make_model(), tokenizer, scenes, CONFIG, run=stopped)
+
+
+def test_a_run_from_before_there_was_a_loss_scale_goes_on(make_model, scenes, tokenizer, stopped):
+    """Its settings stood side by side, as they still do in a checkpoint, though `Efficiency` is a config of its own."""
+    tensors, metadata = weights.read_tensors(stopped / CHECKPOINT)
+    settings, training = json.loads(metadata["settings"]), json.loads(metadata["training"])
+    assert settings.keys() >= {"batch_size", "precision", "micro_batch", "shard"} and "efficiency" not in settings
+    del training["overflow_steps"], metadata["scaler"]
+    weights.write_tensors(stopped / CHECKPOINT, tensors, metadata | {"training": json.dumps(training)})
+    other_memory = with_flat_settings(CONFIG, micro_batch=4, chunk_size=8)
+    assert train(make_model(), tokenizer, scenes, other_memory, run=stopped)[-1]["step"] == 11
+    with pytest.raises(ValueError, match=r"other settings \(precision auto → float32\)"):
+        train(make_model(), tokenizer, scenes, with_flat_settings(CONFIG, precision="float32"), run=stopped)
 
 
 def test_what_may_change_may_change(make_model, scenes, tokenizer, stopped):

@@ -13,8 +13,8 @@ import torch
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation.retrieval import retrieval_report
-from clip_tutor.training import TrainConfig, loop, train
-from clip_tutor.training.loop import CHECKPOINT
+from clip_tutor.training import TrainConfig, run_folder, train
+from clip_tutor.training.config import CHECKPOINT
 from clip_tutor.weights import load
 
 CONFIG = TrainConfig(batch_size=8, learning_rate=1e-2, steps=6, warmup_steps=2, record_every=2)
@@ -157,8 +157,8 @@ def test_a_last_checkpoint_that_fails_leaves_the_model_finished(make_model, scen
 
     config, model, expected = replace(CONFIG, ema=0.5), make_model(), make_model()
     history = train(expected, tokenizer, scenes, config)
-    monkeypatch.setattr(loop, "save_run", full)
-    with pytest.raises(loop.LastCheckpointError, match="no space left") as raised:
+    monkeypatch.setattr(run_folder, "save_run", full)
+    with pytest.raises(run_folder.LastCheckpointError, match="no space left") as raised:
         train(model, tokenizer, scenes, config, run=tmp_path)
     assert [record["loss"] for record in raised.value.history] == [record["loss"] for record in history]
     assert torch.equal(model.text_tower.projection, expected.text_tower.projection), "the average, as at any end"

@@ -15,7 +15,7 @@ from clip_tutor.data.sources import FolderData, ScenesData
 from clip_tutor.evaluation.report import full_report
 from clip_tutor.training import __main__ as shell
 from clip_tutor.training.__main__ import parse, settings_of
-from clip_tutor.training.config import TrainConfig
+from clip_tutor.training.config import Efficiency, TrainConfig
 from clip_tutor.training.log import read_log
 from clip_tutor.training.recipes import RECIPES
 from clip_tutor.training.settings import read_settings
@@ -73,11 +73,21 @@ def test_a_file_becomes_settings(tmp_path):
         (WHOLE + "save: model.pt\n", "a.yaml: save: is 'model.pt', and must be a file's name that ends in .safetens"),
         (WHOLE.replace("source: scenes", "source: [scenes]"), "data: say where pairs come from, source: "),
         (WHOLE + "test: photos\n", "test: say where pairs come from"),
+        (WHOLE.replace("  ema: 0.9", "  shard: true"), "no setting 'shard': it belongs to 'efficiency', as in effici"),
+        (WHOLE.replace("  ema: 0.9", "  efficiency: {shards: true}"), "train: efficiency: there is no .* mean 'shard'"),
+        (WHOLE.replace("  ema: 0.9", "  efficiency: {chunk_size: 0}"), "train: efficiency: chunk_size: is 0, and must"),
+        (WHOLE.replace("  ema: 0.9", "  efficiency: fast"), "train: efficiency: is 'fast', and must be Efficiency"),
     ],
 )
 def test_a_mistake_is_named(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         read_settings(written(tmp_path / "a.yaml", text))
+
+
+def test_settings_of_efficiency_stand_below_it(tmp_path):
+    text = WHOLE.replace("  ema: 0.9", "  efficiency: {micro_batch: 8, precision: float32}")
+    efficiency = read_settings(written(tmp_path / "a.yaml", text)).train.efficiency
+    assert efficiency == Efficiency(micro_batch=8, precision="float32")
 
 
 def test_text_of_another_encoding_is_named(tmp_path):
@@ -99,9 +109,11 @@ def test_what_is_neither_recipe_nor_file(tmp_path):
 
 def test_options_win_over_the_recipe():
     options = ["first_light", "--steps", "7", "--loss", "sigmoid", "--compile", "--freeze", "image", "--ema", "0.99"]
+    options += ["--micro-batch", "16", "--precision", "float16"]
     settings = settings_of(parse([*options, "--run", "here"]))
     train = settings.train
-    assert (train.steps, train.loss, train.compile, train.freeze, train.ema) == (7, "sigmoid", True, "image", 0.99)
+    assert (train.steps, train.loss, train.freeze, train.ema) == (7, "sigmoid", "image", 0.99)
+    assert train.efficiency == Efficiency(precision="float16", micro_batch=16, compile=True)
     assert train.batch_size == RECIPES["first_light"].train.batch_size
     assert settings.run == "here"
 

@@ -15,9 +15,9 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.training import __main__ as shell
 from clip_tutor.training import processes
 from clip_tutor.training.config import CHECKPOINT
-from clip_tutor.training.loop import LastCheckpointError
 from clip_tutor.training.processes import LostProcessError, failing_together
 from clip_tutor.training.recipes import RunParts
+from clip_tutor.training.run_folder import LastCheckpointError
 from clip_tutor.weights import load
 
 HISTORY = [{"step": 3.0, "seconds": 1.0, "loss": 2.0}]

@@ -18,8 +18,9 @@ from clip_tutor.data.scenes import Scenes, SceneStream
 from clip_tutor.model import CLIP
 from clip_tutor.towers import ConvNeXtConfig
 from clip_tutor.training import TrainConfig, train
+from clip_tutor.training.config import CHECKPOINT, with_flat_settings
 from clip_tutor.training.log import LOG, SKIPPED, read_log
-from clip_tutor.training.loop import CHECKPOINT, BrokenModelError
+from clip_tutor.training.skipped import BrokenModelError
 from tests.forking import forkserver
 from tests.training import program
 
@@ -161,9 +162,8 @@ def test_a_batch_with_nan_is_skipped_and_its_sample_named(make_model, objects, t
     def watch(history):
         seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
 
-    history = train(
-        model, tokenizer, Spoiled(objects, size=32), replace(CONFIG, **settings), run=tmp_path, on_record=watch
-    )
+    config = with_flat_settings(CONFIG, **settings)
+    history = train(model, tokenizer, Spoiled(objects, size=32), config, run=tmp_path, on_record=watch)
     assert [record["step"] for record in history] == [1, 2, 3, 5, 6, 7, 8, 9]
     assert history[-1]["skipped_steps"] == 1
     assert all(tensor.isfinite().all() for state in seen for tensor in state.values()), "running statistics, too"

@@ -20,7 +20,7 @@ def card() -> Figure:
     model.eval()
     batch = Scenes(load_emoji(), "train", 64).batch(range(PAIRS))
     pixels = model.config.preprocessing.normalize(batch.pixels)
-    images, texts, scale = model(pixels, as_ids(tokenizer, batch.captions))  # (B, E), (B, E)
+    images, texts, scale, _ = model(pixels, as_ids(tokenizer, batch.captions))  # (B, E), (B, E)
     weights = [*model.image_tower.parameters(), *model.text_tower.parameters()]
 
     def gradient(loss: Tensor) -> Tensor:
