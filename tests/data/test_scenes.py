@@ -264,3 +264,18 @@ def test_scenes_are_drawn_faster_than_a_small_model_learns(first_words):
             scenes.batch(range(start, start + 256))
         fastest = max(fastest, 1024 / (time.process_time() - began))
     assert fastest > 2500, "5,000 a second are promised; this bar leaves room for a slow core"
+
+
+def test_everyday_things_come_more_often_in_training_alone():
+    everything, first = load_emoji(), set(FIRST_WORDS)
+    seen = {}
+    for name, settings in {"evenly": {}, "more often": {"everyday": 0.3}}.items():
+        for split in ("train", "test"):
+            shown = Scenes(everything, split, 32, **settings).scenes(range(4000))
+            seen[name, split] = sum(scene.objects[0].character in first for scene in shown) / len(shown)
+    evenly = len(first) / len(everything)
+    for case in (("evenly", "train"), ("evenly", "test"), ("more often", "test")):
+        assert seen[case] == pytest.approx(evenly, abs=0.015), case
+    assert seen["more often", "train"] == pytest.approx(0.3 + 0.7 * evenly, abs=0.02)
+    shown = {o.character for scene in Scenes(everything, everyday=0.3).scenes(range(4000)) for o in scene.objects[:1]}
+    assert first <= shown, "each of them"
