@@ -76,11 +76,11 @@ def test_everyday_searches(shipped: Loaded) -> None:
     features = encode_images(shipped.model, images)
     precision = first_page_precision(shipped.model, shipped.tokenizer, features, scenes)
     assert len(precision) == len(SEARCHES) == 50
-    assert sum(precision.values()) / 50 > 0.7, "what it reaches; words for whole families find little"
+    assert sum(precision.values()) / 50 > 0.8, "what it reaches; words for some families find little"
     # Whatever Unicode calls a car is one; half of the first page has been the bar since the first model.
     assert min(precision[words] for words in ("puppy", "car", "three cats", "a tiny rocket")) >= 0.5
     missed = [search.words for search in SEARCHES if search.relation and precision[search.words] < 1]
-    assert len(missed) <= 1, "one scene in 2,000 fits each of the six"
+    assert missed == [], "one scene in 2,000 fits each of the six"
 
 
 TURNED = {"left": "right", "right": "left", "above": "below", "over": "under"}
