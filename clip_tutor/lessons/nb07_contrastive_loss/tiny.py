@@ -1,8 +1,8 @@
 """The smallest CLIP that learns something in seconds: two linear layers, and what they read.
 
-    image (3, 64, 64) ─ mean of 8 × 8 fields ─▶ 192 numbers ─ linear ─┐
-                                                                      ├─ unit length ─▶ the loss
-    caption ─ how often each word comes ─▶ V numbers ────── linear ───┘
+image (3, 64, 64) ─ mean of 8 × 8 fields ─▶ 192 numbers ─ linear ─┐
+                                                                  ├─ unit length ─▶ the loss
+caption ─ how often each word comes ─▶ V numbers ────── linear ───┘
 """
 
 import math
@@ -105,11 +105,6 @@ def train(loss: Loss, pairs: Inputs, unseen: Inputs, steps: int = 150, seed: int
             value.backward()
             optimizer.step()
     return run
-
-
-def attraction(image_features: Tensor, text_features: Tensor, logit_scale: Tensor) -> Tensor:
-    """Return how far the pairs are from pointing the same way, and ask nothing else: a loss that is not enough."""
-    return (1 - (image_features * text_features).sum(dim=-1)).mean() + 0 * logit_scale
 
 
 def recall_at_10(cosines: Tensor) -> float:
