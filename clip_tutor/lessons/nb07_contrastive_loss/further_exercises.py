@@ -21,9 +21,9 @@ def multi_positive_loss(logits: torch.Tensor, fits: torch.Tensor) -> torch.Tenso
     """
     row_targets = fits / fits.sum(dim=1, keepdim=True)  # (N, N)
     column_targets = fits / fits.sum(dim=0, keepdim=True)  # (N, N)
-    by_row = -(row_targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
-    by_column = -(column_targets * logits.log_softmax(dim=0)).sum(dim=0).mean()
-    return (by_row + by_column) / 2
+    caption_to_image = -(row_targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    image_to_caption = -(column_targets * logits.log_softmax(dim=0)).sum(dim=0).mean()
+    return (caption_to_image + image_to_caption) / 2
 
 
 def _check_positives(loss: Attempt) -> str:
