@@ -6,7 +6,7 @@
     lab.explore(draw, k=(1, 12))                        a plain function, tied to controls
     lab.predict(loss="What is the loss of guessing?")   questions with empty controls, answered at the end
     lab.check("08.1", contrastive_loss)                 an exercise, checked
-    lab.my_parts("07.1")                                what the learner has built so far, else the library's
+    lab.my_parts("07.2")                                what the learner has built so far, else the library's
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
     lab.show_source(contrastive_loss, losses.contrastive_loss)
 

@@ -1,4 +1,4 @@
-"""The file itself: sections, each below a line ``# %% 07.1 · The contrastive loss``, which editors show as cells.
+"""The file itself: sections, each below a line ``# %% 07.2 · The contrastive loss``, which editors show as cells.
 
 head      what this file is
 imports   what the sections need

@@ -5,7 +5,7 @@ captions in another   ╱  ─ settle(scale) ─▶    or two clouds that never 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
 
-from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, canvas
+from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, canvas
 from clip_tutor.losses import contrastive_loss
 
 SPREAD = 0.25  # of a cap, in parts of the sphere's radius
@@ -96,3 +96,27 @@ def _turned(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return how far each of (N, 3) points lies to the right, up, and towards the eye."""
     a, b, c = points.T
     return (b - a) / math.sqrt(2), c, (a + b) / math.sqrt(2)
+
+
+def alignment_and_uniformity(images: Tensor, texts: Tensor) -> tuple[float, float]:
+    """Return how far apart (N, E) unit vectors of pairs are, and how evenly the images are spread; low is good.
+
+    Alignment is the mean squared distance of a pair; uniformity the log of the mean of exp(-2 · squared distance) over
+    all couples of two different images. Source: Wang and Isola 2020.
+    """
+    alignment = (images - texts).square().sum(dim=1).mean()
+    uniformity = (-2 * torch.pdist(images).square()).exp().mean().log()
+    return alignment.item(), uniformity.item()
+
+
+def aims_board(runs: Mapping[str, Sequence[Moment]]) -> Figure:
+    """Draw runs on the sphere as paths, alignment to the right and uniformity up, a star at the end of each."""
+    figure, (axes,) = canvas(8, 4)
+    for (name, moments), color in zip(runs.items(), COLORS, strict=False):
+        aims = [alignment_and_uniformity(moment.images, moment.texts) for moment in moments[::5]]
+        axes.plot(*zip(*aims, strict=True), "o-", markersize=3, linewidth=1, color=color, label=name)
+        axes.plot(*aims[-1], "*", markersize=16, color=color)
+    axes.set(title="Three ways to the same two aims", xlabel="alignment: squared distance of a pair")
+    axes.set_ylabel("uniformity of the images")
+    axes.legend()
+    return figure

@@ -1,0 +1,37 @@
+"""How the checks of notebook 07 call an answer: as training does, or as somebody does who has no autograd."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def with_gradients(answer: Callable[..., Any], *inputs: Any) -> Any:
+    """Return what an answer gives and the gradient at each of its float tensors, in a tuple; None where none arrives.
+
+    A result that is no tensor, or that remembers no way back, is returned as it is. Where several numbers come back,
+    the gradients are those of a sum in which each has another weight. If the answer changes what it was given, so
+    are ``inputs``: an `Attempt` notices.
+    """
+    leaves = [one.clone().requires_grad_() if _is_float_tensor(one) else one for one in inputs]
+    given = [leaf * 1 if _is_float_tensor(leaf) else leaf for leaf in leaves]  # a leaf must not be changed in place
+    value = answer(*given)
+    for before, after in zip(inputs, given, strict=True):
+        if _is_float_tensor(before):
+            before.copy_(after.detach())
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        return value
+    weights = torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)
+    wanted = [leaf for leaf in leaves if _is_float_tensor(leaf)]
+    return value.detach(), *torch.autograd.grad((weights * value).sum(), wanted, allow_unused=True)
+
+
+def without_autograd(answer: Callable[..., Any], *inputs: Any) -> Any:
+    """Return what an answer gives while autograd is switched off."""
+    with torch.no_grad():
+        return answer(*inputs)
+
+
+def _is_float_tensor(thing: Any) -> bool:
+    return isinstance(thing, Tensor) and thing.is_floating_point()
