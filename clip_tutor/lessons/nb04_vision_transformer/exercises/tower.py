@@ -34,11 +34,7 @@ class MyPatchEmbed(nn.Module):
 
 
 class MyViT(nn.Module):
-    """CLIP's Vision Transformer: patches and a class token go through blocks, and the class token is read.
-
-    Its parts, in the order in which an image meets them: patch_embed, cls_token (D,), pos_embed (1+N, D), ln_pre,
-    blocks, ln_post, projection (D, E). Those three that are no module start as random normal numbers times 1/√D.
-    """
+    """CLIP's Vision Transformer: patches and a class token go through blocks, and the class token is read."""
 
     def __init__(
         self,
@@ -51,7 +47,7 @@ class MyViT(nn.Module):
         activation: Callable[[Tensor], Tensor] = F.gelu,
         patch_embed: nn.Module | None = None,
     ) -> None:
-        """Make the parts; blocks is an nn.Sequential, and patch_embed is MyPatchEmbed if none is given."""
+        """Make the parts; cls_token, pos_embed and projection start as random normal numbers times 1/√D."""
         super().__init__()
         N, scale = (image_size // patch_size) ** 2, width**-0.5
         self.patch_embed = MyPatchEmbed(patch_size, width) if patch_embed is None else patch_embed
@@ -188,8 +184,8 @@ class _OwnStem(MyViT):
 
 
 class _ViTGelu(MyViT):
-    def __init__(self, *arguments):  # type: ignore[no-untyped-def]
-        super().__init__(*arguments[:6], patch_embed=arguments[7] if len(arguments) > 7 else None)
+    def __init__(self, image, patch, width, layers, heads, embed_dim, activation=F.gelu, patch_embed=None):  # type: ignore[no-untyped-def]
+        super().__init__(image, patch, width, layers, heads, embed_dim, F.gelu, patch_embed)
 
 
 class _Loud(MyViT):
