@@ -142,10 +142,12 @@ def attention_by_hand(query: Any, key: Any, value: Any) -> Figure:
         axes.imshow(table, cmap=SEQUENTIAL, vmin=least, vmax=1.4 * most, aspect="auto")
         for (row, column), number in np.ndenumerate(table):
             dark = number > 0.8 * most
-            axes.text(column, row, f"{number:.3g}", ha="center", va="center", size=10, color="white" if dark else INK)
+            axes.text(
+                column, row, f"{round(number, 2):g}", ha="center", va="center", size=10, color="white" if dark else INK
+            )
         between_tokens = table.shape == dots.shape and table is not q
         axes.set_xticks(range(table.shape[1]), [f"key {n + 1}" for n in range(len(k))] if between_tokens else [])
-        axes.set(yticks=[], xlabel="" if between_tokens else "D numbers", ylabel="a row for each token")
+        axes.set(yticks=[], xlabel="" if between_tokens else "D numbers", ylabel="" if between_tokens else "tokens")
         axes.tick_params(length=0)
         axes.set_title(name, size=9.5)
         axes.grid(False)
@@ -230,6 +232,7 @@ def norms(lines: dict[str, dict[str, tuple[Sequence[float], Sequence[float], Seq
             axes.fill_between(stages, low, high, color=color, alpha=0.18, linewidth=0)
             axes.plot(stages, middle, "o-", color=color, markersize=4, label=kind)
         axes.set(title=name, xlabel="after block …", ylabel="length of a token")
+        axes.set_xticks(range(0, len(stages), max(1, len(stages) // 6)))
     top = 1.05 * max(one.get_ylim()[1] for one in panels)
     for axes in panels:
         axes.set_ylim(0, top)
