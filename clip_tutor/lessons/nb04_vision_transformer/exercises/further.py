@@ -36,9 +36,8 @@ class MyMAPHead(nn.Module):
         """Make the parts; the probe starts as random normal numbers times 1/√D."""
         super().__init__()
         self.probe = nn.Parameter(width**-0.5 * torch.randn(width))
-        self.attention = MyAttention(width, heads)
+        self.attention, self.mlp = MyAttention(width, heads), MyMLP(width, activation)
         self.ln = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = MyMLP(width, activation)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, D) from tokens (B, N, D), among which there is no class token."""
