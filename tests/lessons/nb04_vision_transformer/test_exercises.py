@@ -67,7 +67,7 @@ def test_one_query_equals_the_librarys():
         for one_layer, chunk in zip((key, value), getattr(layer.qkv, part).chunk(3)[1:], strict=True):
             getattr(one_layer, part).copy_(chunk)
     query = F.linear(one, layer.qkv.weight[:16], layer.qkv.bias[:16])
-    torch.testing.assert_close(further.ask_once(query, x, key, value), attend(layer, one, x))
+    torch.testing.assert_close(further.single_query_attention(query, x, key, value), attend(layer, one, x))
 
 
 def test_the_whole_tower_loads_the_weights_that_ship():

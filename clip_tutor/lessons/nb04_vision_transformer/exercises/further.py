@@ -134,7 +134,7 @@ MAP_HEAD = Exercise(
 # ---------------------------------------------------------------------------------------------------------------- 04.8
 
 
-def ask_once(query: Tensor, x: Tensor, key: nn.Linear, value: nn.Linear) -> Tensor:
+def single_query_attention(query: Tensor, x: Tensor, key: nn.Linear, value: nn.Linear) -> Tensor:
     """Return (B, D): attention with a single query (B, D) for each image, over its tokens x (B, T, D).
 
     The token's keys would be key(x) and its values value(x), both (B, T, D); there is one head. Never make either of
@@ -201,7 +201,7 @@ def _no_root(q, x, k, v):  # type: ignore[no-untyped-def]
 
 
 def _no_value_bias(q, x, k, v):  # type: ignore[no-untyped-def]
-    return ask_once(q, x, k, v) - v.bias
+    return single_query_attention(q, x, k, v) - v.bias
 
 
 ASK = Exercise(
@@ -210,7 +210,7 @@ ASK = Exercise(
     difficulty=3,
     minutes=20,
     kind="further",
-    reference=ask_once,
+    reference=single_query_attention,
     use=_with_multiplications,
     check=_check_ask,
     hints=(
