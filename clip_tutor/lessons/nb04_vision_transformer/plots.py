@@ -101,12 +101,12 @@ def attention_grid(
     return figure
 
 
-def token_matrix(weights: Any, title: str = "Which token looks at which?", class_token: bool = True) -> Figure:
+def token_matrix(weights: Any, title: str = "Which token looks at which?", cls_token: bool = True) -> Figure:
     """Draw the attention map (T, T) of one head: row t says how token t shares out its attention.
 
     Token 0 is the class token if there is one, the others are patches, numbered from 1 in reading order.
     """
-    values, extra = _array(weights), int(class_token)
+    values, extra = _array(weights), int(cls_token)
     figure, (axes,) = canvas(6.2, 5.4)
     shades = axes.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=np.quantile(values, 0.995))
     G = round((len(values) - extra) ** 0.5)
