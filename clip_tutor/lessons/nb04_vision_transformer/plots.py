@@ -4,6 +4,7 @@ Like those of `lab.plots.common`, plain functions from data to a matplotlib ``Fi
 along one side of an image, N = G², numbered in reading order; ``L`` blocks, ``K`` heads.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,22 +101,57 @@ def attention_grid(
     return figure
 
 
-def token_matrix(weights: Any, title: str = "Who looks at whom") -> Figure:
-    """Draw the attention (T, T) of one head: row t says how token t shares out its look; token 0 is the class token."""
-    values = _array(weights)
+def token_matrix(weights: Any, title: str = "Which token looks at which?", cls_token: bool = True) -> Figure:
+    """Draw the attention map (T, T) of one head: row t says how token t shares out its attention.
+
+    Token 0 is the class token if there is one, the others are patches, numbered from 1 in reading order.
+    """
+    values, extra = _array(weights), int(cls_token)
     figure, (axes,) = canvas(6.2, 5.4)
     shades = axes.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=np.quantile(values, 0.995))
-    G = round((len(values) - 1) ** 0.5)
-    for edge in range(1, len(values), G):  # a line after each row of patches
+    G = round((len(values) - extra) ** 0.5)
+    for edge in range(extra, len(values), G):  # a line after each row of patches
         for line in (axes.axhline, axes.axvline):
             line(edge - 0.5, color="white", linewidth=0.6)
     ticks = list(range(0, len(values), G))
-    names = ["class", *map(str, ticks[1:])]
+    names = [str(tick + 1 - extra) if tick >= extra else "class" for tick in ticks]
     axes.set_xticks(ticks, names, size=8)
     axes.set_yticks(ticks, names, size=8)
     axes.set(xlabel="… at this token", ylabel="this token looks …", title=title)
     axes.grid(False)
-    figure.colorbar(shades, ax=axes, shrink=0.8, label="share of the look")
+    figure.colorbar(shades, ax=axes, shrink=0.8, label="weight")
+    return figure
+
+
+def attention_by_hand(query: Any, key: Any, value: Any) -> Figure:
+    """Draw attention over a few tokens (T, D) as tables of numbers, from queries and keys to the result."""
+    q, k, v = (_array(one).astype(np.float64) for one in (query, key, value))
+    dots = q @ k.T / math.sqrt(q.shape[1])
+    shared = np.exp(dots) / np.exp(dots).sum(axis=1, keepdims=True)
+    tables = {
+        "queries": q,
+        "keys": k,
+        "scores:\nqueries · keys / √D": dots,
+        "weights:\nsoftmax of each row": shared,
+        "values": v,
+        "result:\nweights × values": shared @ v,
+    }
+    figure, panels = canvas(10.5, 2.3, columns=len(tables))
+    for axes, (name, table) in zip(panels, tables.items(), strict=True):
+        least, most = min(0.0, table.min()), max(table.max(), 1e-9)
+        axes.imshow(table, cmap=SEQUENTIAL, vmin=least, vmax=1.4 * most, aspect="auto")
+        for (row, column), number in np.ndenumerate(table):
+            dark = number > 0.8 * most
+            axes.text(
+                column, row, f"{round(number, 2):g}", ha="center", va="center", size=10, color="white" if dark else INK
+            )
+        between_tokens = table.shape == dots.shape and table is not q
+        axes.set_xticks(range(table.shape[1]), [f"key {n + 1}" for n in range(len(k))] if between_tokens else [])
+        axes.set(yticks=[], xlabel="" if between_tokens else "D numbers", ylabel="" if between_tokens else "tokens")
+        axes.tick_params(length=0)
+        axes.set_title(name, size=9.5)
+        axes.grid(False)
+    figure.suptitle("Attention over three tokens, step by step")
     return figure
 
 
@@ -157,7 +193,7 @@ def token_colors(images: Sequence[Any], stages: Sequence[Any], names: Sequence[s
     return figure
 
 
-def position_similarity(positions: Any, title: str = "How alike are the places?") -> Figure:
+def position_similarity(positions: Any, title: str = "How alike are the positions?") -> Figure:
     """Draw for each of N places how alike it is to all others: a grid of G × G maps, each G × G, of cosines.
 
     ``positions`` (N, D) without the class token's. What all places share, their mean, is taken away first.
@@ -196,6 +232,7 @@ def norms(lines: dict[str, dict[str, tuple[Sequence[float], Sequence[float], Seq
             axes.fill_between(stages, low, high, color=color, alpha=0.18, linewidth=0)
             axes.plot(stages, middle, "o-", color=color, markersize=4, label=kind)
         axes.set(title=name, xlabel="after block …", ylabel="length of a token")
+        axes.set_xticks(range(0, len(stages), max(1, len(stages) // 6)))
     top = 1.05 * max(one.get_ylim()[1] for one in panels)
     for axes in panels:
         axes.set_ylim(0, top)

@@ -5,13 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from clip_tutor import zoo
-from clip_tutor.lessons.nb04_vision_transformer import exercises, plots, stills
+from clip_tutor.lessons.nb04_vision_transformer import plots, stills
 from clip_tutor.lessons.nb04_vision_transformer.attention_maps import attention_maps
 from clip_tutor.lessons.nb04_vision_transformer.board import attention_board, covered
 from clip_tutor.towers import VisionTransformer, ViTConfig
-from clip_tutor.towers.attention import attention
-from clip_tutor.towers.vit import PatchEmbed
+from clip_tutor.towers.attention import attention, attention_weights
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
@@ -45,7 +43,7 @@ def test_looks_are_the_weights_that_the_block_mixes_values_with():
     torch.testing.assert_close(seen.sum(dim=-1), torch.ones(2, 2, 3, 17))
     for n, block in enumerate(tower.blocks):
         x = block.ln_1(tower.intermediates(pixels).token_states[n])
-        values = exercises.split_heads(block.attention.qkv(x).chunk(3, dim=-1)[2], 3)  # (B, K, T, D/K)
+        _, _, values = block.attention.split_heads(x)  # each (B, K, T, D/K)
         mixed = block.attention.out((seen[:, n] @ values).transpose(1, 2).flatten(2))
         torch.testing.assert_close(mixed, block.attention(x), atol=1e-5, rtol=1e-4)
 
@@ -76,6 +74,14 @@ def test_an_overlay_is_darkest_where_the_weight_is_largest():
     assert list(np.argsort(patches)[:2]) == [6, 9]
     assert patches[0] > 245, "a plain background does not tint the map"
     assert plots.overlay(image(), weights, strongest=2.0).mean(axis=2).min() > shown.min()
+
+
+def test_attention_by_hand_shows_the_weights_that_attention_has():
+    query, key, value = torch.randn(3, 3, 2, generator=torch.Generator().manual_seed(0))
+    axes = plots.attention_by_hand(query, key, value).axes
+    shown = {one.get_title(loc="left").partition(":")[0]: torch.as_tensor(one.images[0].get_array()) for one in axes}
+    torch.testing.assert_close(shown["weights"].float(), attention_weights(query, key))
+    torch.testing.assert_close(shown["result"].float(), attention(query, key, value))
 
 
 @pytest.mark.parametrize("count", [17, 12])
@@ -126,12 +132,13 @@ def test_the_other_figures_can_be_drawn():
         plots.norms(
             {"with": {"class": ([1, 2], [1, 1], [2, 3])}, "without": {"class": ([9, 9], [8, 8], [9, 9])}}, "Long"
         ),
+        plots.attention_by_hand(torch.eye(3, 2), torch.eye(3, 2), torch.randn(3, 2)),
         plots.parted_heads({"tokens": torch.ones(1, 6, 8), "parted": torch.ones(2, 6, 4)}, "Heads"),
     ]
     for figure in figures:
         figure.draw_without_rendering()
     assert figures[2].axes[0].get_ylim() == figures[2].axes[1].get_ylim()
-    assert [axes.get_title(loc="left") for axes in figures[3].axes] == ["tokens", "parted: head 1", "parted: head 2"]
+    assert [axes.get_title(loc="left") for axes in figures[4].axes] == ["tokens", "parted: head 1", "parted: head 2"]
 
 
 # ------------------------------------------------------------------------------------------------------- the widget
@@ -212,20 +219,3 @@ def test_the_stills_can_be_drawn(monkeypatch: pytest.MonkeyPatch):
     for figure in (card, board_still):
         figure.draw_without_rendering()
     assert len(board_still.axes) == 1 + 3 * 4
-
-
-# ---------------------------------------------------------------------------------------------------- the exercises
-
-
-def test_the_references_of_notebook_04_equal_the_library():
-    torch.manual_seed(0)
-    stem, pixels = PatchEmbed(CONFIG), torch.randn(2, 3, 32, 32)
-    words = exercises.patchify(pixels, 8) @ stem.proj.weight.flatten(1).T
-    torch.testing.assert_close(words, stem(pixels), atol=1e-5, rtol=1e-5)
-    query, key, value = torch.randn(3, 7, 4)
-    torch.testing.assert_close(exercises.attend(query, key, value), attention(query, key, value))
-    for name in ("ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"):
-        config = zoo.config(name)
-        v = config.vision
-        counted = exercises.vit_parameters(v.image_size, v.patch_size, v.width, v.layers, config.embed_dim)
-        assert counted == zoo.parameter_counts(name).vision
