@@ -2,11 +2,7 @@
 
     lab.check("07.2", contrastive_loss)   right ──▶ kept in my_clip.py
                                           a stub ─▶ the one in my_clip.py, checked again; else the library's
-<<<<<<< HEAD
-    lab.my_parts("04.3", "07.2")          in later notebooks: whose part is whose, said in one line
-=======
-    lab.my_parts("04.6", "07.1")          in later notebooks: whose part is whose, said in one line
->>>>>>> wt_04
+    lab.my_parts("04.6", "07.2")          in later notebooks: whose part is whose, said in one line
 
 It lies beside the notebooks, or where CLIP_TUTOR_MY_CLIP says. It can be read from top to bottom, edited by hand, and
 run: ``python my_clip.py`` trains the model that it describes.

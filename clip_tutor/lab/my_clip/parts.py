@@ -12,11 +12,7 @@ from clip_tutor.lab.my_clip.keeping import find
 def my_parts(*exercise_ids: str) -> tuple[Callable[..., Any], ...]:
     """Return the functions and classes of these exercises, and print in a line which are whose.
 
-<<<<<<< HEAD
-        MyViT, contrastive_loss = lab.my_parts("04.3", "07.2")
-=======
-        MyViT, contrastive_loss = lab.my_parts("04.6", "07.1")
->>>>>>> wt_04
+        MyViT, contrastive_loss = lab.my_parts("04.6", "07.2")
 
     Raises:
         KeyError: there is no such exercise.
