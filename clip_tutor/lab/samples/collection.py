@@ -4,7 +4,7 @@
     all about 12 favorites each of them tiny, plain and huge, and two, three and four of it, on ten colors
     pairs                  two everyday things side by side, until there are 2,000
 
-They are test scenes. Drawn by lot instead, 2,000 of 1,870 objects would hardly ever hold "three cats".
+They are test scenes. Drawn at random instead, 2,000 of 1,870 objects would hardly ever hold "three cats".
 """
 
 import numpy as np
