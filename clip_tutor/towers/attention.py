@@ -21,7 +21,7 @@ Activation = Literal["gelu", "gelu_tanh", "quick_gelu"]
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Return (..., T, T): how each query shares out its attention among all keys; each row adds up to 1.
+    """Return (..., T, T): how each query distributes its attention over all keys; each row adds up to 1.
 
     Args:
         query: (..., T, D/K), one row a token; key likewise.

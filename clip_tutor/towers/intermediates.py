@@ -18,7 +18,7 @@ class Intermediates(NamedTuple):
     """What passed through a tower of L blocks."""
 
     token_states: list[Tensor]  # 1 + L times (B, T, D): what goes into the first block, and what comes out of each
-    attention_maps: list[Tensor]  # L times (B, K, T, T): how each token shares out its attention among all tokens
+    attention_maps: list[Tensor]  # L times (B, K, T, T): how each token distributes its attention over all tokens
 
 
 def collect(blocks: Iterable[nn.Module], x: Tensor, mask: Tensor | None = None) -> Intermediates:
