@@ -1,0 +1,129 @@
+"""``python my_clip.py``: train the CLIP that the learner's file describes, and say whose each part is.
+
+    my_clip.py ── parts that are there ───┐
+    the library ─ parts that are missing ─┴─▶ MyCLIP ─ train ─▶ loss, loss, … and recall@1 in the end
+
+What is missing is taken from the exercises' solutions, in source: they run beside the learner's parts and call those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from clip_tutor.data.scenes import Scenes
+from clip_tutor.embedding import encode_images, encode_texts
+from clip_tutor.lab.course.cells import solution_code
+from clip_tutor.lab.exercises import all_exercises
+from clip_tutor.lab.my_clip.file import run
+from clip_tutor.model import CLIP
+from clip_tutor.towers import VisionTransformer
+from clip_tutor.training.allocator import keep_freed_memory
+from clip_tutor.training.batch_loader import BatchLoader
+from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_settings
+
+# What training calls, by name; MyViT is used where the file has it.
+PARTS = ("contrastive_loss", "MyCLIP", "parameter_groups", "warmup_cosine", "train_step", "recall_at_k", "train")
+UNSEEN = 1000  # scenes on which recall@1 is measured
+
+
+def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
+    """Train the model of a learner's file on everyday scenes, print how it goes, and return the model.
+
+    Args:
+        file: the path of my_clip.py.
+        arguments: of the command line: ``--steps``, ``--batch-size``, ``--seed``; see ``--help``.
+    """
+    recipe = RECIPES["first_light"]
+    parser = argparse.ArgumentParser(prog=f"python {Path(file).name}", description="Train the CLIP of this file.")
+    parser.add_argument("--steps", type=int, default=recipe.train.steps, help="batches to learn from: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=recipe.train.batch_size, help="pairs in each: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, other weights and scenes: %(default)s")
+    given = parser.parse_args(arguments)
+    config = with_settings(recipe, steps=given.steps, batch_size=given.batch_size, seed=given.seed).train
+
+    path = Path(file)
+    names = vars(run(path.read_text(encoding="utf-8"), path))
+    yours = complete(names)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    library, tokenizer, scenes = prepare(with_settings(recipe, seed=given.seed), device)
+    image_encoder: nn.Module = library.image_tower
+    if is_own(names.get("MyViT")):
+        image_encoder = in_place_of(library.image_tower, names["MyViT"])
+        yours = ["MyViT", *yours]
+    model = names["MyCLIP"](image_encoder, library.text_tower).to(device)
+    librarys = [name for name in PARTS if name not in yours]
+    print(f"yours: {', '.join(yours) or 'nothing yet'}")
+    print(f"the library's: {', '.join([*librarys, 'text tower', 'tokenizer'])}")
+
+    def on_step(step: int, loss: float, logit_scale: float) -> None:
+        if step % 10 == 0 or given.steps <= 20:
+            print(f"step {step} of {given.steps}: loss {loss:.4f}, temperature 1/{logit_scale:.1f}", flush=True)
+
+    if device.type == "cpu":
+        keep_freed_memory()
+    batches = iter(BatchLoader(scenes, tokenizer, config, 0, device).next, None)
+    settings = (config.learning_rate, config.steps, config.warmup_steps, config.weight_decay)
+    names["train"](model, batches, *settings, on_step)
+    recall = names["recall_at_k"](_similarity(model, RunParts(library, tokenizer, scenes)), 1)
+    print(f"recall@1 among {UNSEEN:,} unseen scenes: {recall:.3f}")
+    return model
+
+
+def complete(names: dict[str, Any]) -> list[str]:
+    """Add to the names of a learner's file the parts that it lacks, and return which of `PARTS` are its own.
+
+    A missing part is run from its source among the file's names, so that the library's loop calls the learner's step.
+    """
+    references = {exercise.reference.__name__: exercise.reference for exercise in all_exercises() if exercise.kept}
+    yours = [name for name in PARTS if is_own(names.get(name))]
+    for name in PARTS:
+        if name not in yours and name in references:
+            for other, value in vars(sys.modules[references[name].__module__]).items():
+                names.setdefault(other, value)
+    for exercise in all_exercises():
+        name = exercise.reference.__name__
+        if exercise.kept and name in PARTS and name not in yours:
+            exec(compile(solution_code(exercise), f"<{exercise.id}>", "exec"), names)
+    return yours
+
+
+def is_own(thing: Any) -> bool:
+    """Return whether a name of the learner's file stands for something of their own, not for an import."""
+    return callable(thing) and not str(getattr(thing, "__module__", "")).startswith("clip_tutor.")
+
+
+def in_place_of(tower: nn.Module, kind: Any) -> nn.Module:
+    """Return the learner's Vision Transformer, with the shape and the weights of one of the library's.
+
+    Where that has a convolutional stem, the stem is taken over as it is; blocks and all the rest are the learner's.
+
+    Args:
+        tower: a `VisionTransformer` with GELU that is read at the class token.
+        kind: their class MyViT.
+    """
+    assert isinstance(tower, VisionTransformer)
+    shape, E = tower.config, tower.projection.shape[1]
+    sizes = (shape.image_size, shape.patch_size, shape.width, shape.layers, shape.heads, E)
+    stem = tower.patch_embed if shape.stem_channels else None
+    own: nn.Module = kind(*sizes, activation=F.gelu, patch_embed=stem)
+    own.load_state_dict(tower.state_dict())
+    return own
+
+
+def _similarity(model: Any, parts: RunParts) -> torch.Tensor:
+    """Return (N, N): how well each caption of N unseen scenes fits each image."""
+    scenes = parts.source
+    assert isinstance(scenes, Scenes)
+    unseen = Scenes(scenes.objects, "test", scenes.size)
+    batch = unseen.batch(unseen.distinct(UNSEEN))
+    model.config = parts.model.config  # what the functions that encode many images or captions ask a model for
+    images: CLIP = model
+    return encode_texts(images, parts.tokenizer, batch.captions) @ encode_images(images, batch.pixels).T

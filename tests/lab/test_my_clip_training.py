@@ -1,0 +1,140 @@
+"""``python my_clip.py``: what the file lacks comes from the library, and what it has is what trains."""
+
+import copy
+import linecache
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from clip_tutor.lab.course.cells import solution_code
+from clip_tutor.lab.exercises import Exercise, all_exercises
+from clip_tutor.lab.my_clip import keep, training
+from clip_tutor.lab.my_clip.file import MyFile, run, where
+from clip_tutor.towers import VisionTransformer, ViTConfig
+from clip_tutor.training import plain
+from clip_tutor.training.recipes import RECIPES, RunParts, prepare
+from clip_tutor.zoo import create
+
+KEPT = [exercise for exercise in all_exercises() if exercise.kept and exercise.reference.__name__ in training.PARTS]
+STEPS = 20
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path, monkeypatch):
+    """Where the learner's file will be."""
+    monkeypatch.setenv("CLIP_TUTOR_MY_CLIP", str(tmp_path / "my_clip.py"))
+    return where()
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """A function that gives the parts of a run: each time the same model anew."""
+    model, tokenizer, scenes = prepare(RECIPES["first_light"])
+    return lambda: RunParts(copy.deepcopy(model), tokenizer, scenes)
+
+
+def solved(exercises: list[Exercise]) -> dict:
+    """Write the solutions of exercises, as a learner's own, into the learner's file; return a notebook's names."""
+    names: dict = {}
+    for exercise in exercises:
+        module = sys.modules[exercise.reference.__module__]
+        names = {**vars(module), **names, "__name__": "__main__"}
+        code, name = solution_code(exercise), f"<cell {exercise.id}>"
+        linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+        exec(compile(code, name, "exec"), names)
+        assert keep(exercise, names[exercise.reference.__name__]) == "Kept in my_clip.py."
+    return names
+
+
+def test_every_part_but_the_loss_is_one_of_the_course():
+    assert {exercise.reference.__name__ for exercise in KEPT} | {"contrastive_loss"} == set(training.PARTS)
+
+
+def test_the_whole_file_is_the_librarys_model(file, fresh):
+    """With the same weights its features are the library's; the table of names is one line long, as all are the same."""
+    solved(KEPT)
+    names = vars(run(file.read_text(), file))
+    (library, tokenizer, scenes), other = fresh(), create("tiny")
+    mine = names["MyCLIP"](other.image_tower, other.text_tower)
+    mine.load_state_dict(library.state_dict())
+    batch = next(iter(scenes.stream(tokenizer, 8)))
+    pixels = library.config.preprocessing.normalize(batch.pixels)
+    for own, its in zip(mine.eval()(pixels, batch.ids), library.eval()(pixels, batch.ids), strict=False):
+        torch.testing.assert_close(own, its, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_twenty_steps_have_the_losses_of_the_plain_loop(file, fresh, monkeypatch, capsys):
+    solved(KEPT)
+    losses: list[float] = []
+    step = plain.train_step
+
+    def recorded(*arguments):
+        result = step(*arguments)
+        losses.append(result[0].item())
+        return result
+
+    monkeypatch.setattr(plain, "train_step", recorded)
+    model, tokenizer, scenes = fresh()
+    plain.train(model, tokenizer, scenes, 16, RECIPES["first_light"].train.learning_rate, STEPS)
+    capsys.readouterr()
+
+    monkeypatch.setattr(training, "UNSEEN", 16)
+    monkeypatch.setattr(training, "prepare", lambda *_: fresh())
+    mine = training.main(str(file), ["--steps", str(STEPS), "--batch-size", "16"])
+    said = capsys.readouterr().out
+    told = [float(line.split("loss ")[1].split(",")[0]) for line in said.splitlines() if line.startswith("step")]
+    assert told == pytest.approx(losses, abs=1e-4)
+    assert len(told) == STEPS
+    for own, its in zip(mine.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(own, its, rtol=1e-4, atol=1e-5)
+    assert "recall@1 among 16 unseen scenes" in said
+
+
+def test_a_missing_part_calls_the_ones_that_are_there(file, fresh):
+    """A learner who wrote the step and not the loop trains with their step."""
+    (step,) = (exercise for exercise in KEPT if exercise.reference.__name__ == "train_step")
+    solved([step])
+    file.write_text(file.read_text().replace("return loss.detach()", "return 0 * loss.detach() + 7"))
+    names = vars(run(file.read_text(), file))
+    assert training.complete(names) == ["train_step"]
+    library, tokenizer, scenes = fresh()
+    told: list[float] = []
+    model = names["MyCLIP"](library.image_tower, library.text_tower)
+    batches = scenes.stream(tokenizer, 4)
+    names["train"](model, batches, 1e-3, 2, 1, 0.1, lambda step, loss, scale: told.append(loss))
+    assert told == [7.0, 7.0]
+
+
+def test_an_import_is_not_the_learners_own(file):
+    (step,) = (exercise for exercise in KEPT if exercise.reference.__name__ == "train_step")
+    solved([step])
+    names = vars(run(file.read_text(), file))
+    assert "contrastive_loss" in names and not training.is_own(names["contrastive_loss"])
+
+
+class TheirViT(VisionTransformer):
+    """Takes what a learner's MyViT takes."""
+
+    def __init__(self, image_size, patch_size, width, layers, heads, embed_dim, activation, patch_embed=None):
+        super().__init__(ViTConfig(image_size, patch_size, width, layers, heads, "gelu"), embed_dim)
+        self.patch_embed = patch_embed or self.patch_embed
+
+
+def test_the_learners_vision_transformer_takes_the_librarys_place(fresh):
+    library, tokenizer, scenes = fresh()
+    own = training.in_place_of(library.image_tower, TheirViT)
+    pixels = library.config.preprocessing.normalize(next(iter(scenes.stream(tokenizer, 2))).pixels)
+    torch.testing.assert_close(own.eval()(pixels), library.eval().encode_image(pixels))
+    assert own.patch_embed is library.image_tower.patch_embed
+
+
+@pytest.mark.slow
+def test_the_file_trains_from_a_shell(file, monkeypatch):
+    MyFile.read(file).write(file)
+    command = [sys.executable, file, "--steps", "2", "--batch-size", "4"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "yours: nothing yet" in ran.stdout and "step 2 of 2: loss" in ran.stdout and "recall@1" in ran.stdout
