@@ -53,7 +53,7 @@ def test_every_part_but_the_loss_is_one_of_the_course():
 
 
 def test_the_whole_file_is_the_librarys_model(file, fresh):
-    """With the same weights its features are the library's; the table of names is one line long, as all are the same."""
+    """With the same weights its features are the library's; all names are the same."""
     solved(KEPT)
     names = vars(run(file.read_text(), file))
     (library, tokenizer, scenes), other = fresh(), create("tiny")

@@ -1,6 +1,6 @@
 """The learner's encoders in the library's engine: half precision, prepared batches, `torch.compile`; and what it buys.
 
-    MyCLIP ── image_tower, text_tower, log_logit_scale ──▶ the library's CLIP: the same weights, not a copy
+MyCLIP ── image_tower, text_tower, log_logit_scale ──▶ the library's CLIP: the same weights, not a copy
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The figures of notebook 08: what each tower knows of left and right, why that is hard, and what cures it."""
+"""The figures of notebook 08: a run beside what was guessed of it, losses, and what the towers know of left and right."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
@@ -9,12 +10,118 @@ from matplotlib.figure import Figure
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from clip_tutor.data.scenes import RELATIONS
-from clip_tutor.lab.plots.style import COLORS, MUTED, SEQUENTIAL, THOUSANDS, canvas
+from clip_tutor.lab.plots.common import training_curve
+from clip_tutor.lab.plots.style import COLORS, INK, MUTED, SEQUENTIAL, TEXT_COLOR, THOUSANDS, canvas
 from clip_tutor.lab.widgets.gallery import as_image
 
 Curves = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]  # by recipe; a record of lists for each seed
 MARKERS = "o^sD"
 RECIPE_NAMES = {"neither": "neither", "twins": "twins", "wordings": "curriculum", "both": "twins and curriculum"}
+
+# Zero-shot accuracy on ImageNet of models trained from scratch: pairs, per cent, and what was trained on what. Those
+# with a star are reports of users in OpenCLIP's threads 300, 448 and 464, the others stand in OpenCLIP's own tables.
+FROM_SCRATCH = (
+    (3e6, 5.0, "3 M of CC12M *"),
+    (3e6, 18.75, "CC3M, RN50 *"),
+    (12e6, 18.0, "CC12M, ViT-B/32 *"),
+    (12e6, 35.9, "CC12M, RN50"),
+    (15e6, 32.7, "YFCC15M, RN50"),
+    (400e6, 62.9, "LAION-400M, ViT-B/32"),
+    (400e6, 63.3, "OpenAI's 400 M, ViT-B/32"),
+)
+
+
+def with_guess(
+    history: Sequence[Mapping[str, float]], similarity: Any, said: Mapping[str, str | None], pairs: float | None = None
+) -> Figure:
+    """Draw the curves of a run so far, and beside them (a diamond) what was guessed of it, where something was.
+
+    Args:
+        history, similarity: see `training_curve`.
+        said: guesses by name, "loss_before", "temperature_first", "half_found_after" and "learned_last".
+        pairs: how many the whole run will see, if that is known.
+    """
+    last = said["learned_last"]
+    figure = training_curve(history, f"◆ my guess: {last} is learned last" if last else "Training", similarity)
+    loss, temperature, recall = figure.axes[:3]
+    mark: dict[str, Any] = {"color": COLORS[3], "clip_on": False, "in_layout": False, "zorder": 5}
+    diamond = {**mark, "marker": "D", "markersize": 8}
+    if (guessed := as_number(said["loss_before"])) is not None:
+        loss.plot(0, guessed, **diamond)
+        loss.set_ylim(0, max(6.0, 1.1 * guessed))
+    if way := said["temperature_first"]:
+        there, end = 0.15 * (pairs or 100_000), 0.085 if way == "up" else 0.055
+        temperature.plot([0, there], [0.07, end], "--", **mark)
+        temperature.plot(there, end, **diamond)
+    if (guessed := as_number(said["half_found_after"])) is not None:
+        recall.plot(guessed, 0.5, **diamond)
+    temperature.set_ylim(0, 0.1)
+    for axes in (loss, temperature, recall) if pairs else ():
+        axes.set_xlim(0, pairs)
+    return figure
+
+
+def as_number(words: str | None) -> float | None:
+    """Return what somebody wrote as a number, None for what is none: "50,000", "ln 64" and "log(64)" are some."""
+    words = (words or "").lower().replace(",", "").replace("log", "ln").strip()
+    try:
+        if words.startswith("ln"):
+            return math.log(float(words.removeprefix("ln").strip(" ()")))
+        return float(words)
+    except ValueError:
+        return None
+
+
+def loss_curves(curves: Mapping[str, Any], chance: float, title: str, xlabel: str = "step") -> Figure:
+    """Draw losses over steps: for each name a list of losses, or a pair of lists, steps and losses.
+
+    ``chance`` is the loss of blind guessing. The first curve is drawn thick, so that one may lie upon it.
+    """
+    figure, (axes,) = canvas(9, 3.3)
+    for n, (name, curve) in enumerate(curves.items()):
+        x, y = curve if isinstance(curve, tuple) else (range(1, len(curve) + 1), curve)
+        axes.plot(x, y, color=COLORS[(1, 2, 0, 3)[n % 4]], linewidth=3.5 if n == 0 else 1.6, label=name)
+    axes.axhline(chance, color=MUTED, linestyle="--", linewidth=1.2, label=f"guessing: {chance:.2f}")
+    axes.set(title=title, xlabel=xlabel, ylabel="loss (nats)")
+    figure.legend(loc="outside right center")
+    return figure
+
+
+def smoothed(values: Sequence[float], share: float = 0.7) -> list[float]:
+    """Return a running mean: ``share`` of each mean is the one before it, and the first are corrected for that."""
+    means, mean_before = [], 0.0
+    for n, value in enumerate(values, 1):
+        mean_before = share * mean_before + (1 - share) * value
+        means.append(mean_before / (1 - share**n))
+    return means
+
+
+def range_curve(rates: Sequence[float], losses: Sequence[float], peak: float, chance: float) -> Figure:
+    """Draw the loss of a range test over its learning rates, and where a recipe's peak lies."""
+    figure, (axes,) = canvas(7.5, 3.2)
+    axes.plot(rates, losses, "o", color=MUTED, markersize=3, label="one batch")
+    axes.plot(rates, smoothed(losses), color=INK, label="running mean")
+    axes.axvline(peak, color=TEXT_COLOR, linestyle=":", label=f"the recipe's peak, {peak:g}")
+    axes.axhline(chance, color=MUTED, linestyle="--", linewidth=1.2, label="guessing")
+    axes.set(
+        xscale="log", title="Range test: each step with a higher rate", xlabel="learning rate", ylabel="loss (nats)"
+    )
+    axes.set_ylim(0, 1.6 * chance)
+    figure.legend(loc="outside right center")
+    return figure
+
+
+def from_scratch() -> Figure:
+    """Draw what models trained from scratch reach on ImageNet without a label, over the pairs that they had."""
+    figure, (axes,) = canvas(8.5, 3.6)
+    below = {"3 M of CC12M *", "CC12M, ViT-B/32 *", "LAION-400M, ViT-B/32"}
+    for pairs, share, name in FROM_SCRATCH:
+        axes.plot(pairs, share, "o", color=TEXT_COLOR)
+        away = -11 if name in below or "YFCC" in name else 7
+        axes.annotate(name, (pairs, share), xytext=(5, away), textcoords="offset points", size=9)
+    axes.set(xscale="log", xlim=(2e6, 4e9), ylim=(0, 75), title="Trained from scratch, asked without a label")
+    axes.set(xlabel="different pairs in the training set", ylabel="ImageNet, % right")
+    return figure
 
 
 def two_towers(image_features: Any, relation: Any, cosines: Any, captions: Sequence[str]) -> Figure:
