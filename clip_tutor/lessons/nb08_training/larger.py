@@ -45,29 +45,37 @@ class Measured(NamedTuple):
 def measure(
     model: CLIP, tokenizer: Tokenizer, source: BatchSource, config: TrainConfig, steps: int = 4, **settings: Any
 ) -> Measured:
-    """Train a copy of the model for ``steps`` steps, twice, and return what the second half cost.
+    """Train a copy of the model for ``2 * steps`` steps, and return what the second half of them cost.
 
     Args:
         settings: of the `TrainConfig` that are to be others, those of its `Efficiency` by their own names.
     """
     device, pupil = device_of(model), copy.deepcopy(model)
-    config = with_flat_settings(config, steps=2 * steps, seconds=None, record_every=steps, **settings)
+    config = with_flat_settings(config, steps=2 * steps, seconds=None, record_every=1, **settings)
+    memory = 0
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         history = train(pupil, tokenizer, source, config)
         memory = torch.cuda.max_memory_allocated(device)
     else:
         with _kept_for_backward(pupil) as kept:
-            history = train(pupil, tokenizer, source, config)
-        memory = sum(kept.values())
-    return Measured(history[-1]["pairs_per_second"], history[-1]["waiting"], memory)
+
+            def note(_: object) -> None:
+                nonlocal memory
+                memory = sum(kept.values())
+                kept.clear()  # the next step begins anew
+
+            history = train(pupil, tokenizer, source, config, on_record=note)
+    seconds = [config.batch_size / record["pairs_per_second"] for record in history[steps:]]
+    waited = sum(record["waiting"] * one for record, one in zip(history[steps:], seconds, strict=True))
+    return Measured(config.batch_size * steps / sum(seconds), waited / sum(seconds), memory)
 
 
 @contextmanager
 def _kept_for_backward(model: CLIP) -> Iterator[dict[int, int]]:
     """Note the bytes of each piece of memory that a forward pass keeps, but for the weights themselves."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    kept: dict[int, int] = {}  # by place: the next step takes the places of the last one
+    kept: dict[int, int] = {}  # by place: one micro-batch takes the places of the one before
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

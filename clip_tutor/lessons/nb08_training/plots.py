@@ -6,6 +6,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -107,6 +108,7 @@ def range_curve(rates: Sequence[float], losses: Sequence[float], peak: float, ch
         xscale="log", title="Range test: each step with a higher rate", xlabel="learning rate", ylabel="loss (nats)"
     )
     axes.set_ylim(0, 1.6 * chance)
+    _powers_of_ten(axes, [10.0**n for n in range(-5, 0)], "{:g}")
     figure.legend(loc="outside right center")
     return figure
 
@@ -121,7 +123,14 @@ def from_scratch() -> Figure:
         axes.annotate(name, (pairs, share), xytext=(5, away), textcoords="offset points", size=9)
     axes.set(xscale="log", xlim=(2e6, 4e9), ylim=(0, 75), title="Trained from scratch, asked without a label")
     axes.set(xlabel="different pairs in the training set", ylabel="ImageNet, % right")
+    _powers_of_ten(axes, [1e7, 1e8, 1e9], "{:,.0f}")
     return figure
+
+
+def _powers_of_ten(axes: Axes, ticks: Sequence[float], form: str) -> None:
+    """Label a logarithmic axis in words: the course's figures do not read mathematics between dollar signs."""
+    axes.set_xticks(ticks, [form.format(tick) for tick in ticks])
+    axes.minorticks_off()
 
 
 def two_towers(image_features: Any, relation: Any, cosines: Any, captions: Sequence[str]) -> Figure:
