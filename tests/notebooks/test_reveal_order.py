@@ -23,7 +23,10 @@ from clip_tutor.lab.exercises import Exercise, exercises_of
 from tests.notebooks.test_anatomy import builds
 
 SHORTEST = 14  # characters of a line, without blanks, that can give an answer away
-COMMON = {"super().__init__()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()"}  # nobody's secret
+COMMON = {  # nobody's secret
+    *("super().__init__()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()"),
+    *("withtorch.no_grad():", "forgroupinoptimizer.param_groups:"),
+}
 
 
 def distinctive_lines(code: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The figures of notebook 08: a run beside what was guessed of it, losses, and what the towers know of left and right."""
+"""The figures of notebook 08: a run beside what was guessed, losses, and what the towers know of left and right."""
 
 import math
 from collections.abc import Mapping, Sequence

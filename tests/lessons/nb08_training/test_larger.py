@@ -1,6 +1,7 @@
-"""The larger recipe's path, with a small recipe in the place of the GPU's: the engine trains the learner's own weights."""
+"""The larger recipe's path, with a small recipe in the place of the GPU's: the engine trains the learner's weights."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from clip_tutor.lessons.nb08_training.exercises.model import MyCLIP
 from clip_tutor.lessons.nb08_training.larger import in_library, measure
 from clip_tutor.training import TrainConfig, precision, train
+from clip_tutor.training.config import with_flat_settings
 
 CONFIG = TrainConfig(batch_size=8, learning_rate=1e-2, steps=3, warmup_steps=1)
 
@@ -33,14 +35,11 @@ def test_float16_with_its_loss_scale_trains_them_too(mine, model, tokenizer, sce
     """What a GPU without bfloat16 does, on a processor that is told to try."""
     monkeypatch.setattr(precision, "computes_float16", lambda device: True)
     monkeypatch.setattr(precision, "computes_bfloat16", lambda device: False)
+    monkeypatch.setattr(torch.amp, "GradScaler", partial(torch.amp.GradScaler, init_scale=2.0**6))
     before = copy.deepcopy(mine)
-    history = train(
-        in_library(mine, model.config),
-        tokenizer,
-        scenes,
-        TrainConfig(**{**vars(CONFIG), "efficiency": type(CONFIG.efficiency)(precision="float16"), "record_every": 1}),
-    )
-    assert history[-1]["loss_scale"] >= 1
+    config = with_flat_settings(CONFIG, precision="float16", record_every=1)
+    history = train(in_library(mine, model.config), tokenizer, scenes, config)
+    assert history[-1]["loss_scale"] == 64
     assert not torch.equal(before.image_tower.projection, mine.image_tower.projection)
 
 

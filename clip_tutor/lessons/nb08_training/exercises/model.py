@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from clip_tutor.images import normalize
 from clip_tutor.lab.exercises import Exercise, Mutant
@@ -12,31 +13,27 @@ from clip_tutor.lab.exercises.attempt import Attempt, demand, same
 from clip_tutor.lessons.nb08_training.exercises.parts import small_batch, small_encoders
 
 
-class MyCLIP(torch.nn.Module):
-    """Two encoders that learn to point the same way for an image and its caption, and a temperature.
+class MyCLIP(nn.Module):
+    """Two encoders, of pixels (B, 3, H, W) and of ids (B, T), which give (B, E) each, and a temperature.
 
-    image_encoder turns pixels (B, 3, H, W) into (B, E), text_encoder ids (B, T) into (B, E).
-    They are kept as self.image_tower and self.text_tower. The logarithm of logit_scale, which is 1 / temperature, is
-    kept as self.log_logit_scale, a parameter that is learned.
+    They are self.image_tower and self.text_tower; self.log_logit_scale is the logarithm of logit_scale, to be learned.
     """
 
-    def __init__(
-        self, image_encoder: torch.nn.Module, text_encoder: torch.nn.Module, logit_scale: float = 1 / 0.07
-    ) -> None:
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module, logit_scale: float = 1 / 0.07) -> None:
         super().__init__()
         self.image_tower = image_encoder
         self.text_tower = text_encoder
-        self.log_logit_scale = torch.nn.Parameter(torch.tensor(math.log(logit_scale)))
+        self.log_logit_scale = nn.Parameter(torch.tensor(math.log(logit_scale)))
 
-    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_image(self, pixels: Tensor) -> Tensor:
         """Return the embeddings (B, E) of images as the encoder gives them, from normalized pixels (B, 3, H, W)."""
         return self.image_tower(pixels)
 
-    def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
+    def encode_text(self, ids: Tensor) -> Tensor:
         """Return the embeddings (B, E) of captions as the encoder gives them, from ids (B, T)."""
         return self.text_tower(ids)
 
-    def forward(self, pixels: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the loss needs: unit vectors of images and of captions, (B, E) each, and the logit scale."""
         image_features = F.normalize(self.encode_image(pixels), dim=-1)
         text_features = F.normalize(self.encode_text(ids), dim=-1)
@@ -174,11 +171,11 @@ class _ClampInside(MyCLIP):
         return images, texts, scale.clamp(max=100)
 
 
-class _InAList(torch.nn.Module):
+class _InAList(nn.Module):
     def __init__(self, image_encoder, text_encoder, logit_scale=1 / 0.07):  # type: ignore[no-untyped-def]
         super().__init__()
         self.towers = [image_encoder, text_encoder]
-        self.log_logit_scale = torch.nn.Parameter(torch.tensor(math.log(logit_scale)))
+        self.log_logit_scale = nn.Parameter(torch.tensor(math.log(logit_scale)))
 
     def encode_image(self, pixels):  # type: ignore[no-untyped-def]
         return self.towers[0](pixels)
@@ -210,7 +207,7 @@ MODEL = Exercise(
     check=_check_model,
     hints=(
         "Three things are kept, and the one that is a number must be learned, too: which class of torch.nn is that?",
-        "`torch.nn.Parameter(torch.tensor(math.log(logit_scale)))`. In `forward`, exp turns it back.",
+        "`nn.Parameter(torch.tensor(math.log(logit_scale)))`. In `forward`, exp turns it back.",
         "`F.normalize(features, dim=-1)` divides every row by its length.",
     ),
     mutants=(
