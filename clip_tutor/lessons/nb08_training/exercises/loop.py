@@ -15,8 +15,8 @@ from clip_tutor.lessons.nb08_training.exercises.step import train_step
 
 
 def train(
-    model: torch.nn.Module,
-    batches: Iterable[tuple],
+    model: MyCLIP,
+    batches: Iterable[tuple[torch.Tensor, ...]],
     learning_rate: float,
     steps: int,
     warmup_steps: int = 50,
@@ -41,12 +41,13 @@ def train(
 
 def _use_train(function: Any, seed: int, steps: int, warmup_steps: int, weight_decay: float) -> tuple[Any, ...]:
     """Train a small model, and return what was told, its weights, and in which mode it was."""
-    model = MyCLIP(*small_encoders(seed)).eval()
+    encoders = small_encoders(seed)
+    model = MyCLIP(*encoders).eval()
     batches = ((*small_batch(seed + k), "names") for k in range(1000))
     told: list[tuple[float, ...]] = []
     function(model, batches, 0.05, steps, warmup_steps, weight_decay, lambda *values: told.append(values))
     numbers, losses, scales = zip(*told, strict=True) if told else ((), (), ())
-    modes = model.image_tower.modes
+    modes = encoders[0].modes
     return tuple(numbers), torch.tensor(losses), torch.tensor(scales), flat(model), all(modes), model.training
 
 
@@ -107,7 +108,9 @@ def _loop(  # type: ignore[no-untyped-def]
         for step in range(steps):
             batch = batch if one_batch or not step else next(batches)
             optimizer = optimizer if one_optimizer else make(model, weight_decay)
-            loss, scale = train_step(model, optimizer, *batch[:2], rate(step, steps, warmup_steps, learning_rate))
+            loss, scale = train_step(
+                model, optimizer, batch[0], batch[1], rate(step, steps, warmup_steps, learning_rate)
+            )
             on_step(step + first, loss.item(), scale.item())
         after(model)
         return

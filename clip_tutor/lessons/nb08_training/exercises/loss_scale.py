@@ -38,7 +38,7 @@ def _use_scale(step: Any, length: float, loss_scale: float, steps: int) -> tuple
     for _ in range(steps):
         loss = length * (0.6 * weights[0].half().float() + 0.8 * weights[1].half().float())
         loss_scale = step(loss, optimizer, loss_scale)
-    return torch.stack(weights).detach(), float(loss_scale)
+    return torch.stack(tuple(weights)).detach(), float(loss_scale)
 
 
 def _check_scale(step: Attempt) -> str:

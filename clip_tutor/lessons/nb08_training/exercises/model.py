@@ -157,7 +157,7 @@ class _Constant(MyCLIP):
     def __init__(self, image_encoder, text_encoder, logit_scale=1 / 0.07):  # type: ignore[no-untyped-def]
         super().__init__(image_encoder, text_encoder, logit_scale)
         del self.log_logit_scale
-        self.log_logit_scale = torch.tensor(math.log(logit_scale))
+        self.log_logit_scale = torch.tensor(math.log(logit_scale))  # type: ignore[assignment]
 
 
 class _Temperature(MyCLIP):

@@ -11,7 +11,7 @@ from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
 # ---------------------------------------------------------------------------------------------------------------- 08.2
 
 
-def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Return two groups for AdamW, each {"params": a list of parameters, "weight_decay": a number}.
 
     First the parameters of two or more dimensions, which decay: matrices, embeddings, convolutions. Then all others

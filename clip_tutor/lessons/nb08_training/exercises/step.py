@@ -16,11 +16,11 @@ from clip_tutor.losses import contrastive_loss
 
 
 def train_step(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, pixels: torch.Tensor, ids: torch.Tensor, lr: float
+    model: MyCLIP, optimizer: torch.optim.Optimizer, pixels: torch.Tensor, ids: torch.Tensor, lr: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Learn from one batch, and return its loss and the logit scale it was measured with, without their graphs.
 
-    model is a MyCLIP, pixels (B, 3, H, W) are bytes, ids (B, T); lr is the learning rate of this step.
+    pixels (B, 3, H, W) are bytes, ids (B, T); lr is the learning rate of this step.
     The norm of the gradient is clipped to 1. After the step the logit scale is held between 1 and 100.
     """
     for group in optimizer.param_groups:
