@@ -11,6 +11,8 @@ from clip_tutor.evaluation.featurizer import FewShotCurve, PairedDifference, Swe
 from clip_tutor.lab.plots.style import COLORS, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, canvas
 
 CENTROID_COLOR = COLORS[2]
+OF_SWEEPS = (IMAGE_COLOR, *COLORS[2:])  # without the color of words
+DECADES = {1e-6: "10⁻⁶", 1e-4: "10⁻⁴", 1e-2: "10⁻²", 1.0: "1", 1e2: "10²", 1e4: "10⁴", 1e6: "10⁶"}
 
 
 def few_shot_figure(
@@ -41,7 +43,7 @@ def few_shot_figure(
 def sweep_figure(sweeps: Mapping[str, Sweep], title: str = "How strong a regularization?") -> Figure:
     """Draw validation accuracy against λ, a line for each name; a ring is the one that was chosen."""
     figure, (axes,) = canvas(8.4, 4.0)
-    for color, (name, sweep) in zip(COLORS, sweeps.items(), strict=False):
+    for color, (name, sweep) in zip(OF_SWEEPS, sweeps.items(), strict=False):
         axes.plot(sweep.l2, sweep.accuracy, "o-", color=color, markersize=4, label=name, clip_on=False)
         best = max(sweep.accuracy)
         axes.plot(sweep.best, best, "o", color=color, markersize=13, fillstyle="none", clip_on=False)
@@ -54,6 +56,8 @@ def sweep_figure(sweeps: Mapping[str, Sweep], title: str = "How strong a regular
     axes.set(
         xscale="log", xlabel="λ: weak regularization on the left, strong on the right", ylim=(0, 1.02), title=title
     )
+    axes.set_xticks(list(DECADES), list(DECADES.values()))
+    axes.minorticks_off()
     axes.set_ylabel("validation accuracy")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -85,7 +89,7 @@ def difference_figure(
     below.set_yticks(range(len(differences)), list(differences))
     title = "… and the difference be decided" if singles else "Is the difference decided?"
     below.set(xlim=(-reach, reach), ylim=(len(differences) - 0.5, -0.5), title=title)
-    below.set_xlabel("difference of accuracies, 95 % paired interval; blue where it leaves zero out")
+    below.set_xlabel("difference of accuracies, 95 % paired interval")
     for one in axes:
         one.grid(axis="y", visible=False)
         one.tick_params(axis="y", length=0)

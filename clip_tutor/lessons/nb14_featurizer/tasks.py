@@ -20,8 +20,8 @@ from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
 from clip_tutor.data.scenes import SIZES, Plan, Scenes
 from clip_tutor.evaluation.featurizer import Labelled, few_of_each
 
-FACES, IN_QUARTERS = (32, 16, 50), (100, 50, 150)  # images of each class that train, validate and test
-QUARTER_SCENES = 2600
+FACES, IN_QUARTERS = (32, 16, 50), (60, 40, 150)  # images of each class that train, validate and test
+QUARTER_SCENES = 2000
 QUARTERS = ("upper left", "upper right", "lower left", "lower right")
 
 
