@@ -88,7 +88,7 @@ def read_at_end(rows: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 
 
 def _captions(lengths: tuple[int, ...], tokens: int, seed: int) -> torch.Tensor:
-    """Return ids with a start token (98), words, an end token (99) and zeros; the first words are "!", whose id is 0, too.
+    """Return ids with a start token (98), words, an end token (99) and zeros; first words are "!", whose id is 0, too.
 
     In CLIP's vocabulary it is just so: whoever counts ids that are not 0 miscounts captions that hold an exclamation.
     """
