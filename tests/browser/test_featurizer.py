@@ -21,6 +21,7 @@ def test_the_probe_answers_to_its_controls(open_notebook: Callable[..., Notebook
         return image.get_attribute("src") or ""
 
     seen = [shown()]
+    board.scroll_into_view_if_needed()
     notebook.screenshot("14_featurizer_board")
     for menu, choice in ((1, "untrained encoder"), (0, "quarters"), (2, "1")):
         board.locator("select").nth(menu).select_option(label=choice)
