@@ -1,6 +1,7 @@
 """How good is it? Retrieval both ways, and zero-shot questions about each attribute of a scene."""
 
 from clip_tutor.evaluation.attributes import attribute_hits
+from clip_tutor.evaluation.hard_negatives import hard_negative_report
 from clip_tutor.evaluation.report import brief_report, full_report, photo_report
 from clip_tutor.evaluation.retrieval import (
     bootstrap_interval,
@@ -18,6 +19,7 @@ __all__ = [
     "class_features",
     "classify",
     "full_report",
+    "hard_negative_report",
     "likeliest",
     "multi_caption_report",
     "photo_report",
