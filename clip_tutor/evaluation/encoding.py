@@ -27,6 +27,8 @@ CPU_BATCH = 64  # images: a CPU gains nothing from more
 WORKERS = 4  # threads that decode
 AHEAD = 3  # batches that are decoded while one is encoded
 
+NOT_NUMBERS = "the model gives a vector that is not of numbers (NaN), as damaged weights do"
+
 Encode = Callable[[Tensor], Tensor]
 
 
@@ -53,12 +55,12 @@ def encode_labelled(
         encode: from (B, 3, S, S) uint8 pixels to (B, D) features; not given, `encode_images`: unit vectors (B, E).
 
     Raises:
-        ValueError: not one image can be decoded.
+        ValueError: not one image can be decoded and encoded.
     """
     encoded = joined(list(encode_pieces(model, labelled, workers, encode)))
     if not len(encoded):
         name, reason = next(iter(encoded.problems.items()))
-        raise ValueError(f"none of the {len(labelled)} images can be decoded, the first is {name}: {reason}")
+        raise ValueError(f"none of the {len(labelled)} images can be used, the first is {name}: {reason}")
     return encoded
 
 
@@ -101,7 +103,9 @@ def _encoded(
     problems = {labelled.describe(row): reason for row, reason in found.items() if isinstance(reason, str)}
     kept = torch.tensor(list(good), dtype=torch.long)
     features = encode(torch.stack(list(good.values()))) if good else torch.empty(0)  # (B, E)
-    return Encoded(features, labels[kept], kept, problems)
+    whole = features.isfinite().flatten(1).all(dim=1) if good else torch.ones(0, dtype=torch.bool)
+    problems |= {labelled.describe(row): NOT_NUMBERS for row in kept[~whole].tolist()}
+    return Encoded(features[whole], labels[kept[whole]], kept[whole], problems)
 
 
 def _pixels(model: CLIP, labelled: LabelledImages, row: int) -> Tensor | str:

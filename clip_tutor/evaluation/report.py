@@ -17,8 +17,8 @@ from clip_tutor.evaluation.attributes import attribute_hits
 from clip_tutor.evaluation.retrieval import (
     bootstrap_interval,
     multi_caption_ranks,
-    multi_caption_report,
     ranks,
+    retrieval,
     retrieval_report,
 )
 from clip_tutor.evaluation.usable import NAMED, Pairs, usable_pairs
@@ -79,7 +79,7 @@ def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Pairs) -> dict[str, f
         )
     image_features, image_of = torch.cat(features), torch.tensor(owner)
     text_features = encode_texts(model, tokenizer, captions, truncate=True)
-    report = multi_caption_report(image_features, text_features, image_of)
+    report = retrieval(image_features, text_features, image_of).recalls()
     # Captions of one image stand or fall together: it is images that are drawn with replacement.
     found = (multi_caption_ranks(image_features, text_features, image_of)[0] < 10).float()
     low, high = bootstrap_interval(torch.zeros(images).index_add_(0, image_of, found) / image_of.bincount())

@@ -55,8 +55,18 @@ def test_many_batches_equal_one_by_one(model, monkeypatch):
 def test_a_whole_batch_may_be_broken_but_not_the_whole_set(model, monkeypatch):
     monkeypatch.setattr(encoding, "CPU_BATCH", 4)
     assert encode_labelled(model, labelled(9, broken=(4, 5, 6, 7))).rows.tolist() == [0, 1, 2, 3, 8]
-    with pytest.raises(ValueError, match="none of the 3 images can be decoded, the first is row 0"):
+    with pytest.raises(ValueError, match="none of the 3 images can be used, the first is row 0"):
         encode_labelled(model, labelled(3, broken=(0, 1, 2)))
+
+
+def test_a_vector_of_nan_is_a_problem_of_its_image(model):
+    def encode(pixels: torch.Tensor) -> torch.Tensor:
+        features = pixels.float().mean(dim=(2, 3))
+        features[2] = float("nan")
+        return features
+
+    encoded = encode_labelled(model, labelled(5), encode=encode)
+    assert encoded.rows.tolist() == [0, 1, 3, 4] and "NaN" in encoded.problems["row 2"]
 
 
 def test_other_features_may_be_asked_for(model):

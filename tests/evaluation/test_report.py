@@ -12,7 +12,7 @@ from clip_tutor.data.pairs import Pair
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation import report, usable
 from clip_tutor.evaluation.report import photo_report
-from clip_tutor.evaluation.retrieval import multi_caption_report
+from clip_tutor.evaluation.retrieval import retrieval
 
 
 def photo(n, *captions):
@@ -27,7 +27,7 @@ def test_the_figures_are_those_of_all_pixels_at_once(model, tokenizer, monkeypat
     pixels = torch.stack([Photos(PAIRS, 32, augment=False).pixels(pair.image, 0) for pair in PAIRS])
     captions = [caption for pair in PAIRS for caption in pair.captions]
     texts = encode_texts(model, tokenizer, captions)
-    expected = multi_caption_report(encode_images(model, pixels), texts, torch.arange(6))
+    expected = retrieval(encode_images(model, pixels), texts, torch.arange(6)).recalls()
     monkeypatch.setattr(report, "BATCH", 4)
     sizes = []
     monkeypatch.setattr(report, "encode_images", lambda m, p: sizes.append(len(p)) or encode_images(m, p))
