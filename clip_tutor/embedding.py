@@ -20,7 +20,7 @@ def device_of(model: CLIP) -> torch.device:
 
 
 @contextmanager
-def _looking_only(model: CLIP) -> Iterator[None]:
+def looking_only(model: CLIP) -> Iterator[None]:
     """Hold the model in evaluation mode: a BatchNorm in training mode would change with each image it sees."""
     training = model.training
     model.eval()
@@ -42,7 +42,7 @@ def encode_images(model: CLIP, pixels: Tensor) -> Tensor:
     """
     normalize = model.config.preprocessing.normalize
     first = next(model.image_tower.parameters())
-    with _looking_only(model):
+    with looking_only(model):
         pieces = (normalize(part.to(first.device)).to(first.dtype) for part in pixels.split(BATCH))  # (B, 3, H, W)
         return torch.cat([_unit(model.encode_image(piece)) for piece in pieces])
 
@@ -78,7 +78,7 @@ def encode_texts(model: CLIP, tokenizer: Tokenizer, captions: str | Sequence[str
     lengths = [_length(row, tokenizer.pad_id) for row in rows]
     order = sorted(range(len(rows)), key=lengths.__getitem__)
     parts = [torch.empty(0, model.config.embed_dim)]
-    with _looking_only(model):
+    with looking_only(model):
         for batch in (order[start : start + batch_size] for start in range(0, len(order), batch_size)):
             T = None if model.config.text.whole_rows else lengths[batch[-1]]
             ids = torch.tensor([rows[n][:T] for n in batch], device=device)  # (B, T)

@@ -5,6 +5,7 @@ from clip_tutor.evaluation.calibration import Calibration, calibration, fit_temp
 from clip_tutor.evaluation.classification import Classification, ConfusedPair, classification
 from clip_tutor.evaluation.classifier import Classifier, build_classifier
 from clip_tutor.evaluation.encoding import Encoded, encode_labelled
+from clip_tutor.evaluation.hard_negatives import hard_negative_report
 from clip_tutor.evaluation.none_of_these import NONE, answers_or_none, best_scores, p_values
 from clip_tutor.evaluation.overlapping import LabelScale, fit_label_scale, label_probabilities
 from clip_tutor.evaluation.prompts import SELECTED, TEMPLATES, prompts_for, read_templates
@@ -44,6 +45,7 @@ __all__ = [
     "fit_label_scale",
     "fit_temperature",
     "full_report",
+    "hard_negative_report",
     "label_probabilities",
     "likeliest",
     "negative_log_likelihood",

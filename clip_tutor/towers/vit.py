@@ -140,12 +140,20 @@ class VisionTransformer(nn.Module):
         Raises:
             ValueError: the images do not have the size this tower was built for.
         """
+        x = self.pooled(pixels)  # (B, D)
+        return x if self.config.pool == "map" else x @ self.projection  # (B, E)
+
+    def pooled(self, pixels: Tensor) -> Tensor:
+        """Return (B, D): what a linear probe reads, one vector an image before the projection.
+
+        A MAP head has no projection: there it is the image vector itself, and D = E.
+        """
         x = self.embed(pixels)  # (B, T, D)
         if self.config.pool == "map":
-            return self.head(self.ln_post(self.blocks(x)))  # (B, E)
+            return self.head(self.ln_post(self.blocks(x)))  # (B, D)
         first = torch.zeros(len(x), dtype=torch.long, device=x.device)  # (B,): the class token
         x = forward_blocks(self.blocks, x, first)  # (B, D): what self.blocks(x) has at that token
-        return self.ln_post(x) @ self.projection  # (B, E)
+        return self.ln_post(x)
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Return (B, T, D): what goes into the blocks; T is N, and one more with a class token, which is token 0."""
