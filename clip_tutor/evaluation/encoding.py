@@ -57,17 +57,26 @@ def encode_labelled(
     Raises:
         ValueError: not one image can be decoded and encoded.
     """
-    encoded = joined(list(encode_pieces(model, labelled, workers, encode)))
-    if not len(encoded):
-        name, reason = next(iter(encoded.problems.items()))
-        raise ValueError(f"none of the {len(labelled)} images can be used, the first is {name}: {reason}")
+    encoded = joined([piece for _, piece in encode_pieces(model, labelled, workers, encode)])
+    require_some(encoded)
     return encoded
+
+
+def require_some(encoded: Encoded) -> None:
+    """Check that there is something to measure on.
+
+    Raises:
+        ValueError: not one image could be decoded and encoded.
+    """
+    if not len(encoded):
+        name, reason = next(iter(encoded.problems.items()), ("the set", "it is empty"))
+        raise ValueError(f"none of {len(encoded.problems)} images can be used, the first is {name}: {reason}")
 
 
 def encode_pieces(
     model: CLIP, labelled: LabelledImages, workers: int = WORKERS, encode: Encode | None = None, start: int = 0
-) -> Iterator[Encoded]:
-    """Yield what `encode_labelled` returns, a batch at a time, from row ``start`` on."""
+) -> Iterator[tuple[int, Encoded]]:
+    """Yield what `encode_labelled` returns, a batch at a time from row ``start`` on, each with the row after it."""
     encode = encode or partial(encode_images, model)
     size = CPU_BATCH if device_of(model).type == "cpu" else BATCH
     waiting: deque[tuple[range, list[Future[Tensor | str]]]] = deque()
@@ -79,7 +88,8 @@ def encode_pieces(
                 if rows:
                     waiting.append((rows, [pool.submit(_pixels, model, labelled, row) for row in rows]))
                 if waiting and (len(waiting) > AHEAD or not rows):
-                    yield _encoded(labelled, labels, *waiting.popleft(), encode)
+                    done, opened = waiting.popleft()
+                    yield done.stop, _encoded(labelled, labels, done, opened, encode)
         finally:  # what nobody waits for any more is not decoded
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -202,7 +202,11 @@ def test_a_data_set_of_the_hub(tmp_path, monkeypatch):
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
     some = open_labelled("hub:owner/name")
     assert asked == [("owner/name", "test")] and some.names == ("cat", "wild dog") and some.labels == [1, 0, 1]
-    assert some.open(0).mode == "RGB" and [some.describe(n) for n in range(3)] == ["0.jpg", "1.jpg", "row 2"]
+    assert some.open(0).mode == "RGB" and [some.describe(n) for n in range(3)] == [
+        "row 0 (0.jpg)",
+        "row 1 (1.jpg)",
+        "row 2",
+    ]
     for row in (1, 2):
         with pytest.raises(ValueError, match="not an image"):
             some.open(row)

@@ -47,7 +47,9 @@ def test_many_batches_equal_one_by_one(model, monkeypatch):
     pixels = [model.config.preprocessing.pixels(some.open(n), 64) for n in range(18)]
     expected = encode_images(model, torch.stack(pixels))
     torch.testing.assert_close(encode_labelled(model, some, workers=3).features, expected, atol=1e-5, rtol=0)
-    later = joined(list(encode_pieces(model, some, start=13)))
+    ends, pieces = zip(*encode_pieces(model, some, start=13), strict=True)
+    later = joined(list(pieces))
+    assert ends == (17, 18)
     assert later.rows.tolist() == list(range(13, 18))
     torch.testing.assert_close(later.features, expected[13:], atol=1e-5, rtol=0)
 
@@ -55,7 +57,7 @@ def test_many_batches_equal_one_by_one(model, monkeypatch):
 def test_a_whole_batch_may_be_broken_but_not_the_whole_set(model, monkeypatch):
     monkeypatch.setattr(encoding, "CPU_BATCH", 4)
     assert encode_labelled(model, labelled(9, broken=(4, 5, 6, 7))).rows.tolist() == [0, 1, 2, 3, 8]
-    with pytest.raises(ValueError, match="none of the 3 images can be used, the first is row 0"):
+    with pytest.raises(ValueError, match="none of 3 images can be used, the first is row 0"):
         encode_labelled(model, labelled(3, broken=(0, 1, 2)))
 
 

@@ -28,9 +28,9 @@ def test_the_figures_are_those_of_all_pixels_at_once(model, tokenizer, monkeypat
     captions = [caption for pair in PAIRS for caption in pair.captions]
     texts = encode_texts(model, tokenizer, captions)
     expected = retrieval(encode_images(model, pixels), texts, torch.arange(6)).recalls()
-    monkeypatch.setattr(report, "BATCH", 4)
+    monkeypatch.setattr(pair_vectors, "BATCH", 4)
     sizes = []
-    monkeypatch.setattr(report, "encode_images", lambda m, p: sizes.append(len(p)) or encode_images(m, p))
+    monkeypatch.setattr(pair_vectors, "encode_images", lambda m, p: sizes.append(len(p)) or encode_images(m, p))
     figures = photo_report(model, tokenizer, PAIRS)
     assert {name: figures[name] for name in expected} == pytest.approx(expected)
     assert sizes == [4, 2], "never all pixels at once"

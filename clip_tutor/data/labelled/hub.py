@@ -63,7 +63,8 @@ def labelled_dataset(dataset: Dataset, names: tuple[str, ...] | None = None) -> 
 
     def title_of(row: int) -> str:
         found = rows[row]
-        return str((found[title] if title else None) or stored_image(found[image])[1] or f"row {row}")
+        name = (found[title] if title else None) or stored_image(found[image])[1]
+        return f"row {row} ({name})" if name else f"row {row}"  # names may occur twice
 
     labels, names = _numbers(list(dataset[label]), getattr(dataset.features[label], "names", None), label, names)
     numbers = range(len(labels))
