@@ -45,7 +45,7 @@ def test_a_reliability_diagram_leaves_out_empty_bins():
     figure = reliability_diagram(both)
     for axes, one in zip(figure.axes, both.values(), strict=True):
         assert len(axes.collections[0].get_offsets()) == int((one.images > 0).sum())
-        assert f"{one.ece:.3f}" in axes.get_title(loc="left") and axes.get_xlabel() == "confidence"
+        assert f"{one.ece:.3f}" in (axes.get_title(loc="left") + axes.get_title()) and axes.get_xlabel() == "confidence"
 
 
 def test_templates_are_counted_from_one():
