@@ -10,7 +10,7 @@ from clip_tutor.data.batches import Photos
 from clip_tutor.data.folder import read_folder
 from clip_tutor.data.pairs import Pair
 from clip_tutor.embedding import encode_images, encode_texts
-from clip_tutor.evaluation import pair_vectors, usable
+from clip_tutor.evaluation import pair_vectors, report, usable
 from clip_tutor.evaluation.report import photo_report
 from clip_tutor.evaluation.retrieval import retrieval
 
