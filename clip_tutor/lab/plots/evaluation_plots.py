@@ -82,7 +82,7 @@ def accuracy_by_templates(
     for (name, value), style in zip((levels or {}).items(), ("--", ":", "-.") * 3, strict=False):
         axes.axhline(value, color=MUTED, linestyle=style, linewidth=1.4, label=f"{name}: {value:.3f}")
     axes.set(xlabel="templates in the ensemble", ylabel="top-1 accuracy", title=title)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.legend(loc="best")
     return figure
 

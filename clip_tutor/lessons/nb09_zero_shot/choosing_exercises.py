@@ -35,19 +35,23 @@ def choose_templates(
     return chosen, accuracy(chosen, test_features, test_labels)
 
 
-def made_up(seed: int, templates: int = 6, classes: int = 6, images: int = 60) -> tuple[torch.Tensor, ...]:
+World = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def made_up(seed: int, templates: int = 6, classes: int = 6, images: int = 60) -> World:
     """Return prompts, validation and test of a made-up world in which templates differ in what they are worth."""
     generator = torch.Generator().manual_seed(seed)
     truth = torch.randn(classes, 8, generator=generator)
     strength = torch.linspace(0.6, 1.6, templates)[torch.randperm(templates, generator=generator)]
     noise = torch.randn(templates, classes, 8, generator=generator)
     prompts = F.normalize(truth + strength[:, None, None] * noise, dim=-1)
-    splits = []
-    for _ in range(2):
+
+    def split() -> tuple[torch.Tensor, torch.Tensor]:
         labels = torch.randint(classes, (images,), generator=generator)
         features = truth[labels] + 0.9 * torch.randn(images, 8, generator=generator)
-        splits += [F.normalize(features, dim=-1), labels]
-    return prompts, *splits
+        return F.normalize(features, dim=-1), labels
+
+    return prompts, *split(), *split()
 
 
 SEEDS, MOST = (2, 9, 12), 3

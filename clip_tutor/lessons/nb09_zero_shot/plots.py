@@ -29,7 +29,7 @@ def score_histograms(scores: Mapping[str, Any], line: float, title: str, label: 
     """Draw histograms of two kinds of images over one axis, and a line between what is accepted and what is not."""
     figure, (axes,) = canvas(8.5, 3.4)
     everything = np.concatenate([np.asarray(one) for one in scores.values()])
-    bins = np.linspace(everything.min(), everything.max(), 40)
+    bins = np.linspace(everything.min(), everything.max(), 40).tolist()
     for (name, values), color in zip(scores.items(), (IMAGE_COLOR, TEXT_COLOR), strict=True):
         axes.hist(np.asarray(values), bins=bins, density=True, color=color, alpha=0.6, label=name)
     axes.axvline(line, color=INK, linestyle="--", linewidth=1.4)
