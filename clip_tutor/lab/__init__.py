@@ -19,7 +19,7 @@ from clip_tutor.lab import plots
 from clip_tutor.lab.course.course_map import course_map
 from clip_tutor.lab.errors import expect_error
 from clip_tutor.lab.exercises.check import check
-from clip_tutor.lab.my_clip import my_parts
+from clip_tutor.lab.my_clip import download_my_clip, my_parts, upload_my_clip
 from clip_tutor.lab.plots import evaluation_plots, layouts, style, training_plots
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
@@ -44,6 +44,8 @@ __all__ = [
     "Live",
     "check",
     "my_parts",
+    "download_my_clip",
+    "upload_my_clip",
     "expect_error",
     "show_source",
     "course_map",

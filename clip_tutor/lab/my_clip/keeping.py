@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from clip_tutor.lab.my_clip.colab import in_colab
 from clip_tutor.lab.my_clip.file import IMPORTS, MyFile, run, where
 from clip_tutor.lab.my_clip.names import MissingNameError, alone
 
@@ -34,7 +35,8 @@ def keep(exercise: Exercise, thing: Callable[..., Any]) -> str:
     if new.text() == file.text():
         return f"It is in {path.name} already."
     copied = new.write(path)
-    return f"Kept in {path.name}." + (f" What stood there is in {copied.name}." if copied else "")
+    home = " lab.download_my_clip() takes it to your computer." if in_colab() else ""
+    return f"Kept in {path.name}.{home}" + (f" What stood there is in {copied.name}." if copied else "")
 
 
 def find(exercise: Exercise) -> Callable[..., Any] | None:

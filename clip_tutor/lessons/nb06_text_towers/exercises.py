@@ -88,11 +88,15 @@ def read_at_end(rows: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 
 
 def _captions(lengths: tuple[int, ...], tokens: int, seed: int) -> torch.Tensor:
-    """Return ids with a start token (98), words, an end token (99) and zeros."""
+    """Return ids with a start token (98), words, an end token (99) and zeros; first words are "!", whose id is 0, too.
+
+    In CLIP's vocabulary it is just so: whoever counts ids that are not 0 miscounts captions that hold an exclamation.
+    """
     random = torch.Generator().manual_seed(seed)
     ids = torch.randint(1, 98, (len(lengths), tokens), generator=random)
     ids[:, 0] = 98
     for row, length in zip(ids, lengths, strict=True):
+        row[1 : 3 if length > 2 else 2] = 0
         row[length + 1] = 99
         row[length + 2 :] = 0
     return ids
@@ -140,6 +144,11 @@ READ = Exercise(
         Mutant(
             lambda r, i: r[:, i.argmax(dim=1)],
             "that takes all B places from every caption, (B, B, D): pair them up with torch.arange(B)",
+        ),
+        Mutant(
+            lambda r, i: r[torch.arange(len(i)), (i != 0).sum(dim=1) - 1],
+            'counted the ids that are not 0: but 0 is also the id of "!", and these captions hold one; find the end '
+            "token itself",
         ),
         Mutant(
             lambda r, i: r.mean(dim=1),
@@ -262,6 +271,11 @@ CUT = Exercise(
         ),
         Mutant(lambda i: i[:, : int(i[0].argmax()) + 1], "cut where the first caption ends, whatever the others are"),
         Mutant(lambda i: i, "nothing was cut"),
+        Mutant(
+            lambda i: i[:, : int((i != 0).sum(dim=1).max())],
+            'counted the ids that are not 0: but 0 is also the id of "!", and these captions hold one; look for the '
+            "end token instead",
+        ),
         Mutant(
             lambda i: i[:, : int((i != 0).sum())],
             "counted the ids of the whole batch, not those of the longest caption",

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
+from clip_tutor.lab.exercises.tried import with_gradients
 from clip_tutor.lessons.nb07_contrastive_loss.gradient_exercises import log_scale_gradient
-from clip_tutor.lessons.nb07_contrastive_loss.tried import with_gradients
 
 # ---------------------------------------------------------------------------------------------------------------- 07.5
 

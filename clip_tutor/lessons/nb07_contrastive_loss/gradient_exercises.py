@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lessons.nb07_contrastive_loss.tried import without_autograd
+from clip_tutor.lab.exercises.tried import without_autograd
 
 BY_AUTOGRAD = "autograd did the work: it is switched off here, and two lines of your own do the same"
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lessons.nb07_contrastive_loss.tried import with_gradients
+from clip_tutor.lab.exercises.tried import with_gradients
 
 # ---------------------------------------------------------------------------------------------------------------- 07.1
 

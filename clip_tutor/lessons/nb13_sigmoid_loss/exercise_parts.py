@@ -1,11 +1,16 @@
 """Exercises 13.3 and 13.4: the sigmoid loss a few rows at a time, and around a ring of processes."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
+from clip_tutor.lab.exercises.tried import with_gradients
 from clip_tutor.losses import sigmoid_loss
 
 
@@ -17,14 +22,40 @@ def pairs(B: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return images, texts
 
 
-def demand_number(value: object) -> None:
-    """Demand a tensor that holds one number."""
-    demand(
-        isinstance(value, torch.Tensor) and value.shape == (),
-        f"the result is {describe(value)}",
-        "a tensor that holds one number",
-        "the loss is summed over all pairs, and stays a tensor",
-    )
+def demand_loss(loss: Attempt, reference: Callable[..., Tensor], cases: Sequence[tuple[Any, ...]]) -> None:
+    """Demand one number for each case, as the reference gives it, and its gradient at each tensor that went in.
+
+    Args:
+        loss: an attempt that is called by `with_gradients`.
+        cases: image and text features, scale, bias, and what else the loss is given.
+    """
+    found = [loss(*case) for case in cases]
+    for answer, case in zip(found, cases, strict=True):
+        value = answer[0] if isinstance(answer, tuple) else answer
+        demand(
+            isinstance(value, Tensor) and value.shape == (),
+            f"the result is {describe(value)}",
+            "a tensor that holds one number",
+            "the loss is summed over all pairs, and stays a tensor",
+        )
+        right, *wanted = with_gradients(reference, *case)
+        told = f"for {len(case[0])} pairs" + (f", {case[4]} at a time" if case[4:] else "")
+        told += f", a logit scale of {case[2]:g} and a bias of {case[3]:g}"
+        demand(same(value.detach(), right), f"{value:.4f} {told}", f"{right:.4f}")
+        demand(
+            isinstance(answer, tuple),
+            "the result does not remember where it came from",
+            "a loss that .backward() can be called on",
+            ".item(), .detach(), float() and torch.no_grad() cut the way back to the weights",
+        )
+        inputs = ("images", "captions", "logit_scale", "logit_bias")
+        wrong = [name for name, one, other in zip(inputs, answer[1:], wanted, strict=True) if not same(one, other)]
+        demand(
+            not wrong,
+            f"the value is right, and the gradient at {', '.join(wrong)} is not",
+            "a gradient at all four inputs",
+            "something is cut off by .detach(), .data or no_grad",
+        )
 
 
 def signs(N: int) -> torch.Tensor:
@@ -74,12 +105,7 @@ class _Largest(TorchDispatchMode):
 def _check_parts(loss: Attempt) -> str:
     scale, bias = torch.tensor(6.0), torch.tensor(-2.0)
     cases = [(*pairs(N, N), scale, bias, chunk) for N, chunk in ((6, 2), (7, 3), (5, 1), (4, 10))]
-    found = [loss(*case) for case in cases]
-    for value, case in zip(found, cases, strict=True):
-        demand_number(value)
-        right = loss_in_parts(*case)
-        told = f"for {len(case[0])} pairs, {case[4]} at a time"
-        demand(same(value, right), f"{value:.4f} {told}", f"{right:.4f}, as for the whole table")
+    demand_loss(loss, loss_in_parts, cases)
     watched, N, chunk = _Largest(), 40, 4
     with watched:
         loss(*pairs(N, 0), scale, bias, chunk)
@@ -127,6 +153,7 @@ PARTS = Exercise(
     minutes=10,
     reference=loss_in_parts,
     check=_check_parts,
+    use=with_gradients,
     hints=(
         "`for start in range(0, N, chunk_size)`: the images `image_features[start : start + chunk_size]` meet all "
         "captions.",
@@ -158,6 +185,10 @@ PARTS = Exercise(
             "divided by N²: each image has one caption however many others there are",
         ),
         Mutant(lambda i, t, s, b, c: loss_in_parts(i, t, s, torch.zeros(()), c), "logit_bias is not used in the parts"),
+        Mutant(
+            lambda i, t, s, b, c: loss_in_parts(i, t.detach(), s, b, c),
+            "the captions were detached: the value is right, and the text encoder learns nothing from it",
+        ),
         Mutant(
             lambda i, t, s, b, c: sigmoid_loss(i, t, s, b),
             "the value is right, but the whole N × N table was made on the way: make a few rows of it at a time",
@@ -196,7 +227,8 @@ def _check_ring(losses: Attempt) -> str:
         images, texts = pairs(W * B, W)
         cases.append((images.reshape(W, B, 8), texts.reshape(W, B, 8), scale, bias))
     found = [losses(*case) for case in cases]
-    for value, case in zip(found, cases, strict=True):
+    for answer, case in zip(found, cases, strict=True):
+        value, *gradients = answer if isinstance(answer, tuple) else (answer,)
         W, B, E = case[0].shape
         demand(
             isinstance(value, torch.Tensor) and value.shape == (W,),
@@ -209,8 +241,14 @@ def _check_ring(losses: Attempt) -> str:
             f"a mean of {value.mean():.4f} over {W} processes with {B} pairs each",
             f"{whole:.4f}, the loss of {W * B} pairs in one process",
         )
-        right = ring_losses(*case)
+        right, *wanted = with_gradients(ring_losses, *case)
         demand(same(value, right), f"{value.tolist()}", f"{right.tolist()}", "the processes changed places")
+        demand(
+            same(tuple(gradients), tuple(wanted)),
+            "the values are right, and their gradients are not",
+            "gradients at the images, the captions, the scale and the bias of every process",
+            "captions that came by are learned from, too: .detach() would cut them off from their encoder",
+        )
     return "the mean is the loss of the whole batch for 1 to 4 processes, and each process paid for its own images"
 
 
@@ -237,6 +275,7 @@ RING = Exercise(
     minutes=12,
     reference=ring_losses,
     check=_check_ring,
+    use=with_gradients,
     hints=(
         "Begin with a tensor of the captions at hand, which is `texts` at first, and with nothing paid. "
         "How often does everybody have to score before each image has met every caption?",
@@ -272,6 +311,10 @@ RING = Exercise(
         Mutant(_around(lambda W: W, _right_z, lambda W, B: 1), "summed and not divided by B"),
         Mutant(
             lambda i, t, s, b: ring_losses(i, t, s, b).mean(), "the mean was taken already: return one number a process"
+        ),
+        Mutant(
+            lambda i, t, s, b: ring_losses(i, t.detach(), s, b),
+            "the captions were detached: those that came by are learned from, too",
         ),
         Mutant(lambda i, t, s, b: ring_losses(t, i, s, b), "images went around, and captions stayed: the other way"),
     ),

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from clip_tutor.lab.exercises import Exercise, Mutant
-from clip_tutor.lab.exercises.attempt import Attempt, demand, same
-from clip_tutor.lessons.nb13_sigmoid_loss.exercise_parts import PARTS, RING, demand_number, pairs, signs
+from clip_tutor.lab.exercises.attempt import Attempt, demand
+from clip_tutor.lab.exercises.tried import with_gradients
+from clip_tutor.lessons.nb13_sigmoid_loss.exercise_parts import PARTS, RING, demand_loss, pairs, signs
 
 # ---------------------------------------------------------------------------------------------------------------- 13.1
 
@@ -30,29 +31,16 @@ def sigmoid_loss(
 def _check_loss(loss: Attempt) -> str:
     cases = [(*pairs(B, B), torch.tensor(scale), torch.tensor(bias)) for B, scale, bias in
              ((3, 7.0, -2.0), (5, 3.0, 1.0), (6, 10.0, -1.5))]  # fmt: skip
-    cases[0][0].requires_grad_()
-    found = [loss(*case) for case in cases]
-    for value in found:
-        demand_number(value)
-    demand(
-        found[0].requires_grad,
-        "the result does not remember where it came from",
-        "a loss that .backward() can be called on",
-        ".item(), .detach(), float() and torch.no_grad() cut the way back to the weights",
-    )
-    for value, case in zip(found, cases, strict=True):
-        right = sigmoid_loss(*case)
-        told = f"for {len(case[0])} pairs, a logit scale of {case[2]:g} and a bias of {case[3]:g}"
-        demand(same(value.detach(), right.detach()), f"{value:.4f} {told}", f"{right:.4f}")
+    demand_loss(loss, sigmoid_loss, cases)
     images, texts = pairs(4, seed=9)
-    value = loss(images, texts, torch.tensor(1000.0), torch.tensor(0.0))
+    value, *_ = loss(images, texts, torch.tensor(1000.0), torch.tensor(0.0))
     demand(
         bool(value.isfinite()),
         f"{value} at a logit scale of 1,000",
         "a finite loss",
         "sigmoid(-200) is 0 in float32, and its logarithm infinite: F.logsigmoid takes both steps in one",
     )
-    return "one number with a way back, finite for large logits, and equal to the library's on 3 batches"
+    return "one number and its four gradients, finite for large logits, and equal to the library's on 3 batches"
 
 
 def _loss_with(z_of, divide_by=lambda N: N, logits_of=lambda i, t, s, b: s * i @ t.T + b):  # type: ignore[no-untyped-def]
@@ -81,6 +69,7 @@ LOSS = Exercise(
     minutes=8,
     reference=sigmoid_loss,
     check=_check_loss,
+    use=with_gradients,
     hints=(
         "Make the (N, N) table of logits first; do not forget the bias. Which cells are to be answered with yes?",
         "A table z with +1 on the diagonal and -1 everywhere else: `2 * torch.eye(N) - 1`.",
@@ -117,6 +106,18 @@ LOSS = Exercise(
         Mutant(
             lambda i, t, s, b: -(signs(len(i)) * (s * i @ t.T + b)).sigmoid().log().sum() / len(i),
             "sigmoid and logarithm one after the other: for large logits that is infinite, F.logsigmoid is not",
+        ),
+        Mutant(
+            lambda i, t, s, b: sigmoid_loss(i, t.detach(), s, b),
+            "the captions were detached: the value is right, and the text encoder learns nothing from it",
+        ),
+        Mutant(
+            lambda i, t, s, b: sigmoid_loss(i.detach(), t, s, b),
+            "the images were detached: the value is right, and the image encoder learns nothing from it",
+        ),
+        Mutant(
+            lambda i, t, s, b: sigmoid_loss(i, t, s.detach(), b.detach()),
+            "scale and bias were detached: the value is right, and neither of them is ever learned",
         ),
         Mutant(
             lambda i, t, s, b: sigmoid_loss(i, t, s, b).item(),

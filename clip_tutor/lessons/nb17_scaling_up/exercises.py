@@ -1,6 +1,7 @@
 """Exercises of notebook 17, scaling up: big batches in little memory, many processes, another size, a forecast."""
 
 from collections.abc import Callable
+from weakref import WeakSet
 
 import torch
 import torch.nn.functional as F
@@ -37,13 +38,35 @@ def cached_gradient(
     return total.detach()
 
 
+class _Rows:
+    """So many rows whose activations a graph holds; gone when the graph is."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+
 def _toy_tower(room: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Return an encoder that has memory for the graphs of so many rows, all that are alive taken together."""
+    alive: WeakSet[_Rows] = WeakSet()
+
     def encode(images: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled() and len(images) > room:
-            raise MemoryError(f"a graph of {len(images)} rows, and there is memory for {room}")
-        return F.normalize((images @ weight).tanh(), dim=-1)
+        rows, taken = _Rows(len(images)), sum(one.count for one in alive)
+        if torch.is_grad_enabled():
+            alive.add(rows)
+            if taken + len(images) > room:
+                raise MemoryError(
+                    f"a graph of {len(images)} rows beside {taken} that are kept: there is room for {room}"
+                )
+        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: (rows, tensor), lambda held: held[1]):
+            return F.normalize((images @ weight).tanh(), dim=-1)
 
     return encode
+
+
+def _in_little_memory(answer: Callable[..., torch.Tensor], micro_batch: int, *inputs: torch.Tensor) -> torch.Tensor:
+    """Return what an answer gives with a toy encoder that has memory for the graph of one micro-batch."""
+    weight, images, texts = inputs
+    return answer(_toy_tower(micro_batch), weight, images, texts, _toy_loss, micro_batch)
 
 
 def _toy_loss(images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
@@ -61,7 +84,7 @@ def _toy_batch(B: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
 def _check_cached(gradient: Attempt) -> str:
     for B, micro_batch, seed in ((12, 12, 0), (12, 4, 1), (10, 4, 2), (7, 1, 3)):
         weight, images, texts = _toy_batch(B, seed)
-        value = gradient(_toy_tower(micro_batch), weight, images, texts, _toy_loss, micro_batch)
+        value = gradient(micro_batch, weight, images, texts)
         demand(
             isinstance(value, torch.Tensor) and value.shape == weight.shape,
             f"the result is {describe(value)}",
@@ -88,6 +111,12 @@ def _accumulated(encode, weight, images, texts, loss, micro_batch):  # type: ign
 
 def _whole_batch(encode, weight, images, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
     return torch.autograd.grad(loss(encode(images, weight), texts), weight)[0]
+
+
+def _all_graphs(encode, weight, images, texts, loss, micro_batch):  # type: ignore[no-untyped-def]
+    """The right gradient of features that were encoded in parts, with the graphs of all parts kept."""
+    features = torch.cat([encode(part, weight) for part in images.split(micro_batch)])
+    return torch.autograd.grad(loss(features, texts), weight)[0]
 
 
 def _mean_of_accumulated(*arguments):  # type: ignore[no-untyped-def]
@@ -117,6 +146,7 @@ CACHE = Exercise(
     minutes=20,
     reference=cached_gradient,
     check=_check_cached,
+    use=_in_little_memory,
     hints=(
         "The loss needs all features at once, but no graph behind them. The graph is needed behind a few rows at a "
         "time, but no loss. What number has to travel between the two?",
@@ -127,7 +157,12 @@ CACHE = Exercise(
         "tower. Add up what comes out.",
     ),
     mutants=(
-        Mutant(_whole_batch, "all rows were encoded with a graph at once: that is the big batch, and its memory"),
+        Mutant(_whole_batch, "all rows have a graph at once: that is the big batch, and its memory"),
+        Mutant(
+            _all_graphs,
+            "all rows have a graph at once, those of one micro-batch after the other: that takes the big batch's "
+            "memory, too. The first pass needs no graph",
+        ),
         Mutant(
             _mean_of_accumulated,
             "plain accumulation: each micro-batch was scored by itself, so no image met a caption of another one. "

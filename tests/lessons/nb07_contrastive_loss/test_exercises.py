@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from clip_tutor import losses
 from clip_tutor.lab import check
 from clip_tutor.lab.exercises.attempt import ExerciseError
+from clip_tutor.lab.exercises.tried import with_gradients, without_autograd
 from clip_tutor.lessons.nb07_contrastive_loss.further_exercises import best_logit_scale, multi_positive_loss
 from clip_tutor.lessons.nb07_contrastive_loss.gradient_exercises import log_scale_gradient, logit_gradient
 from clip_tutor.lessons.nb07_contrastive_loss.loss_exercises import contrastive_loss
-from clip_tutor.lessons.nb07_contrastive_loss.tried import with_gradients, without_autograd
 
 
 @pytest.fixture

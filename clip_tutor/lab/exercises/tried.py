@@ -1,4 +1,4 @@
-"""How the checks of notebook 07 call an answer: as training does, or as somebody does who has no autograd."""
+"""How a check calls an answer (an exercise's ``use``): as training does, or as somebody does who has no autograd."""
 
 from collections.abc import Callable
 from typing import Any
