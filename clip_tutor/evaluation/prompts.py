@@ -70,7 +70,7 @@ def require_names(names: Sequence[str]) -> None:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         places = [n for n, name in enumerate(names) if name == twice[0]]
         raise ValueError(
-            f"classes {', '.join(map(str, places))} are all called {twice[0]!r}, so that no image can tell them apart"
+            f"classes {listed(map(str, places))} are all called {twice[0]!r}, so that no image can tell them apart"
             f"{f' (and so it is with {listed(twice[1:])})' if twice[1:] else ''}: give each a name of its own"
         )
 

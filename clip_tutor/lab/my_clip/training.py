@@ -47,7 +47,7 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
     parser.add_argument("--steps", type=int, default=recipe.train.steps, help="batches to learn from: %(default)s")
     parser.add_argument("--batch-size", type=int, default=recipe.train.batch_size, help="pairs in each: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other weights and scenes: %(default)s")
-    parser.add_argument("--save", help="where the model goes, such as my_clip.safetensors, which notebook 09 then opens")
+    parser.add_argument("--save", help="where the model goes: notebook 09 opens my_clip.safetensors")
     given = parser.parse_args(arguments)
     config = with_settings(recipe, steps=given.steps, batch_size=given.batch_size, seed=given.seed).train
 

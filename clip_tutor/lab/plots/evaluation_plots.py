@@ -58,9 +58,9 @@ def reliability_diagram(found: Mapping[str, Calibration], title: str = "How sure
         some = images > 0
         confidence, accuracy = np.asarray(one.confidence)[some], np.asarray(one.accuracy)[some]
         axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=1.2)
-        axes.plot(confidence, accuracy, color=TEXT_COLOR, linewidth=1.2)
+        axes.plot(confidence, accuracy, color=INK, linewidth=1.2)
         sizes = 20 + 500 * images[some] / images.sum()
-        axes.scatter(confidence, accuracy, s=sizes, color=TEXT_COLOR, alpha=0.6, linewidths=0, zorder=3)
+        axes.scatter(confidence, accuracy, s=sizes, color=INK, alpha=0.6, linewidths=0, zorder=3)
         axes.set(title=f"{name}: ECE {one.ece:.3f}", xlabel="confidence", xlim=(0, 1.03), ylim=(0, 1.03))
         axes.set_ylabel("share that is right")
     figure.suptitle(title)
@@ -77,7 +77,7 @@ def accuracy_by_templates(
         levels: accuracies to compare with, as dashed lines.
     """
     figure, (axes,) = canvas(8.5, 4.0)
-    for (name, values), color in zip(curves.items(), COLORS, strict=False):
+    for (name, values), color in zip(curves.items(), (INK, *COLORS[2:]), strict=False):
         axes.plot(range(1, len(values) + 1), values, "o-", color=color, markersize=4, label=name)
     for (name, value), style in zip((levels or {}).items(), ("--", ":", "-.") * 3, strict=False):
         axes.axhline(value, color=MUTED, linestyle=style, linewidth=1.4, label=f"{name}: {value:.3f}")

@@ -54,7 +54,7 @@ def made_up(seed: int, templates: int = 6, classes: int = 6, images: int = 60) -
     return prompts, *split(), *split()
 
 
-SEEDS, MOST = (2, 9, 12), 3
+SEEDS, MOST = (26, 40, 52), 3  # worlds in which every known mistake chooses or measures something else
 
 
 def _check_choosing(answer: Attempt) -> str:

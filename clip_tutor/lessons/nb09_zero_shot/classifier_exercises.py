@@ -9,8 +9,6 @@ import torch.nn.functional as F
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 
-Encode = Callable[[list[str]], torch.Tensor]
-
 
 def some_encoder(texts: list[str]) -> torch.Tensor:
     """Return (B, 6): a vector for each text, the same whenever it comes, and of a length that texts do not share."""
@@ -37,7 +35,11 @@ def _images(count: int, seed: int) -> torch.Tensor:
 
 
 def zero_shot(
-    image_features: torch.Tensor, encode: Encode, names: list[str], template: str, logit_scale: float
+    image_features: torch.Tensor,
+    encode: Callable[[list[str]], torch.Tensor],
+    names: list[str],
+    template: str,
+    logit_scale: float,
 ) -> torch.Tensor:
     """Return (N, M): how probable each of M classes is for each of N images.
 
@@ -147,7 +149,7 @@ CLASSIFIER = Exercise(
 # ---------------------------------------------------------------------------------------------------------------- 09.2
 
 
-def ensemble(encode: Encode, names: list[str], templates: list[str]) -> torch.Tensor:
+def ensemble(encode: Callable[[list[str]], torch.Tensor], names: list[str], templates: list[str]) -> torch.Tensor:
     """Return (M, E): for each class the direction in which its prompts point on average, of unit length.
 
     encode makes (B, E) of a list of B texts, of any length. Every prompt of a class counts the same.

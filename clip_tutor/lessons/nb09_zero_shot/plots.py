@@ -30,7 +30,7 @@ def score_histograms(scores: Mapping[str, Any], line: float, title: str, label: 
     figure, (axes,) = canvas(8.5, 3.4)
     everything = np.concatenate([np.asarray(one) for one in scores.values()])
     bins = np.linspace(everything.min(), everything.max(), 40).tolist()
-    for (name, values), color in zip(scores.items(), (IMAGE_COLOR, TEXT_COLOR), strict=True):
+    for (name, values), color in zip(scores.items(), (IMAGE_COLOR, MUTED), strict=True):
         axes.hist(np.asarray(values), bins=bins, density=True, color=color, alpha=0.6, label=name)
     axes.axvline(line, color=INK, linestyle="--", linewidth=1.4)
     axes.set(xlabel=label, ylabel="density")
