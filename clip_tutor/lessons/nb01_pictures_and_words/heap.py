@@ -9,7 +9,7 @@ shares are ours and nobody's measurement.
 """
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -43,23 +43,27 @@ class Heap:
         return torch.tensor([scene.index for scene in self.scenes])
 
 
-def make_heap(images: int = 1200, size: int = 64, seed: int = 0) -> Heap:
+def make_heap(images: int = 1250, size: int = 64, seed: int = 0) -> Heap:
     """Return a heap of ``images`` different scenes of 104 everyday things, each posted one to four times."""
     random = np.random.default_rng(seed)
     times = random.choice([1, 2, 3, 4], size=images, p=POSTED)
     indices = np.repeat(np.arange(images), times)
     batch = _in_other_words(Scenes(find_emoji(FIRST_WORDS), size=size), indices, random)
-    first = np.diff(indices, prepend=-1) > 0
-    files, changes = [], []
-    for image, is_first in zip(batch.pixels.permute(0, 2, 3, 1).numpy(), first, strict=True):
-        change = "" if is_first else str(random.choice(CHANGES, p=CHANGE_SHARES))
-        files.append(posted(Image.fromarray(image), change, random))
+    files: list[bytes] = []
+    changes: list[str] = []
+    for row, index in enumerate(indices):
+        again = row > 0 and indices[row - 1] == index
+        change = str(random.choice(CHANGES, p=CHANGE_SHARES)) if again else ""
+        if change == "copied":
+            files.append(files[row - changes[::-1].index("") - 1])  # that of the first posting
+        else:
+            image = Image.fromarray(batch.pixels[row].permute(1, 2, 0).numpy())
+            files.append(posted(image, change, random))
         changes.append(change)
-    pixels = torch.stack([_decoded(file) for file in files])
     order = random.permutation(len(indices)).tolist()
     return Heap(
         tuple(files[n] for n in order),
-        pixels[order],
+        torch.stack([_decoded(files[n]) for n in order]),
         tuple(batch.captions[n] for n in order),
         tuple(batch.scenes[n] for n in order),
         tuple(changes[n] for n in order),
@@ -73,7 +77,7 @@ def _in_other_words(scenes: Scenes, indices: np.ndarray, random: np.random.Gener
 
 
 def posted(image: Image.Image, change: str, random: np.random.Generator) -> bytes:
-    """Return the bytes of an image file, after what was done to it on the way."""
+    """Return the bytes of an image file, after what was done to the image on the way: "" or one of CHANGES."""
     if change == "saved again":
         return _saved(image, "JPEG", quality=int(random.integers(40, 85)))
     if change == "smaller":
@@ -96,15 +100,3 @@ def _saved(image: Image.Image, kind: str, **options: int) -> bytes:
 
 def _decoded(file: bytes) -> Tensor:
     return torch.from_numpy(np.array(Image.open(io.BytesIO(file)).convert("RGB"))).permute(2, 0, 1)
-
-
-def rows_of(heap: Heap, rows: list[int]) -> Heap:
-    """Return some rows of a heap."""
-    return replace(
-        heap,
-        files=tuple(heap.files[n] for n in rows),
-        pixels=heap.pixels[rows],
-        captions=tuple(heap.captions[n] for n in rows),
-        scenes=tuple(heap.scenes[n] for n in rows),
-        changes=tuple(heap.changes[n] for n in rows),
-    )
