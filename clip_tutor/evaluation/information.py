@@ -74,9 +74,7 @@ def mutual_information(words: Tensor, facts: Tensor) -> float:
     return (joint[seen] * (joint[seen] / independent[seen]).log2()).sum().item()
 
 
-def information(
-    words: Sequence[Hashable], facts: Sequence[Hashable], shuffles: int = 5, seed: int = 0
-) -> Information:
+def information(words: Sequence[Hashable], facts: Sequence[Hashable], shuffles: int = 5, seed: int = 0) -> Information:
     """Return what words tell of a fact beyond chance; ``None`` is a value like any other ("no word for it").
 
     Args:

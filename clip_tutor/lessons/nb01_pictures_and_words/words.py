@@ -1,6 +1,6 @@
 """What a caption says, read off its words alone, and what is so: the two sides between which information is measured.
 
-    "three kites in front of a red background"  ─▶  noun kites · number three · size – · place – · color red
+"three kites in front of a red background"  ─▶  noun kites · number three · size – · place – · color red
 """
 
 import re
@@ -13,12 +13,15 @@ from clip_tutor.data.scenes import Scene
 _OF_KIND = {
     "number": set(NUMBERS[2:]),
     "size": {word for words in SIZE_WORDS.values() for word in words},
-    "place": {word.split()[-1] if " of" not in word else word.split()[-2] for words in RELATION_WORDS.values()
-              for word in words},
+    "place": {
+        word.split()[-1] if " of" not in word else word.split()[-2]
+        for words in RELATION_WORDS.values()
+        for word in words
+    },
     "color": set(BACKGROUNDS),
 }
 # What says nothing by itself in these captions.
-_SMALL = set("a an the of on in to with front picture background drawings tagged".split())
+_SMALL = {"a", "an", "the", "of", "on", "in", "to", "with", "front", "picture", "background", "drawings", "tagged"}
 KINDS = ("noun", *_OF_KIND)
 FACTS = ("thing", "number", "size", "place", "color")
 

@@ -83,7 +83,7 @@ def _mistaken_find_nothing(seen, told, k):  # type: ignore[no-untyped-def]
 
 
 def _one_for_all(seen, told, k):  # type: ignore[no-untyped-def]
-    first, count = _parts(seen, told, k)
+    count = _parts(seen, told, k)[1]
     return min(1.0, k / count.float().mean().item())
 
 

@@ -108,7 +108,7 @@ GROUPS = Exercise(
         Mutant(_overwritten, "a later pair overwrote what an earlier one had joined: join groups, not rows"),
         Mutant(
             _one_pass,
-            "one pass over the pairs joins two rows, but not those that hang on them already: join the groups' speakers",
+            "one pass over the pairs joins two rows, but not what hangs on them already: join the groups' speakers",
         ),
         Mutant(_joined_by_last, "a group is called by its last row: its first was asked for"),
         Mutant(_numbered_anew, "the groups are right, but numbered 0, 1, 2 …: each is called by its first row"),

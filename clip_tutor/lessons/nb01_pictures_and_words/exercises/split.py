@@ -120,9 +120,7 @@ SPLIT = Exercise(
             lambda g, share, seed: g <= g.unique()[round(share * len(g.unique())) - 1],
             "the groups with the lowest numbers were taken: collections are sorted by something, so draw by lot",
         ),
-        Mutant(
-            lambda g, share, seed: split_by_group(g, share, 0), "the seed is not used: every split is the same one"
-        ),
+        Mutant(lambda g, share, seed: split_by_group(g, share, 0), "the seed is not used: every split is the same one"),
         Mutant(
             lambda g, share, seed: ~split_by_group(g, share, seed),
             "train and test exchanged: True stands for the test set",
