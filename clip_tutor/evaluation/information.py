@@ -31,9 +31,8 @@ class Information(Result):
 
     @property
     def share(self) -> float:
-        """What is told of what there is to tell; what chance gives is left out of both."""
-        room = self.entropy - self.by_chance
-        return self.told / room if room > 1e-6 else 0.0
+        """What is told of what there is to tell; 0 if there is nothing to tell."""
+        return self.told / self.entropy if self.entropy > 1e-6 else 0.0
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the lines of the table."""

@@ -1,6 +1,7 @@
 """Exercise 01.1: how many bits a word tells of a fact."""
 
 import math
+from collections import Counter
 
 import torch
 
@@ -14,12 +15,10 @@ def mutual_information(words: torch.Tensor, facts: torch.Tensor) -> float:
     words and facts are (N,), whole numbers from 0: which word pair i's caption has, and which fact holds of its image.
     Probabilities are shares of the N pairs. What never occurs counts 0.
     """
-    joint = torch.zeros(int(words.max()) + 1, int(facts.max()) + 1, dtype=torch.float64)  # (words, facts)
-    for word, fact in zip(words.tolist(), facts.tolist(), strict=True):
-        joint[word, fact] += 1 / len(words)
-    independent = joint.sum(dim=1, keepdim=True) * joint.sum(dim=0)  # (words, facts)
-    occurs = joint > 0
-    return (joint[occurs] * (joint[occurs] / independent[occurs]).log2()).sum().item()
+    N, w, f = len(words), words.tolist(), facts.tolist()
+    of_words, of_facts, of_both = Counter(w), Counter(f), Counter(zip(w, f, strict=True))
+    p_words, p_facts = ({one: n / N for one, n in counts.items()} for counts in (of_words, of_facts))
+    return sum(n / N * math.log2(n / N / (p_words[word] * p_facts[fact])) for (word, fact), n in of_both.items())
 
 
 def _check(information: Attempt) -> str:
@@ -89,12 +88,12 @@ INFORMATION = Exercise(
     reference=mutual_information,
     check=_check,
     hints=(
-        "Count first: a table with a row for each word and a column for each fact, divided by N. What do its rows sum "
-        "to, and its columns?",
-        "`joint.sum(dim=1, keepdim=True) * joint.sum(dim=0)` is the table there would be if words knew nothing of "
-        "facts. Compare the two cell by cell, in logarithms to the base 2.",
-        "The mean over all pairs weighs each cell with `joint`. Cells with `joint == 0` have to be left out before the "
-        "logarithm is taken: `joint[joint > 0]`.",
+        "Count three things: how often each word comes, how often each fact, and how often both come together. "
+        "Divided by N, these are the probabilities of the formula.",
+        "`Counter(zip(words.tolist(), facts.tolist()))` has an entry for each combination that occurs, and none for "
+        "those that never do. For each: how much more often does it occur than p(w) · p(f) says?",
+        "The sum runs over `for (word, fact), n in of_both.items()`; each term is n / N times "
+        "`math.log2(n / N / (p_words[word] * p_facts[fact]))`.",
     ),
     mutants=(
         Mutant(_with_zeros, "0 · log 0 is nan to a computer: leave out what never occurs"),
