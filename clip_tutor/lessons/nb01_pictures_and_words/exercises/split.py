@@ -88,7 +88,7 @@ def _some_of_each(group, share, seed):  # type: ignore[no-untyped-def]
 
 
 def _own_seed(group, share, seed):  # type: ignore[no-untyped-def]
-    return split_by_group(group, share, torch.randint(1 << 30, ()).item())
+    return split_by_group(group, share, int(torch.randint(1 << 30, ())))
 
 
 def _share_of_rows(group, share, seed):  # type: ignore[no-untyped-def]
