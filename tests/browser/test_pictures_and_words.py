@@ -43,7 +43,7 @@ def test_pairs_are_browsed_and_copies_are_looked_at(open_notebook: Callable[...,
         notebook.wait_until(lambda: said in look.inner_text(), said)  # noqa: B023
     notebook.screenshot("01_pictures_and_words_copies")
     choose(look, 0, "photographs")
-    choose(look, 1, "difference hash (bits of 64)")
+    choose(look, 1, "difference hash (bits)")
     notebook.wait_until(lambda: "of the 18 rows" in look.inner_text(), "the photographs' copies")
     notebook.screenshot("01_pictures_and_words_stereo")
     notebook.screenshot("01_pictures_and_words", whole=True)

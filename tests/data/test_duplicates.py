@@ -39,6 +39,12 @@ def test_a_hash_says_where_it_gets_brighter_and_not_how_bright_it_is():
     assert distances(difference_hash(random), difference_hash(2 * random)).item() == 0
 
 
+def test_equal_images_are_not_apart_at_all():
+    pixels = torch.randint(0, 256, (60, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    small = thumbnails(pixels)
+    assert distances(small, small).diagonal().max() == 0
+
+
 @pytest.mark.parametrize("rows", [1, 7, 1000])
 def test_near_pairs_are_all_of_them_the_nearest_first(rows: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(duplicates, "_ROWS", rows)

@@ -11,7 +11,7 @@ from clip_tutor.data.duplicates import difference_hash, groups_of, near_pairs, t
 from clip_tutor.lab.widgets.gallery import gallery
 
 FARTHEST = 24  # of the threshold's slider: levels of 255, or bits of 64
-MEASURES = ("mean colors of 8 × 8 fields (levels of 255)", "difference hash (bits of 64)")
+MEASURES = ("mean colors (levels)", "difference hash (bits)")
 MOST_PAIRS = 100_000  # more of them, and everything is one group
 _LOOK = 4  # pairs on each side of the threshold
 

@@ -48,6 +48,15 @@ def test_curves_have_their_names():
 
 
 @pytest.mark.slow
+def test_the_pairs_on_both_sides_of_the_threshold():
+    figure = stills.copies()
+    apart = [float(text.removesuffix(" levels")) for text in texts(figure)]
+    assert len(apart) == 16
+    assert apart == sorted(apart)
+    assert apart[7] <= stills.THRESHOLD <= apart[8]
+
+
+@pytest.mark.slow
 def test_the_card_shows_one_image_four_times():
     figure = stills.card()
     figure.draw_without_rendering()
