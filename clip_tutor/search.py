@@ -7,7 +7,6 @@ words or image ──tower──▶ (E,) query ─┘
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -28,9 +27,9 @@ from clip_tutor.images.decoding import ImageLike
 from clip_tutor.model import CLIP
 from clip_tutor.printable import listed
 from clip_tutor.tokenizers import Tokenizer
-from clip_tutor.weights import read_tensors, write_tensors
+from clip_tutor.weights import fingerprint, read_tensors, write_tensors
 
-__all__ = ["Hit", "ImageIndex", "fingerprint"]
+__all__ = ["Hit", "ImageIndex"]
 
 FILES_AT_ONCE = 64  # that are decoded, embedded and added together: what an interruption can lose
 
@@ -237,11 +236,3 @@ def _unpacked(tensors: dict[str, Tensor], metadata: dict[str, str]) -> list[str]
         return [joined[start:end].decode("utf-8", "surrogatepass") for start, end in pieces]
     except ValueError:
         return None
-
-
-def fingerprint(model: CLIP) -> str:
-    """Return a short name for these very weights: two models share it only if they are the same."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from clip_tutor.search import ImageIndex, fingerprint
-from clip_tutor.weights import write_tensors
+from clip_tutor.search import ImageIndex
+from clip_tutor.weights import fingerprint, write_tensors
 
 
 @pytest.fixture(scope="module")

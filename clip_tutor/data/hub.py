@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from clip_tutor.data.caption_tables import open_parquet
 from clip_tutor.data.pairs import Pair, captions_in, clean_captions, pick_caption_columns, pick_column
+from clip_tutor.images import ImageLike
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -44,7 +45,7 @@ class DatasetPairs:
         if not isinstance(dataset, Dataset):
             raise TypeError(_wrong_kind(dataset, "Dataset", "DatasetStream"))
         self._columns = _Columns(dataset.column_names, image, captions)
-        self._rows = _undecoded(dataset, self._columns.image)
+        self._rows = undecoded(dataset, self._columns.image)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -77,7 +78,7 @@ class DatasetStream:
             raise TypeError(_wrong_kind(dataset, "IterableDataset", "DatasetPairs"))
         names = dataset.column_names or list(next(iter(dataset.take(1)), {}))  # some formats know them only by looking
         self._columns = _Columns(names, image, captions)
-        self._rows, self._seed = _undecoded(dataset, self._columns.image), seed
+        self._rows, self._seed = undecoded(dataset, self._columns.image), seed
 
     def pairs(self, rank: int, world: int, worker: int, workers: int, epoch: int) -> Iterator[Pair]:
         """Yield one epoch's share of one worker: see `PairStream`."""
@@ -128,10 +129,8 @@ class _Columns:
         self.name = next((name for name in NAME_COLUMNS if name in names), None)
 
     def pair(self, row: Mapping[str, Any], index: int) -> Pair:
-        image, name = row[self.image], row[self.name] if self.name else None
-        if isinstance(image, dict):  # {"bytes": …, "path": …}, of which one may be missing
-            name = name or image.get("path")
-            image = image["bytes"] if image.get("bytes") is not None else image.get("path")
+        image, path = stored_image(row[self.image])
+        name = (row[self.name] if self.name else None) or path
         try:
             captions = clean_captions(captions_in(row, self.captions))
         except (TypeError, ValueError) as error:
@@ -139,10 +138,18 @@ class _Columns:
                 f"row {index} of this data set, column {', '.join(self.captions)}: {error}. Say which column holds "
                 "captions, or map it to texts first"
             ) from error
-        return Pair(str(name or f"row {index}"), image or b"", captions)
+        return Pair(str(name or f"row {index}"), image, captions)
 
 
-def _undecoded(dataset: Any, image: str) -> Any:
+def stored_image(value: Any) -> tuple[ImageLike, str | None]:
+    """Return what a column holds as an image, still encoded (nothing is no bytes), and the name it was stored under."""
+    if not isinstance(value, dict):
+        return value or b"", None
+    path = value.get("path")  # {"bytes": …, "path": …}, of which one may be missing
+    return (value["bytes"] if value.get("bytes") is not None else path) or b"", path
+
+
+def undecoded(dataset: Any, image: str) -> Any:
     """Return the data set with its images left as they are stored."""
     from datasets import Image
 

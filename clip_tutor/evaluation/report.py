@@ -5,23 +5,22 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from itertools import islice
 
 import torch
-from torch import Tensor
 
 from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.scenes import Scenes, Split
-from clip_tutor.embedding import BATCH, encode_images, encode_texts
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation.attributes import attribute_hits
+from clip_tutor.evaluation.pair_vectors import encode_pairs
 from clip_tutor.evaluation.retrieval import (
     bootstrap_interval,
     multi_caption_ranks,
-    multi_caption_report,
     ranks,
+    retrieval,
     retrieval_report,
 )
-from clip_tutor.evaluation.usable import NAMED, Pairs, usable_pairs
+from clip_tutor.evaluation.usable import NAMED, Pairs
 from clip_tutor.model import CLIP
 from clip_tutor.printable import printable
 from clip_tutor.tokenizers import Tokenizer
@@ -55,35 +54,19 @@ def photo_report(model: CLIP, tokenizer: Tokenizer, pairs: Pairs) -> dict[str, f
         TypeError: ``pairs`` is not a set, a stream or a list of pairs.
         ValueError: there is no pair, or none that can be measured.
     """
-    left_out: list[str] = []
-    features: list[Tensor] = []  # (B, E) of each batch
-    captions: list[str] = []
-    owner: list[int] = []  # of each caption: the number of its image
-    images = 0
-    usable = usable_pairs(pairs, tokenizer, model.config.vision.image_size, left_out)
-    while batch := list(islice(usable, BATCH)):
-        features.append(encode_images(model, torch.stack([pair.pixels for pair in batch])))
-        for pair in batch:
-            captions += pair.captions
-            owner += [images] * len(pair.captions)
-            images += 1
+    encoded = encode_pairs(model, tokenizer, pairs)
+    left_out, images = encoded.left_out, len(encoded.image_features)
     if left_out:
         more = f"\n  and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
         message = "left out of the test:\n  " + "\n  ".join(left_out[:NAMED]) + more
         warnings.warn(printable(message, sys.stderr), stacklevel=2)
-    if not images:
-        raise ValueError(
-            f"none of the {len(left_out)} pairs can be measured, the first because of {left_out[0]}"
-            if left_out
-            else "there is nothing to measure on: the test set holds no pair"
-        )
-    image_features, image_of = torch.cat(features), torch.tensor(owner)
-    text_features = encode_texts(model, tokenizer, captions, truncate=True)
-    report = multi_caption_report(image_features, text_features, image_of)
+    encoded.require_some()
+    image_features, text_features, image_of, _ = encoded
+    report = retrieval(image_features, text_features, image_of).recalls()
     # Captions of one image stand or fall together: it is images that are drawn with replacement.
     found = (multi_caption_ranks(image_features, text_features, image_of)[0] < 10).float()
     low, high = bootstrap_interval(torch.zeros(images).index_add_(0, image_of, found) / image_of.bincount())
-    counts = {"test_images": images, "test_captions": len(captions), "chance_at_10": min(1.0, 10 / images)}
+    counts = {"test_images": images, "test_captions": len(text_features), "chance_at_10": min(1.0, 10 / images)}
     return report | {"text_to_image_recall_at_10_low": low, "text_to_image_recall_at_10_high": high} | counts
 
 

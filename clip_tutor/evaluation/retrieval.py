@@ -1,9 +1,15 @@
 """Retrieval: does the right one come first when a caption looks for its image, and the other way round?"""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from clip_tutor.evaluation.results import Result
 
 
 def ranks(similarity: Tensor) -> Tensor:
@@ -74,15 +80,68 @@ def multi_caption_ranks(image_features: Tensor, text_features: Tensor, image_of:
     return of_caption, of_image
 
 
-def multi_caption_report(image_features: Tensor, text_features: Tensor, image_of: Tensor) -> dict[str, float]:
-    """Return recall@1, 5 and 10 both ways where each image has several captions, as Flickr8k, Flickr30k and COCO do.
+@dataclass(frozen=True)
+class OneWay:
+    """Retrieval in one direction."""
 
-    Keys: ``text_to_image_recall_at_1``…, where every caption is a query; ``image_to_text_recall_at_1``…, where a
-    image is content with any of its captions. Arguments and errors: `multi_caption_ranks`.
+    recall_at_1: float
+    recall_at_5: float
+    recall_at_10: float
+    median_rank: int  # 1: half of the queries find their own first
+
+    @classmethod
+    def of(cls, ranked: Tensor) -> OneWay:
+        """Return the figures of (N,) ranks that count from 0."""
+        one, five, ten = ((ranked < k).float().mean().item() for k in (1, 5, 10))
+        return cls(one, five, ten, int(np.median(ranked.cpu().numpy())) + 1)
+
+    def __str__(self) -> str:
+        at = ", ".join(f"@{k} {getattr(self, f'recall_at_{k}'):.4f}" for k in (1, 5, 10))
+        return f"recall {at}; median rank {self.median_rank}"
+
+
+@dataclass(frozen=True)
+class Retrieval(Result):
+    """How often captions find their image, and images one of their captions."""
+
+    images: int
+    captions: int
+    text_to_image: OneWay  # every caption is a query
+    image_to_text: OneWay  # an image is content with any of its captions
+    problems: tuple[str, ...] = ()  # pairs and captions that were left out: "name: reason"
+
+    def recalls(self) -> dict[str, float]:
+        """Return the six recalls in one flat dictionary: ``text_to_image_recall_at_1`` and so on."""
+        return {
+            f"{way}_recall_at_{k}": getattr(getattr(self, way), f"recall_at_{k}")
+            for way in ("text_to_image", "image_to_text")
+            for k in (1, 5, 10)
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the lines of the table."""
+        rows = [
+            ("images, captions", f"{self.images:,}, {self.captions:,}"),
+            ("text to image", str(self.text_to_image)),
+            ("image to text", str(self.image_to_text)),
+        ]
+        if self.problems:
+            rows.append(("left out", f"{len(self.problems)}, the first is {self.problems[0]}"))
+        return rows
+
+
+def retrieval(
+    image_features: Tensor, text_features: Tensor, image_of: Tensor, problems: tuple[str, ...] = ()
+) -> Retrieval:
+    """Return recall and median rank both ways where each image has one caption or several, as Flickr8k and COCO do.
+
+    Arguments and errors: `multi_caption_ranks`; ``problems`` are kept beside the figures.
+
+    Source: Karpathy and Fei-Fei 2015, section 4.1, and their code: the median rank is rounded down, and counts from 1.
     """
     of_caption, of_image = multi_caption_ranks(image_features, text_features, image_of)
-    report = {f"text_to_image_recall_at_{k}": (of_caption < k).float().mean().item() for k in (1, 5, 10)}
-    return report | {f"image_to_text_recall_at_{k}": (of_image < k).float().mean().item() for k in (1, 5, 10)}
+    images, captions = len(image_features), len(text_features)
+    return Retrieval(images, captions, OneWay.of(of_caption), OneWay.of(of_image), problems)
 
 
 def bootstrap_interval(hits: Tensor | NDArray[np.bool_], draws: int = 2000, seed: int = 0) -> tuple[float, float]:
@@ -97,6 +156,10 @@ def bootstrap_interval(hits: Tensor | NDArray[np.bool_], draws: int = 2000, seed
     if not len(values):
         raise ValueError("an interval needs at least one hit or miss, and there are none")
     generator = torch.Generator().manual_seed(seed)
-    samples = torch.randint(len(values), (draws, len(values)), generator=generator)
-    low, high = values[samples].mean(dim=1).quantile(torch.tensor([0.025, 0.975])).tolist()
+    at_once = max(1, 2**24 // len(values))  # draws, so that a large set does not fill the memory
+    means = [
+        values[torch.randint(len(values), (min(at_once, draws - done), len(values)), generator=generator)].mean(dim=1)
+        for done in range(0, draws, at_once)
+    ]
+    low, high = torch.cat(means).quantile(torch.tensor([0.025, 0.975])).tolist()
     return low, high

@@ -9,7 +9,7 @@ not end a measurement, nor go unsaid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from clip_tutor.data.batches import Photos
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
 from clip_tutor.data.sources import each_pair
+from clip_tutor.images import ImageLike
 from clip_tutor.tokenizers import Tokenizer
 
 LOOK_AT = 20  # pairs of which one at least must be usable, before anything else is computed
@@ -34,16 +35,18 @@ class UsablePair(NamedTuple):
     captions: list[str]  # at least one
 
 
-def usable_pairs(pairs: Pairs, tokenizer: Tokenizer, image_size: int, left_out: list[str]) -> Iterator[UsablePair]:
+def usable_pairs(
+    pairs: Pairs, tokenizer: Tokenizer, prepare: Callable[[ImageLike], Tensor], left_out: list[str]
+) -> Iterator[UsablePair]:
     """Yield the pairs that can be measured, one after the other; ``left_out`` gets "name: reason" of the others.
 
     Args:
-        image_size: S, in pixels.
+        prepare: from an image or a file to (3, S, S) uint8 pixels.
 
     Raises:
         TypeError: these are not pairs.
     """
-    photos, empty = Photos([], image_size, augment=False), tokenizer("")[0]
+    empty = tokenizer("")[0]
     for pair in each(pairs):
         captions = []
         for caption in pair.captions:
@@ -56,7 +59,7 @@ def usable_pairs(pairs: Pairs, tokenizer: Tokenizer, image_size: int, left_out: 
         if not captions:
             continue
         try:
-            yield UsablePair(photos.pixels(pair.image, 0), captions)
+            yield UsablePair(prepare(pair.image), captions)
         except (ValueError, OSError) as error:
             left_out.append(f"{pair.name}: {error}")
 

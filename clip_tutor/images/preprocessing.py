@@ -113,12 +113,16 @@ class Preprocessing:
                 f"and no std of 0 or less"
             )
 
-    def pixels(self, image: Image.Image, size: int) -> Tensor:
-        """Return (3, size, size) pixels from 0 to 1 of an RGB image, resized and cropped, not yet normalized."""
+    def cropped(self, image: Image.Image, size: int) -> Image.Image:
+        """Return an RGB image resized and cropped to size × size pixels."""
         resize_to = self.resize_to or size
         if self.resize == "squash":
-            return to_tensor(center_crop(squash(image, resize_to, self.interpolation), size))
-        return to_tensor(resize_and_crop(image, resize_to, size, self.interpolation))
+            return center_crop(squash(image, resize_to, self.interpolation), size)
+        return resize_and_crop(image, resize_to, size, self.interpolation)
+
+    def pixels(self, image: Image.Image, size: int) -> Tensor:
+        """Return (3, size, size) pixels from 0 to 1 of an RGB image, resized and cropped, not yet normalized."""
+        return to_tensor(self.cropped(image, size))
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Return pixels shifted and scaled as the towers expect: channels with mean 0 and spread 1, roughly.

@@ -10,7 +10,8 @@
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
     lab.show_source(contrastive_loss, losses.contrastive_loss)
 
-The figures that notebooks share are in `lab.plots` and `lab.training_plots`, flat maps of vectors in `lab.layouts`;
+The figures that notebooks share are in `lab.plots`, `lab.training_plots` and
+`lab.evaluation_plots`, flat maps of vectors in `lab.layouts`;
 `lab.Live` keeps one of them up to date while something runs.
 """
 
@@ -19,7 +20,7 @@ from clip_tutor.lab.course.course_map import course_map
 from clip_tutor.lab.errors import expect_error
 from clip_tutor.lab.exercises.check import check
 from clip_tutor.lab.my_clip import download_my_clip, my_parts, upload_my_clip
-from clip_tutor.lab.plots import layouts, style, training_plots
+from clip_tutor.lab.plots import evaluation_plots, layouts, style, training_plots
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
 from clip_tutor.lab.widgets.explore import explore
@@ -48,6 +49,7 @@ __all__ = [
     "expect_error",
     "show_source",
     "course_map",
+    "evaluation_plots",
     "layouts",
     "plots",
     "style",

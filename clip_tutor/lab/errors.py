@@ -47,5 +47,17 @@ def own_line(error: BaseException) -> str:
     Where the libraries' code was entered from the reader's, it is the reader's line that helps.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)] or frames
-    return f"line {own[-1].lineno}: {own[-1].line}" if own else ""
+    return _last_line([frame for frame in frames if _is_own(frame)] or frames)
+
+
+def readers_line(error: BaseException) -> str:
+    """Return what `own_line` returns, nothing if no line of the reader's own led to the error."""
+    return _last_line(list(filter(_is_own, traceback.extract_tb(error.__traceback__))))
+
+
+def _is_own(frame: traceback.FrameSummary) -> bool:
+    return not frame.filename.startswith(_LIBRARIES)
+
+
+def _last_line(frames: list[traceback.FrameSummary]) -> str:
+    return f"line {frames[-1].lineno}: {frames[-1].line}" if frames else ""

@@ -10,6 +10,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from clip_tutor.lab.my_clip.names import source_of
+
 
 def show_source(*things: Any) -> HTML:
     """Return the source of functions or classes in columns, each below the place where it stands."""
@@ -18,11 +20,12 @@ def show_source(*things: Any) -> HTML:
 
 
 def _column(thing: Any) -> str:
-    file = inspect.getsourcefile(thing) or ""
-    in_library = str(thing.__module__).startswith("clip_tutor")
-    place = "/".join(Path(file).parts[-len(thing.__module__.split(".")) :]) if in_library else "this notebook"
+    place = "this notebook"  # where inspect finds no class before Python 3.13
+    if str(thing.__module__).startswith("clip_tutor"):
+        file = inspect.getsourcefile(thing) or ""
+        place = "/".join(Path(file).parts[-len(thing.__module__.split(".")) :])
     code = highlight(
-        inspect.getsource(thing),
+        source_of(thing),
         PythonLexer(),
         HtmlFormatter(
             noclasses=True,

@@ -8,6 +8,7 @@ load("ViT-B/32", weights="model.safetensors")       the same from a file that yo
 """
 
 from clip_tutor.weights.files import read_tensors, write_tensors
+from clip_tutor.weights.fingerprints import fingerprint
 from clip_tutor.weights.loading import load
 from clip_tutor.weights.own import Loaded, fit, metadata_of, save
 from clip_tutor.weights.published import PUBLISHED, list_weights
@@ -16,6 +17,7 @@ __all__ = [
     "PUBLISHED",
     "Loaded",
     "list_weights",
+    "fingerprint",
     "fit",
     "load",
     "metadata_of",

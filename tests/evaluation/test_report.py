@@ -10,9 +10,9 @@ from clip_tutor.data.batches import Photos
 from clip_tutor.data.folder import read_folder
 from clip_tutor.data.pairs import Pair
 from clip_tutor.embedding import encode_images, encode_texts
-from clip_tutor.evaluation import report, usable
+from clip_tutor.evaluation import pair_vectors, report, usable
 from clip_tutor.evaluation.report import photo_report
-from clip_tutor.evaluation.retrieval import multi_caption_report
+from clip_tutor.evaluation.retrieval import retrieval
 
 
 def photo(n, *captions):
@@ -27,10 +27,10 @@ def test_the_figures_are_those_of_all_pixels_at_once(model, tokenizer, monkeypat
     pixels = torch.stack([Photos(PAIRS, 32, augment=False).pixels(pair.image, 0) for pair in PAIRS])
     captions = [caption for pair in PAIRS for caption in pair.captions]
     texts = encode_texts(model, tokenizer, captions)
-    expected = multi_caption_report(encode_images(model, pixels), texts, torch.arange(6))
-    monkeypatch.setattr(report, "BATCH", 4)
+    expected = retrieval(encode_images(model, pixels), texts, torch.arange(6)).recalls()
+    monkeypatch.setattr(pair_vectors, "BATCH", 4)
     sizes = []
-    monkeypatch.setattr(report, "encode_images", lambda m, p: sizes.append(len(p)) or encode_images(m, p))
+    monkeypatch.setattr(pair_vectors, "encode_images", lambda m, p: sizes.append(len(p)) or encode_images(m, p))
     figures = photo_report(model, tokenizer, PAIRS)
     assert {name: figures[name] for name in expected} == pytest.approx(expected)
     assert sizes == [4, 2], "never all pixels at once"

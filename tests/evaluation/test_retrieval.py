@@ -1,5 +1,6 @@
 """Ranks, recall and intervals on matrices small enough to check by eye."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,9 +8,9 @@ import torch.nn.functional as F
 from clip_tutor.evaluation.retrieval import (
     bootstrap_interval,
     multi_caption_ranks,
-    multi_caption_report,
     ranks,
     recall_at_k,
+    retrieval,
     retrieval_report,
 )
 
@@ -85,7 +86,7 @@ def test_several_captions_are_counted_as_a_plain_loop_does():
 def test_several_captions_are_counted_as_clip_benchmark_does():
     """Its way: topk of each row, one-hot, and a query is content if any of its own is among them."""
     image_features, text_features, image_of = five_captions(seed=1)
-    report = multi_caption_report(image_features, text_features, image_of)
+    report = retrieval(image_features, text_features, image_of).recalls()
     scores = text_features @ image_features.T
     positive = F.one_hot(image_of, 60).bool()
     for k in (1, 5, 10):
@@ -95,11 +96,24 @@ def test_several_captions_are_counted_as_clip_benchmark_does():
     assert len(report) == 6
 
 
+def test_the_median_rank_is_the_literatures():
+    """As Karpathy's code and vsepp's have it: floor(median of ranks from 0) + 1."""
+    torch.manual_seed(0)
+    image_features, text_features, image_of = five_captions(seed=2)
+    text_features = F.normalize(text_features + 0.8 * torch.randn(300, 16), dim=-1)
+    found = retrieval(image_features, text_features, image_of)
+    of_caption, of_image = multi_caption_ranks(image_features, text_features, image_of)
+    assert found.text_to_image.median_rank == np.floor(np.median(of_caption.numpy())) + 1 > 1
+    assert found.image_to_text.median_rank == np.floor(np.median(of_image.numpy())) + 1
+    assert (found.images, found.captions) == (60, 300)
+    assert f"median rank {found.text_to_image.median_rank}" in str(found)
+
+
 def test_with_one_caption_each_both_reports_agree():
     image_features, text_features, _ = five_captions()
     text_features = text_features[:60]
     one = retrieval_report(image_features, text_features)
-    report = multi_caption_report(image_features, text_features, torch.arange(60))
+    report = retrieval(image_features, text_features, torch.arange(60)).recalls()
     assert [report[f"text_to_image_recall_at_{k}"] for k in (1, 5, 10)] == [one[f"recall_at_{k}"] for k in (1, 5, 10)]
     assert all(report[key] == one[key] for key in one if key.startswith("image"))
 
@@ -107,8 +121,8 @@ def test_with_one_caption_each_both_reports_agree():
 def test_several_equal_captions_earn_nothing():
     image_of = torch.arange(20).repeat_interleave(5)
     for value in (1.0, float("nan")):
-        report = multi_caption_report(torch.full((20, 4), value), torch.ones(100, 4), image_of)
-        assert set(report.values()) == {0.0}
+        found = retrieval(torch.full((20, 4), value), torch.ones(100, 4), image_of)
+        assert set(found.recalls().values()) == {0.0} and found.text_to_image.median_rank == 20
     image_features, text_features, image_of = (
         torch.eye(3),
         torch.eye(3).repeat_interleave(2, 0),
@@ -147,6 +161,13 @@ def test_the_interval_covers_the_truth_about_19_times_in_20():
     assert 0.90 <= sum(low <= 0.7 <= high for low, high in intervals) / 200 <= 0.985
 
 
+def test_a_large_set_gives_the_same_interval_in_several_parts(monkeypatch):
+    hits = torch.arange(9000) % 3 == 0
+    generator = torch.Generator().manual_seed(0)
+    at_once = hits.float()[torch.randint(9000, (2000, 9000), generator=generator)].mean(dim=1)
+    assert bootstrap_interval(hits) == pytest.approx(at_once.quantile(torch.tensor([0.025, 0.975])).tolist(), abs=2e-3)
+
+
 def test_the_interval_of_certainty_is_a_point():
     assert bootstrap_interval(torch.ones(30, dtype=torch.bool)) == (1, 1)
 
@@ -155,6 +176,6 @@ def test_of_nothing_there_is_no_figure():
     with pytest.raises(ValueError, match="there is no query to rank"):
         retrieval_report(torch.zeros(0, 4), torch.zeros(0, 4))
     with pytest.raises(ValueError, match="nothing to rank: 0 images and 0 captions"):
-        multi_caption_report(torch.zeros(0, 4), torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
+        retrieval(torch.zeros(0, 4), torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
     with pytest.raises(ValueError, match="at least one hit or miss"):
         bootstrap_interval(torch.zeros(0))

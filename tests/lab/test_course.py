@@ -121,7 +121,7 @@ def test_the_header_holds_title_promise_image_and_facts(root: Path):
     assert "![Cats, found by the word](images/00_card.webp)" in header
     facts = cell(read(root), "header").splitlines()[-1]
     assert facts == (
-        "*time* 30 minutes · *needs* two cores · *builds on* [00 · Start here](00_start_here.ipynb), "
+        "*time* 75 minutes · *needs* two cores · *builds on* [00 · Start here](00_start_here.ipynb), "
         "07 · In between (coming) · [open in Colab](https://colab.research.google.com/github/us/kit/blob/main/"
         "notebooks/08_training.ipynb)"
     )
@@ -155,14 +155,14 @@ def test_every_exercise_stands_before_what_goes_wrong_in_practice(root: Path):
 
 def test_stub_check_hints_and_solution_say_what_the_exercise_says(root: Path):
     notebook = read(root)
-    assert cell(notebook, "exercise:08.1") == "### 08.1 · The contrastive loss\n\n●●○ · 10 minutes"
+    assert cell(notebook, "exercise:08.1") == "### 08.1 · A CLIP of your own\n\n●○○ · 10 minutes"
     stub = cell(notebook, "stub:08.1")
-    assert stub.startswith("def contrastive_loss(")
-    assert stub.endswith('"""\n    raise NotImplementedError("08.1")')
-    assert "logits" not in stub
-    assert cell(notebook, "check:08.1") == 'contrastive_loss = lab.check("08.1", contrastive_loss)'
+    assert stub.startswith("class MyCLIP(nn.Module):")
+    assert stub.endswith('"""\n        raise NotImplementedError("08.1")')
+    assert "F.normalize" not in stub
+    assert cell(notebook, "check:08.1") == 'MyCLIP = lab.check("08.1", MyCLIP)'
     solution = cell(notebook, "solution:08.1")
-    assert "return (image_to_text + text_to_image) / 2\n```" in solution
+    assert "return image_features, text_features, self.log_logit_scale.exp()\n```" in solution
     assert solution.count("<details>") == solution.count("</details>") == 4
     places = [solution.index(f"Hint {number}") for number in (1, 2, 3)]
     assert places == sorted(places)

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from clip_tutor.lab import check, my_parts
+from clip_tutor.lab import check, my_parts, show_source
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand
 from clip_tutor.lab.my_clip import __main__ as shell
@@ -96,6 +96,12 @@ def test_a_class_is_kept_and_uses_the_kept_function(file):
     assert file.read_text().count("def double") == 1
     assert find(CLASS)()(torch.tensor(2.0)) == 4
     assert in_a_fresh_process(file) == ""
+
+
+def test_a_class_of_the_notebook_is_shown_beside_the_librarys():
+    code = "class Doubler(torch.nn.Module):\n    def forward(self, x):\n        return 2 * x\n"
+    shown = show_source(cell(code)["Doubler"], torch.nn.Linear).data
+    assert "this notebook" in shown and "Doubler" in shown
 
 
 def test_a_part_that_uses_the_librarys_imports_it_until_there_is_an_own_one(file):

@@ -15,6 +15,7 @@ from clip_tutor.lab.my_clip.file import MyFile, run, where
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.training import plain
 from clip_tutor.training.recipes import RECIPES, RunParts, prepare
+from clip_tutor.weights import load
 from clip_tutor.zoo import create
 
 KEPT = [exercise for exercise in all_exercises() if exercise.kept]
@@ -84,7 +85,10 @@ def test_twenty_steps_have_the_losses_of_the_plain_loop(file, fresh, monkeypatch
 
     monkeypatch.setattr(training, "UNSEEN", 16)
     monkeypatch.setattr(training, "prepare", lambda *_: fresh())
-    mine = training.main(str(file), ["--steps", str(STEPS), "--batch-size", "16"])
+    saved = file.with_suffix(".safetensors")
+    mine = training.main(str(file), ["--steps", str(STEPS), "--batch-size", "16", "--save", str(saved)])
+    saved_weights = load(saved).model.state_dict()
+    assert all(torch.equal(tensor, saved_weights[name]) for name, tensor in mine.state_dict().items())
     said = capsys.readouterr().out
     told = [float(line.split("loss ")[1].split(",")[0]) for line in said.splitlines() if line.startswith("step")]
     assert told == pytest.approx(losses, abs=1e-4)

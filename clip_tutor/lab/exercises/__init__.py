@@ -50,7 +50,7 @@ class Exercise:
 
     def attempt(self, answer: Callable[..., Any]) -> Attempt:
         """Return an answer ready to be checked."""
-        return Attempt(self.as_function(answer), self.id)
+        return Attempt(self.as_function(answer), self.id, told=self.use is None)
 
     def as_function(self, answer: Callable[..., Any]) -> Callable[..., Any]:
         """Return what the check calls: the answer itself, or what ``use`` makes of a class."""

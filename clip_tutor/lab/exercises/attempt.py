@@ -1,11 +1,13 @@
 """A reader's function under test: called with inputs made for it, watched, and its failures put into words."""
 
+import math
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from clip_tutor.lab.errors import own_line
+from clip_tutor.lab.errors import readers_line
 
 
 class NotAttemptedError(Exception):
@@ -25,7 +27,13 @@ class ExerciseError(AssertionError):
 
     def _render_traceback_(self) -> list[str]:
         """Jupyter shows these lines instead of a stack of calls that are not the reader's."""
-        return [str(self)]
+        return [in_lines(str(self), indent=12)]
+
+
+def in_lines(text: str, indent: int) -> str:
+    """Return a text in lines of 110 characters: JupyterLab breaks longer ones in the middle of a word."""
+    fold = textwrap.TextWrapper(110, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(fold.fill(line) for line in text.split("\n"))
 
 
 def demand(holds: object, seen: str, expected: str, think: str = "") -> None:
@@ -42,8 +50,9 @@ class Attempt:
         ExerciseError: the function raised an error, returned nothing, or changed its inputs.
     """
 
-    def __init__(self, function: Callable[..., Any], exercise_id: str) -> None:
+    def __init__(self, function: Callable[..., Any], exercise_id: str, told: bool = True) -> None:
         self.function = function
+        self.told = told  # are the arguments those that the reader's function takes?
         self.exercise_id = exercise_id
         self.calls: list[tuple[tuple[Any, ...], Any]] = []  # arguments as they were, result or error
 
@@ -56,17 +65,20 @@ class Attempt:
             if isinstance(error, NotImplementedError) and error.args == (self.exercise_id,):
                 raise NotAttemptedError from None
             self.calls[-1] = (before, error)
+            line = readers_line(error)
+            told = self.told or any(isinstance(argument, torch.Tensor) for argument in before)
             raise ExerciseError(
-                f"{type(error).__name__} at your {own_line(error)}\n{'':12}{error}",
-                f"an answer for {', '.join(map(describe, before))}",
+                f"{type(error).__name__} {f'at your {line}' if line else 'when the check used your answer'}"
+                f"\n{'':12}{error}",
+                f"an answer for {', '.join(map(describe, before))}" if told else "no error",
             ) from error
-        self.calls[-1] = (before, result)
         demand(
             all(map(same, before, arguments)),
             "your function changed the values that it was given",
             "inputs left as they are",
             "+=, .append, and whatever ends in an underscore work in place: the caller's data change too",
         )
+        self.calls[-1] = (before, result)
         demand(result is not None, "your function returned nothing", "a result", "is its `return` missing?")
         return result
 
@@ -90,7 +102,7 @@ def same(one: Any, other: Any) -> bool:
         alike = (one.shape, one.dtype, one.requires_grad) == (other.shape, other.dtype, other.requires_grad)
         return alike and torch.allclose(one.detach(), other.detach(), rtol=1e-4, atol=1e-6, equal_nan=True)
     if isinstance(one, float):
-        return abs(one - other) <= 1e-6 + 1e-4 * abs(other)
+        return one == other or abs(one - other) <= 1e-6 + 1e-4 * abs(other) or (math.isnan(one) and math.isnan(other))
     if isinstance(one, tuple):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, Exception):

@@ -6,7 +6,7 @@ from typing import Any
 
 from clip_tutor.lab import my_clip
 from clip_tutor.lab.exercises import Exercise, find_exercise
-from clip_tutor.lab.exercises.attempt import Attempt, ExerciseError, NotAttemptedError, copy, same
+from clip_tutor.lab.exercises.attempt import Attempt, ExerciseError, NotAttemptedError, copy, in_lines, same
 
 
 def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +42,7 @@ def check(exercise_id: str, function: Callable[..., Any]) -> Callable[..., Any]:
     except ExerciseError as error:
         think = _known_mistake(exercise, attempt) or error.think
         raise ExerciseError(error.seen, error.expected, think, heading) from error.__cause__
-    print(f"● {exercise.id} {exercise.title}: right. Verified: {verified}.")
+    print(in_lines(f"● {exercise.id} {exercise.title}: right. Verified: {verified}.", indent=2))
     if exercise.kept and function is not exercise.reference:
         print(f"  {my_clip.keep(exercise, function)}")
     return function

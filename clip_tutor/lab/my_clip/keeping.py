@@ -52,8 +52,10 @@ def find(exercise: Exercise) -> Callable[..., Any] | None:
     try:
         module = run(path.read_text(encoding="utf-8"), path)
     except Exception as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        print(f"  {path.name} does not run ({type(error).__name__}{line}: {error}), so nothing is taken from it.")
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, SyntaxError):
+            what = f"SyntaxError, line {error.lineno}: {error.msg}"
+        print(f"  {path.name} does not run ({what}), so nothing is taken from it.")
         return None
     thing: Callable[..., Any] | None = getattr(module, exercise.reference.__name__, None)
     if thing is None:
@@ -63,6 +65,7 @@ def find(exercise: Exercise) -> Callable[..., Any] | None:
         exercise.check(exercise.attempt(thing))
     except ExerciseError as error:
         print(f"  The {exercise.reference.__name__} in {path.name} is not right: {error.seen}")
+        print("  (python -m clip_tutor.lab.my_clip --test looks at each part: the mistake may be in one that it uses.)")
         return None
     except NotAttemptedError:
         return None

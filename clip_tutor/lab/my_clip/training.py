@@ -28,6 +28,7 @@ from clip_tutor.towers import VisionTransformer
 from clip_tutor.training.allocator import keep_freed_memory
 from clip_tutor.training.batch_loader import BatchLoader
 from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_settings
+from clip_tutor.weights import save
 
 # What training calls, by name; MyViT is used where the file has it.
 PARTS = ("contrastive_loss", "MyCLIP", "parameter_groups", "warmup_cosine", "train_step", "recall_at_k", "train")
@@ -39,13 +40,14 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
 
     Args:
         file: the path of my_clip.py.
-        arguments: of the command line: ``--steps``, ``--batch-size``, ``--seed``; see ``--help``.
+        arguments: of the command line: ``--steps``, ``--batch-size``, ``--seed``, ``--save``; see ``--help``.
     """
     recipe = RECIPES["first_light"]
     parser = argparse.ArgumentParser(prog=f"python {Path(file).name}", description="Train the CLIP of this file.")
     parser.add_argument("--steps", type=int, default=recipe.train.steps, help="batches to learn from: %(default)s")
     parser.add_argument("--batch-size", type=int, default=recipe.train.batch_size, help="pairs in each: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other weights and scenes: %(default)s")
+    parser.add_argument("--save", help="where the model goes: notebook 09 opens my_clip.safetensors")
     given = parser.parse_args(arguments)
     config = with_settings(recipe, steps=given.steps, batch_size=given.batch_size, seed=given.seed).train
 
@@ -74,6 +76,10 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
     names["train"](model, batches, *settings, on_step)
     recall = names["recall_at_k"](_similarity(model, RunParts(library, tokenizer, scenes)), 1)
     print(f"recall@1 among {UNSEEN:,} unseen scenes: {recall:.3f}")
+    if given.save:
+        library.load_state_dict(model.state_dict())  # all names are the same
+        save(given.save, library, tokenizer, {"made by": path.name, "steps": given.steps})
+        print(f"saved to {given.save}")
     return model
 
 

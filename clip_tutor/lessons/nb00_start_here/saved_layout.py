@@ -17,8 +17,7 @@ from clip_tutor.lab.course.notebook_files import CHECKOUT
 from clip_tutor.lab.plots.layouts import umap_layout
 from clip_tutor.lab.samples.collection import FAVORITES, collection
 from clip_tutor.model import CLIP
-from clip_tutor.search import fingerprint
-from clip_tutor.weights import load, read_tensors, write_tensors
+from clip_tutor.weights import fingerprint, load, read_tensors, write_tensors
 
 SAVED = "layouts/start_here.safetensors"
 PAIRS = 500

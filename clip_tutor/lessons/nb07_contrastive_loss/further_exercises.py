@@ -78,6 +78,11 @@ def _rows_for_both(logits, fits):  # type: ignore[no-untyped-def]
     return _targets_of(shared, shared, logits)
 
 
+def _fits_not_turned(logits, fits):  # type: ignore[no-untyped-def]
+    shared = fits / fits.sum(dim=1, keepdim=True)
+    return _targets_of(shared, shared.T, logits)
+
+
 def _any_of_them(logits, fits):  # type: ignore[no-untyped-def]
     hidden = logits.masked_fill(~fits, -torch.inf)
     by_row = (logits.logsumexp(dim=1) - hidden.logsumexp(dim=1)).mean()
@@ -123,6 +128,10 @@ POSITIVES = Exercise(
         Mutant(
             _rows_for_both,
             "the rows' targets serve the columns, too: fits need not be symmetric, and a column shares its own 100 %",
+        ),
+        Mutant(
+            _fits_not_turned,
+            "the logits were transposed for the columns, and fits was not: logits.T belongs with fits.T",
         ),
         Mutant(
             _any_of_them,
@@ -191,6 +200,7 @@ def _check_best(best: Attempt) -> str:
             f"{float(value):.4g} for {name}, between {lowest:g} and {highest:g}, where the loss is "
             f"{_loss(similarity, float(value)):.5f}",
             f"{right:.4g}, where it is {loss:.5f}",
+            "a list of scales is too coarse for one part in a thousand: find where the derivative changes sign",
         )
     return (
         "to one part in a thousand on three tables, at the upper end for a model that never errs, at the lower one "
@@ -205,6 +215,11 @@ def _loss(similarity: torch.Tensor, scale: float) -> float:
 
 def _whole_numbers(similarity, lowest, highest):  # type: ignore[no-untyped-def]
     return float(min(range(math.ceil(lowest), int(highest) + 1), key=lambda scale: _loss(similarity, scale)))
+
+
+def _hundred_tries(similarity, lowest, highest):  # type: ignore[no-untyped-def]
+    tries = torch.linspace(lowest, highest, 100).tolist()
+    return min(tries, key=lambda scale: _loss(similarity, scale))
 
 
 def _uphill(similarity, lowest, highest):  # type: ignore[no-untyped-def]
@@ -252,6 +267,7 @@ BEST_SCALE = Exercise(
     ),
     mutants=(
         Mutant(_whole_numbers, "only whole numbers were tried: between 3 and 4 lies a third of the way"),
+        Mutant(_hundred_tries, "a hundred scales were tried, and the best lies between two of them: halve an interval"),
         Mutant(_uphill, "the wrong half is kept: where the derivative is above 0, the lowest point lies below"),
         Mutant(
             lambda similarity, lowest, highest: math.log(best_logit_scale(similarity, lowest, highest)),

@@ -24,7 +24,7 @@ def logit_gradient(logits: torch.Tensor) -> torch.Tensor:
 
 def _check_gradient(gradient_of: Attempt) -> str:
     random = torch.Generator().manual_seed(0)
-    tables = [4 * torch.randn(N, N, generator=random) for N in (2, 3, 5)]
+    tables = [2 * torch.randn(N, N, generator=random) for N in (2, 3, 5)]
     found = [gradient_of(table) for table in tables]
     for table, value in zip(tables, found, strict=True):
         demand(
@@ -63,7 +63,7 @@ GRADIENT = Exercise(
     id="07.3",
     title="The gradient by hand",
     difficulty=2,
-    minutes=10,
+    minutes=15,
     reference=logit_gradient,
     check=_check_gradient,
     use=without_autograd,
@@ -91,6 +91,10 @@ GRADIENT = Exercise(
         Mutant(
             lambda logits: (logits.softmax(dim=1) + logits.softmax(dim=0)) / 2 / len(logits),
             "the right answers are missing: on the diagonal, 1 is to be subtracted from the probability",
+        ),
+        Mutant(
+            lambda logits: (logits.softmax(dim=1) + logits.softmax(dim=0) - torch.eye(len(logits))) / 2 / len(logits),
+            "1 is subtracted once, but a right answer is the right one twice: in its row and in its column",
         ),
         Mutant(
             lambda logits: (

@@ -42,7 +42,7 @@ def _check_probabilities(log_probabilities_of: Attempt) -> str:
         )
         demand(
             bool(number.isfinite().all()),
-            f"for {name}, {number.flatten().tolist()}",
+            f"for {name}, {_list(number)}",
             "numbers that are finite",
             "e to the power of 89 is more than float32 can hold, e to the power of -104 less: what may be subtracted "
             "from all logits of a row without changing a probability?",
@@ -65,6 +65,11 @@ def _list(values: Any) -> str:
 
 def _naive(logits):  # type: ignore[no-untyped-def]  # the mutants take what their exercise takes
     return logits - logits.exp().sum(dim=1, keepdim=True).log()
+
+
+def _sum_of_columns(logits):  # type: ignore[no-untyped-def]
+    lowered = logits - logits.max(dim=1, keepdim=True).values
+    return lowered - lowered.exp().sum(dim=0, keepdim=True).log()
 
 
 def _one_highest_for_all(logits):  # type: ignore[no-untyped-def]
@@ -100,6 +105,14 @@ PROBABILITIES = Exercise(
         Mutant(
             _one_highest_for_all,
             "one highest logit for the whole table: rows far below it vanish; each row has a highest of its own",
+        ),
+        Mutant(
+            lambda logits: logits - logits.exp().sum(dim=0, keepdim=True).log(),
+            "the sum runs down the columns: dim=1 runs along a row",
+        ),
+        Mutant(
+            _sum_of_columns,
+            "the highest of each row, but the sum of each column: both run along a row, dim=1",
         ),
         Mutant(
             lambda logits: log_probabilities(logits.T).T,
@@ -316,6 +329,10 @@ LOSS = Exercise(
         Mutant(
             lambda i, t, s: contrastive_loss(i, t, torch.as_tensor(s).exp()),
             "took exp of logit_scale: the model keeps a logarithm, but what the loss is given is no logarithm any more",
+        ),
+        Mutant(
+            lambda i, t, s: contrastive_loss(i, t, torch.as_tensor(s).detach().exp()),
+            "took exp of logit_scale, and with math, which knows no gradient; the loss is given the scale itself",
         ),
         Mutant(
             lambda i, t, s: contrastive_loss(i, t, 1.0),

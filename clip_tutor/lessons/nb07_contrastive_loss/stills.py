@@ -5,7 +5,8 @@ from torch import Tensor
 
 from clip_tutor.data.scenes import Batch
 from clip_tutor.embedding import encode_images, encode_texts
-from clip_tutor.lessons.nb07_contrastive_loss.batches import family, fits, mixed
+from clip_tutor.lab.samples.fitting import fits
+from clip_tutor.lessons.nb07_contrastive_loss.batches import family, mixed
 from clip_tutor.lessons.nb07_contrastive_loss.painter import as_cells, as_table
 from clip_tutor.lessons.nb07_contrastive_loss.plots import painted_board, push_board, push_strip
 from clip_tutor.lessons.nb07_contrastive_loss.sphere import settle, sphere_board

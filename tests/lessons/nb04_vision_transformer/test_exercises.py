@@ -104,7 +104,7 @@ def test_other_names_are_told_by_their_names():
             del self.qkv
 
     said = str(refusal("04.3", Renamed))
-    assert "qkv.bias (18,), qkv.weight (18, 6) missing; in their place to_qkv.bias" in said
+    assert "to_qkv.bias (18,), to_qkv.weight (18, 6) where qkv.bias (18,), qkv.weight (18, 6) should be" in said
 
 
 def test_a_value_that_no_gradient_reaches_is_found():

@@ -9,6 +9,7 @@ import torch
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.lab import explore
+from clip_tutor.lab.samples.fitting import fits
 from clip_tutor.lessons.nb07_contrastive_loss import batches, plots, stills
 from clip_tutor.lessons.nb07_contrastive_loss.meter import loss_meter, verdict
 from clip_tutor.lessons.nb07_contrastive_loss.painter import PaintTable, as_cells, as_table
@@ -38,7 +39,7 @@ def test_the_family_has_every_thing_number_and_color_once():
 
 def test_of_the_mixed_batch_four_captions_fit_another_image():
     batch = batches.mixed(16)
-    table = batches.fits(batch.scenes)
+    table = fits(batch.scenes)
     assert table.diagonal().all()
     found = {(batch.captions[m], batch.captions[n]) for m, n in as_cells(table)}
     assert found == {
@@ -51,7 +52,7 @@ def test_of_the_mixed_batch_four_captions_fit_another_image():
 
 def test_a_caption_fits_what_it_says_and_is_silent_about():
     scenes = Scenes(find_emoji(FIRST_WORDS)).scenes(range(3000))
-    table = batches.fits(scenes)
+    table = fits(scenes)
     assert table.diagonal().all()
     for m, n in as_cells(table):
         one, other = scenes[m].truth, scenes[n].truth

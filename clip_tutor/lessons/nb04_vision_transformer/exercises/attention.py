@@ -14,6 +14,7 @@ from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import (
     in_words,
     random_tokens,
     use_with,
+    where_they_differ,
 )
 
 # ---------------------------------------------------------------------------------------------------------------- 04.2
@@ -61,7 +62,11 @@ def _check_attend(attention: Attempt) -> str:
         "1.00, 0.00, 0.00, 1.00: each gets its own value",
     )
     result, right = attention(query, key, value), attend(query, key, value)
-    demand(same(result, right), f"the first of 5 tokens gets {in_words(result[0])}", f"{in_words(right[0])}")
+    demand(
+        same(result, right),
+        f"the first of 5 tokens gets {in_words(result[0], right[0])}",
+        in_words(right[0], result[0]),
+    )
     for shape in ((3, 2), (7, 16), (1, 8), (2, 3, 6, 4)):
         query, key, value = _tokens(*shape, seed=shape[-1])
         right, result = attend(query, key, value), attention(query, key, value)
@@ -77,8 +82,8 @@ def _check_attend(attention: Attempt) -> str:
     result, right = attention(query, key, value, causal_mask(6)), attend(query, key, value, causal_mask(6))
     demand(
         same(result, right),
-        f"with a mask that hides all later tokens the first one gets {in_words(result[0, 0, 0])}",
-        f"its own value, {in_words(right[0, 0, 0])}: it may see nothing else",
+        f"with a mask that hides all later tokens the first one gets {in_words(result[0, 0, 0], right[0, 0, 0])}",
+        f"its own value, {in_words(right[0, 0, 0], result[0, 0, 0])}: it may see nothing else",
         "the mask is added to the scores, before the softmax: e to the power of -inf is 0",
     )
     inputs = {"query": query, "key": key, "value": value}
@@ -210,10 +215,11 @@ def _check_attention(attention: Attempt) -> str:
         "heads stand before tokens, so that each head is a small attention of its own",
     )
     for name, part, right_part in zip(("query", "key", "value"), parts, right, strict=True):
+        head, token = where_they_differ(part[0], right_part[0])
         demand(
             same(part, right_part),
-            f"the {name} of token 1 in head 0 is {in_words(part[0, 0, 1])}",
-            f"{in_words(right_part[0, 0, 1])}: the first half of that token's {name}",
+            f"the {name} of token {token} in head {head} is {in_words(part[0, head, token])}",
+            f"{in_words(right_part[0, head, token])}: the {('first', 'second')[head]} half of that token's {name}",
             "qkv gives query, key and value one after the other, each D numbers; the heads come out of the LAST axis",
         )
     for (D, K), shape in (((6, 2), (2, 3, 6)), ((8, 4), (3, 5, 8)), ((6, 1), (1, 4, 6)), ((4, 4), (2, 1, 4))):

@@ -48,12 +48,16 @@ def _check_mlp(mlp: Attempt) -> str:
         f"the result is {describe(result)} for tokens (2, 3, 6)",
         "a tensor (2, 3, 6): each token keeps its length",
     )
-    demand(same(result, right), f"the first token becomes {in_words(result[0, 0])}", in_words(right[0, 0]))
+    demand(
+        same(result, right),
+        f"the first token becomes {in_words(result[0, 0], right[0, 0])}",
+        in_words(right[0, 0], result[0, 0]),
+    )
     result, right = (use("forward", (6, quick_gelu), x) for use in (mlp, right_use))
     demand(
         same(result, right),
-        f"with QuickGELU as its activation the first token becomes {in_words(result[0, 0])}",
-        f"{in_words(right[0, 0])}: the activation that it was given, not always GELU",
+        f"with QuickGELU as its activation the first token becomes {in_words(result[0, 0], right[0, 0])}",
+        f"{in_words(right[0, 0], result[0, 0])}: the activation that it was given, not always GELU",
     )
     demand_gradients(mlp, (6,), x)
     return "names, equal to the library's with GELU and with QuickGELU, the gradients"
@@ -140,7 +144,11 @@ def _check_block(block: Attempt) -> str:
         f"the result is {describe(result)} for tokens (2, 3, 4)",
         "a tensor (2, 3, 4): blocks can be stacked because nothing changes its shape",
     )
-    demand(same(result, right), f"the first token becomes {in_words(result[0, 0])}", in_words(right[0, 0]))
+    demand(
+        same(result, right),
+        f"the first token becomes {in_words(result[0, 0], right[0, 0])}",
+        in_words(right[0, 0], result[0, 0]),
+    )
     for arguments, inputs in (
         ((8, 4), (random_tokens(1, 5, 8),)),
         ((8, 2, quick_gelu), (random_tokens(2, 5, 8),)),
@@ -214,7 +222,7 @@ BLOCK = Exercise(
     id="04.5",
     title="The block",
     difficulty=2,
-    minutes=10,
+    minutes=7,
     kept=True,
     reference=MyBlock,
     use=use_with(lambda: MyBlock),

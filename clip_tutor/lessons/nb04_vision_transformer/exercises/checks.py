@@ -32,6 +32,7 @@ def use_with(reference: Callable[[], type[nn.Module]]) -> Callable[..., Any]:
                 fresh = getattr(mine, inputs[0])  # (..., D), or (D, E)
                 return round(fresh.std().item() * math.sqrt(arguments[2]), 1)
             theirs = reference()(*arguments)
+            torch.manual_seed(1)  # however many random numbers the answer drew to begin with
             with torch.no_grad():
                 for weights in theirs.parameters():
                     weights.normal_(0.0, 0.4)
@@ -49,12 +50,13 @@ def use_with(reference: Callable[[], type[nn.Module]]) -> Callable[..., Any]:
 def demand_names(attempt: Attempt, exercise: Exercise, arguments: tuple[Any, ...]) -> None:
     """Go on if a class has the parameters of the reference, by name and shape."""
     names, right = attempt("names", arguments), exercise.as_function(exercise.reference)("names", arguments)
-    other = sorted(set(names) - set(right)) or ["nothing else"]
+    missing, other = sorted(set(right) - set(names)), sorted(set(names) - set(right))
     demand(
         names == right,
-        f"{', '.join(sorted(set(right) - set(names))) or 'none'} missing; in their place {', '.join(other)}",
-        f"the parameters {', '.join(right)}",
-        "with these names and shapes it can load the library's weights: see the table of names",
+        f"{', '.join(other) or 'nothing'} where {', '.join(missing) or 'nothing'} should be",
+        f"{len(right)} parameters, with the names and shapes of the library's: "
+        f"{', '.join(right) if len(right) < 9 else 'those of the table'}",
+        "weights are loaded by name and shape: compare with the names above, letter by letter",
     )
 
 
@@ -69,14 +71,28 @@ def demand_gradients(attempt: Attempt, arguments: tuple[Any, ...], *inputs: Tens
     )
 
 
+def where_they_differ(seen: Tensor, right: Tensor) -> tuple[int, int]:
+    """Return head and token of the row that is the most wrong, of one image's (K, T, D/K)."""
+    head, token = divmod(int((seen - right).abs().amax(dim=-1).argmax()), seen.shape[1])
+    return head, token
+
+
 def random_tokens(*shape: int, seed: int = 0) -> Tensor:
     """Return the same random normal numbers each time."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def in_words(values: Tensor) -> str:
-    """Return numbers with two digits, for a message."""
-    return ", ".join(f"{value:.2f}" for value in values.tolist())
+def in_words(values: Tensor, beside: Tensor | None = None) -> str:
+    """Return numbers with two digits, for a message, with more if those ``beside`` them would read the same."""
+    for digits in range(2, 6):
+        told = _rounded(values, digits)
+        if beside is None or told != _rounded(beside, digits):
+            break
+    return told
+
+
+def _rounded(values: Tensor, digits: int) -> str:
+    return ", ".join(f"{value:.{digits}f}" for value in values.tolist())
 
 
 def quick_gelu(x: Tensor) -> Tensor:

@@ -59,7 +59,9 @@ def _check_map(head: Attempt) -> str:
             f"the result is {describe(result)} for tokens {shape}",
             f"a tensor {tuple(right.shape)}: one vector an image",
         )
-        demand(same(result, right), f"tokens {shape} become {in_words(result[0])}", in_words(right[0]))
+        demand(
+            same(result, right), f"tokens {shape} become {in_words(result[0], right[0])}", in_words(right[0], result[0])
+        )
     demand_gradients(head, (8, 2), random_tokens(2, 5, 8))
     return "names, equal to the library's on 3 batches, the gradients"
 
@@ -67,6 +69,14 @@ def _check_map(head: Attempt) -> str:
 class _AddsProbe(MyMAPHead):
     def forward(self, x):  # type: ignore[no-untyped-def]
         found = self.probe + _found(self, x, x)
+        return found + self.mlp(self.ln(found))
+
+
+class _NoWayOut(MyMAPHead):
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        query, _, _ = self.attention.split_heads(self.probe.expand(len(x), 1, -1))
+        _, key, value = self.attention.split_heads(x)
+        found = attend(query, key, value).transpose(1, 2).flatten(1)
         return found + self.mlp(self.ln(found))
 
 
@@ -123,6 +133,7 @@ MAP_HEAD = Exercise(
     ),
     mutants=(
         Mutant(_AddsProbe, "the probe is added to what it found: here it only asks"),
+        Mutant(_NoWayOut, "the attention's `out` is never used: what the heads found still has to be mixed"),
         Mutant(_ProbeAmongTokens, "the probe is among the tokens that are looked at: it only asks"),
         Mutant(_MeanOfAll, "every token asked, and the mean was taken: only the probe asks"),
         Mutant(_RawProbe, "the probe itself was taken for the query: it goes through qkv first, like any token"),
@@ -173,8 +184,8 @@ def _check_ask(ask: Attempt) -> str:
         )
         demand(
             same(result, right),
-            f"the first image gets {in_words(result[0])}",
-            f"{in_words(right[0])}: what attend(query, key(x), value(x)) gives",
+            f"the first image gets {in_words(result[0], right[0])}",
+            f"{in_words(right[0], result[0])}: what attend(query, key(x), value(x)) gives",
         )
     most = 2 * B * (D * D + T * D)
     demand(

@@ -35,7 +35,7 @@ def _check_patchify(cut: Attempt) -> str:
         set(first.tolist()) == set(right.tolist()),
         f"the first patch holds the pixels {_list(first)} of 0 to 71, numbered color by color and row by row",
         f"{_list(right)}: the upper left corner in each of the three colors",
-        "a reshape alone never moves a number: neighbors in memory stay neighbors, and a patch is none",
+        "the axis that says which patch stands before the axis within it: H becomes (H/P, P), and W becomes (W/P, P)",
     )
     demand(
         same(first, right),
@@ -111,6 +111,15 @@ PATCHIFY = Exercise(
         Mutant(
             lambda x, P: _grid(x, P).permute(0, 2, 3, 1, 4, 5).reshape(*_just_reshaped(x, P).shape),
             "the axis of rows inside a patch stands where the columns of patches belong: 0, 2, 4 first",
+        ),
+        Mutant(
+            lambda x, P: (
+                x.view(*x.shape[:2], P, x.shape[2] // P, P, x.shape[3] // P)
+                .permute(0, 3, 5, 1, 2, 4)
+                .reshape(*_just_reshaped(x, P).shape)
+            ),
+            "H was split into (P, H/P): then every H/P-th row goes into one patch. H is (H/P, P): which patch comes "
+            "first, and which row in it second",
         ),
         Mutant(
             lambda x, P: patchify(x, P).transpose(1, 2),

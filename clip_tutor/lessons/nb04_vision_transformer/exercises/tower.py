@@ -90,7 +90,9 @@ def _check_vit(vit: Attempt) -> str:
         f"the result is {describe(result)} for 3 images and embed_dim 5",
         "a tensor (3, 5): one vector an image",
     )
-    demand(same(result, right), f"the first image becomes {in_words(result[0])}", in_words(right[0]))
+    demand(
+        same(result, right), f"the first image becomes {in_words(result[0], right[0])}", in_words(right[0], result[0])
+    )
     for arguments, side in (
         ((12, 4, 8, 3, 4, 2), 12),
         ((*_SMALL, quick_gelu), 8),
@@ -130,6 +132,13 @@ class _ClassLast(MyViT):
         x = self.patch_embed(pixels)
         x = torch.cat([x, self.cls_token.expand(len(x), 1, -1)], dim=1) + self.pos_embed
         return self.ln_post(self.blocks(self.ln_pre(x))[:, -1]) @ self.projection
+
+
+class _FirstOfClassLast(MyViT):
+    def forward(self, pixels):  # type: ignore[no-untyped-def]
+        x = self.patch_embed(pixels)
+        x = torch.cat([x, self.cls_token.expand(len(x), 1, -1)], dim=1) + self.pos_embed
+        return self.ln_post(self.blocks(self.ln_pre(x))[:, 0]) @ self.projection
 
 
 class _Placeless(MyViT):
@@ -222,6 +231,7 @@ VIT = Exercise(
         Mutant(_Mean, "the mean of all tokens is read: CLIP reads the class token alone"),
         Mutant(_LastToken, "the last token is read, which is a patch: the class token is the first"),
         Mutant(_ClassLast, "the class token stands at the end: then every token gets the position of its neighbor"),
+        Mutant(_FirstOfClassLast, "the class token stands at the end, and a patch is read: put it before the patches"),
         Mutant(_Placeless, "the positions are never added"),
         Mutant(_ClassPlaceless, "the class token gets no position: it has one of its own, the first"),
         Mutant(_NoPre, "ln_pre is never used"),

@@ -155,6 +155,10 @@ LOOP = Exercise(
             "gains, biases and the temperature decay: give AdamW your parameter_groups",
         ),
         Mutant(
+            _loop(make=lambda model, decay: torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), eps=1e-6)),
+            "AdamW got all parameters, and its own weight decay for them: give it your parameter_groups",
+        ),
+        Mutant(
             _loop(
                 make=lambda model, decay: torch.optim.Adam(parameter_groups(model, decay), betas=(0.9, 0.98), eps=1e-6)
             ),

@@ -74,7 +74,7 @@ def _check_scale(step: Attempt) -> str:
     )
     demand(
         same(told[3][0], right[3][0]),
-        f"two steps of 0.01 moved the weights by {moved[3]:.3g}",
+        f"two steps of 0.01 moved the weights by {moved[3]:.5g}",
         "0.02",
         "backward adds to the gradients that are there: clear them first",
     )

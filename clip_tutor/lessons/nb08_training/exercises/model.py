@@ -47,6 +47,7 @@ def _use(kind: Any, seed: int, logit_scale: float) -> tuple[Any, ...]:
     pixels, ids = normalize(small_batch(seed)[0]), small_batch(seed)[1]
     encoded = model.encode_image(pixels).detach(), model.encode_text(ids).detach()
     images, texts, scale = model(pixels, ids)
+    scale = torch.as_tensor(scale)  # an answer may give a plain number, and is told so below
     logits = scale * images @ texts.T  # (B, B)
     if logits.requires_grad:
         F.cross_entropy(logits, torch.arange(len(logits))).backward()
@@ -59,7 +60,7 @@ def _use(kind: Any, seed: int, logit_scale: float) -> tuple[Any, ...]:
         images.detach(),
         texts.detach(),
         float(scale.detach()),
-        None if kept is None else float(kept.detach()),
+        None if kept is None else float(torch.as_tensor(kept).detach()),
         None if slope is None else float(slope),
         *slopes,
     )
@@ -153,6 +154,12 @@ class _ScaleKept(MyCLIP):
         return images, texts, self.log_logit_scale
 
 
+class _NeverLogged(MyCLIP):
+    def __init__(self, image_encoder, text_encoder, logit_scale=1 / 0.07):  # type: ignore[no-untyped-def]
+        super().__init__(image_encoder, text_encoder, math.e)
+        self.log_logit_scale = nn.Parameter(torch.tensor(float(logit_scale)))
+
+
 class _Constant(MyCLIP):
     def __init__(self, image_encoder, text_encoder, logit_scale=1 / 0.07):  # type: ignore[no-untyped-def]
         super().__init__(image_encoder, text_encoder, logit_scale)
@@ -218,6 +225,7 @@ MODEL = Exercise(
         Mutant(_UnitColumns, "dim=0 divides columns, so that one image's vector depends on the rest of the batch"),
         Mutant(_LogReturned, "the logarithm is returned: the loss multiplies by the scale itself, so take its exp"),
         Mutant(_ScaleKept, "the scale itself is kept: a step adds to it, and it can turn negative. Keep its logarithm"),
+        Mutant(_NeverLogged, "forward takes exp, but __init__ took no logarithm: log_logit_scale begins at ln 14.29"),
         Mutant(_Constant, "log_logit_scale is a plain tensor: no optimizer will find it. Make it a torch.nn.Parameter"),
         Mutant(_Temperature, "logit_scale is 1 / temperature already: its own logarithm is kept, not that of 1 / it"),
         Mutant(_ClampInside, "a clamp in the forward pass has a gradient of zero beyond 100: the training step clamps"),

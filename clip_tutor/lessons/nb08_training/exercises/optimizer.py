@@ -44,9 +44,10 @@ def _use_groups(function: Any, weight_decay: float, frozen: bool) -> Names:
     """Return the names of the parameters that decay by ``weight_decay``, and of those that do not decay."""
     model = _Sample(frozen)
     name_of = {parameter: name for name, parameter in model.named_parameters()}
-    groups = [
-        (float(group["weight_decay"]), name_of[p]) for group in function(model, weight_decay) for p in group["params"]
-    ]
+    told = function(model, weight_decay)
+    if not all(isinstance(group["params"], list) for group in told):
+        raise TypeError("the params of a group are no list: a generator is empty after it was read once")
+    groups = [(float(group["weight_decay"]), name_of[p]) for group in told for p in group["params"]]
     return tuple(tuple(sorted(name for decay, name in groups if decay == d)) for d in (weight_decay, 0.0))  # type: ignore[return-value]
 
 
@@ -225,6 +226,16 @@ RATE = Exercise(
         Mutant(
             _with_cosine(lambda progress: math.cos(math.pi / 2 * progress)),
             "a quarter of the cosine's wave, not half of it: it ends at full slope instead of landing softly",
+        ),
+        Mutant(
+            _with_cosine(lambda progress: 1 + math.cos(math.pi * progress)),
+            "1 + cos runs from 2 to 0: half of it, so that the cosine starts at the peak",
+        ),
+        Mutant(
+            lambda step, total, warmup, peak: (
+                peak * (step + 1) / warmup if step < warmup else peak * _half_cosine((step - warmup) / total)
+            ),
+            "divided by all steps: the cosine has total_steps - warmup_steps of them, and must get to 0",
         ),
         Mutant(_with_cosine(lambda progress: 1 - progress), "a straight line down meets half a cosine only halfway"),
     ),

@@ -1,0 +1,1 @@
+"""Notebook 09, zero shot: its exercises, its data, the prompt lab, plots and stills."""
