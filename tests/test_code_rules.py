@@ -41,7 +41,7 @@ MAY_IMPORT = {
         "embedding",
         "weights",
     },
-    "evaluation": {"printable", "images", "tokenizers", "model", "data", "embedding", "weights"},
+    "evaluation": {"printable", "images", "tokenizers", "towers", "model", "data", "embedding", "weights"},
     "search": {"printable", "tokenizers", "images", "model", "embedding", "weights"},
 }
 MAY_IMPORT["lab"] = set(MAY_IMPORT)

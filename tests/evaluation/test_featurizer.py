@@ -285,7 +285,8 @@ def test_copies_of_training_images_in_the_test_split_are_counted(splits):
     train, validation, test = splits
     with pytest.warns(UserWarning, match="3 of 300 test images"):
         copied = Labelled(torch.cat([train.features[:3], test.features[3:]]), test.labels)
-        featurizer_report(model_with(VIT), train, validation, copied, shots=(1,), draws=1)
+        report = featurizer_report(model_with(VIT), train, validation, copied, shots=(1,), draws=1)
+    assert report.test_images == 300, "they are measured all the same"
 
 
 @pytest.mark.parametrize(

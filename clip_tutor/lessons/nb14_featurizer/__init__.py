@@ -1,0 +1,1 @@
+"""Notebook 14, featurizer: tasks with few labelled images, exercises, the probe's board and stills."""
