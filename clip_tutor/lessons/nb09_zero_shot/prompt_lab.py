@@ -7,6 +7,7 @@ A row for each thing that is really seen, a column for each class that was typed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from clip_tutor.data.captions import SIZE_WORDS
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.labelled import LabelledImages, labelled_scenes
 from clip_tutor.evaluation.classifier import build_classifier
@@ -25,11 +27,11 @@ from clip_tutor.tokenizers import Tokenizer
 
 EACH = 20  # images of each thing
 THINGS = {
-    "everyday things": "🐈🐕🦉🐧🍎🍕🚗🚀🎸👻",
+    "everyday things": "🐈🐕🦉🐧🍌🍕🚲🚀🎸👻",
     "animals alike": "🐈🐕🐺🦊🐎🦓🐄🐂🐑🐐",
 }
 MOST_CLASSES, MOST_TEMPLATES = 24, 12  # that are read of what is typed
-CLASSES = "cat, dog, owl, penguin, apple, pizza, car, rocket, guitar, ghost"
+CLASSES = "cat, dog, owl, penguin, banana, pizza, bicycle, rocket, guitar, ghost"
 
 
 class Images(NamedTuple):
@@ -59,7 +61,9 @@ def draw_images(size: int) -> dict[str, Images]:
         rows = [[row for row, label in enumerate(every.labels) if label == n][:EACH] for n in range(len(things))]
         chosen = every.take([row for group in rows for row in group])
         names = [thing.noun.singular for thing in things]
-        examples = [data_address(every.open(group[0])) for group in rows]
+        large = re.compile("|".join(SIZE_WORDS["huge"]))
+        best = [next((row for row in group if large.search(every.describe(row))), group[0]) for group in rows]
+        examples = [data_address(every.open(row)) for row in best]
         found[name] = Images(names, examples, torch.tensor(chosen.labels), chosen)
     return found
 
