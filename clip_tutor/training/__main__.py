@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
-import traceback
 import typing
 import warnings
 from collections.abc import Sequence
@@ -36,6 +34,7 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation.report import brief_report, full_report, photo_report
 from clip_tutor.evaluation.usable import require_usable
 from clip_tutor.printable import printable
+from clip_tutor.shell import run_from_shell
 from clip_tutor.training.checking import without_none
 from clip_tutor.training.config import CHECKPOINT, Record, flat_types
 from clip_tutor.training.loop import train
@@ -45,8 +44,6 @@ from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_setting
 from clip_tutor.training.run_folder import LastCheckpointError
 from clip_tutor.training.settings import Recipe, read_settings
 from clip_tutor.weights import save
-
-PACKAGE = Path(__file__).parents[1]
 
 ASKED = 10_000  # unseen scenes that a finished model is asked about
 LOOKS = 19  # points of a curve
@@ -220,27 +217,7 @@ def measure(parts: RunParts, test: PairSet | PairStream | None) -> dict[str, flo
 
 def from_shell(arguments: list[str] | None = None) -> None:
     """Run `main`; what the kit raises on purpose ends in its sentence, what it does not in a traceback."""
-    try:
-        main(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        if (sentence := sentence_of(error)) is None:
-            raise
-        sys.exit(sentence)
-
-
-def sentence_of(error: Exception) -> str | None:
-    """Return what an error says to people, if the kit raised it on purpose or the operating system did; else None."""
-    text = str(error.args[0] if isinstance(error, KeyError) else error)
-    frames = [(frame.filename, frame.line or "") for frame in traceback.extract_tb(error.__traceback__)]
-    if " in DataLoader worker process " in text.split("\n")[0]:  # then its own traceback comes as text
-        frames = re.findall(r'File "(.*)", line \d+, in .*\n +(.*)', text)
-        text = text.rpartition(f"\n{type(error).__name__}: ")[2].strip()
-    file, line = frames[-1]
-    on_purpose = Path(file).is_relative_to(PACKAGE) and line.startswith("raise ")
-    return text if on_purpose or isinstance(error, OSError) else None
+    run_from_shell(lambda: main(arguments))
 
 
 def _usable_device(name: str) -> torch.device:
