@@ -5,7 +5,8 @@
 
     scene i ─ draw ─▶ 64 × 64 pixels ─ load("emoji") ─▶ (128,) ─ fixed orthonormal map ─▶ (512,) float16
 
-128 numbers are few beside the 512 of CLIP's ViT-B models: the map keeps all dot products and gives vectors of that size.
+128 numbers are few beside the 512 of CLIP's ViT-B models: the map keeps all dot products, and gives vectors of that
+size.
 Queries are the captions and the images of other scenes, those of the test split.
 """
 

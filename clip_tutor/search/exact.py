@@ -44,7 +44,8 @@ def scores_of(vectors: Vectors, rows: NDArray[np.int64], queries: NDArray[np.flo
     """Return (Q, R): the dot product of each query with each of R rows; -inf where that is not a number."""
     whole = len(rows) and rows[-1] - rows[0] + 1 == len(rows)  # neighbors are read without being copied first
     some = vectors[rows[0] : rows[-1] + 1] if whole else vectors[rows]  # (R, E)
-    scores = queries @ some.astype(np.float32, copy=False).T  # (Q, R)
+    with np.errstate(invalid="ignore"):  # a vector of NaN
+        scores = queries @ some.astype(np.float32, copy=False).T  # (Q, R)
     return np.where(np.isfinite(scores), scores, np.float32(-np.inf))
 
 

@@ -3,7 +3,8 @@
     folder ─ walk ─▶ image files: size, time of last change ─┬─ compare ─▶ new · changed · unchanged · gone
                                   what the index holds ──────┘
 
-Hidden files and folders are left alone, and so are the ``._…`` files in which a Mac keeps its own notes on a foreign disk.
+Hidden files and folders are left alone, and so are the ``._…`` files in which a Mac keeps its own notes on a foreign
+disk.
 A file that several links lead to is found once, under the first of its paths.
 """
 
@@ -15,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .tif .tiff .heic .heif .avif .jp2 .ppm .pgm .tga".split()
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"),
+    *(".jp2", ".ppm", ".pgm", ".tga"),
 )
 
 

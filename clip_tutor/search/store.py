@@ -4,7 +4,7 @@
       manifest.json    format, model, how many rows, bytes and removals count     written anew with each batch, at once
       vectors          (N, E) float16, unit length                                mapped, not read
       names            UTF-8, one behind the other;  name_ends: (N,) int64
-      files            (N,) size, time of last change, digest of the content
+      files            (N,) size, time of last change, digest of the content, when it was taken
       removed          (R,) int64: rows that no longer count
 
 A batch is appended to all files, and counts from the moment the new manifest is there. Who is killed before that leaves
@@ -28,8 +28,7 @@ from clip_tutor.search.exact import Mask, Vectors
 FORMAT = 1
 MANIFEST = "manifest.json"
 # What is known of a row's file. All zero: it was no file, but pixels.
-FILE_FACTS = np.dtype([("size", "<i8"), ("mtime_ns", "<i8"), ("digest", "<u8")])
-NO_FACTS = np.zeros(1, FILE_FACTS)[0]
+FILE_FACTS = np.dtype([("size", "<i8"), ("mtime_ns", "<i8"), ("digest", "<u8"), ("taken", "<i8")])
 FileFacts = NDArray[np.void]
 
 
@@ -119,7 +118,7 @@ class Store:
     def names(self) -> list[str]:
         """Return the names of all rows, those that were removed among them."""
         joined, ends = self._names.tobytes(), self._ends.tolist()
-        return [joined[a:b].decode("utf-8", "surrogatepass") for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+        return [joined[a:b].decode("utf-8", "surrogatepass") for a, b in zip([0, *ends], ends, strict=False)]
 
     def append(self, vectors: Vectors, names: Sequence[str], files: FileFacts | None = None) -> None:
         """Add rows; they count when this returns, and not before.
@@ -150,6 +149,32 @@ class Store:
         before = self.manifest["removed"]
         self._write_behind("removed", before * 8, np.asarray(rows, np.int64).tobytes())
         self._commit(removed=before + len(rows))
+
+    def write_column(self, name: str, values: NDArray[Any]) -> None:
+        """Keep (N,) values, to filter by.
+
+        Raises:
+            TypeError: they are Python objects, which no file of numbers holds.
+            OSError: they could not be written.
+        """
+        if values.dtype == object:
+            raise TypeError(f"the values of column {name!r} are of several kinds: give numbers, or strings, alone")
+        draft = self.path / f".column_{name}.npy"
+        try:
+            np.save(draft, values)
+            draft.replace(self.path / f"column_{name}.npy")
+        except OSError as error:
+            raise _unwritten(self.path, error) from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def column_names(self) -> list[str]:
+        """Return the names of the columns that were kept."""
+        return sorted(file.stem.removeprefix("column_") for file in self.path.glob("column_*.npy"))
+
+    def read_column(self, name: str) -> NDArray[Any]:
+        """Return (N,) values that were kept."""
+        return np.asarray(np.load(self.path / f"column_{name}.npy", mmap_mode="r"))
 
     def write_manifest(self) -> None:
         """Write manifest.json, atomically.

@@ -3,9 +3,9 @@
     text queries ─┬─ half ─▶ try 1, 2, 4 … probes until recall@10 reaches 0.995 ─▶ probes, candidates
                   └─ the other half ─▶ recall@10 that the index then says of itself
 
-Captions lie elsewhere in the space than images (the modality gap, Liang et al. 2022), at a distance from all centers: the
-lists nearest to a caption say less about where its images are. Probes that are enough for image queries miss much of
-what a caption is after (``test_text_queries_need_more_probes_than_image_queries``).
+Captions lie elsewhere in the space than images (the modality gap, Liang et al. 2022), at a distance from all centers:
+the lists nearest to a caption say less about where its images are. Probes that are enough for image queries miss much
+of what a caption is after (``test_text_queries_need_more_probes_than_image_queries``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Vectors in, rows out: exact search where they are few, inverted lists where they are many.
 
-    query ─┬─ few rows, or a filter ──▶ exact
-           └─ many rows ─▶ inverted lists ─┬─▶ the k best
-              rows added since ─▶ exact ───┘
+query ─┬─ few rows, or a filter ──▶ exact
+       └─ many rows ─▶ inverted lists ─┬─▶ the k best
+          rows added since ─▶ exact ───┘
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clip_tutor.search.exact import Found, Mask, Vectors, exact_search
 from clip_tutor.search.inverted_lists import InvertedLists
-from clip_tutor.search.store import Store
+from clip_tutor.search.store import FileFacts, Store
 from clip_tutor.search.tuning import Tuning, tune
 
 EXACT_UP_TO = 20_000  # rows: so many are compared in some ten milliseconds
@@ -35,6 +35,15 @@ class Rows(Protocol):
         """(N,): the rows that were not removed."""
         ...
 
+    @property
+    def files(self) -> FileFacts:
+        """(N,) of `FILE_FACTS`."""
+        ...
+
+    def name(self, row: int) -> str:
+        """Return the name of a row."""
+        ...
+
 
 class VectorIndex:
     """Search over rows; with lists, if the store holds some.
@@ -51,7 +60,7 @@ class VectorIndex:
             self._open_lists(rows)
 
     def search(self, queries: NDArray[np.float32], k: int, allowed: Mask | None = None) -> Found:
-        """Return for each of (Q, E) queries the scores and rows of the ``k`` best, (Q, k) each; fewer if there are fewer.
+        """Return the scores and rows of the ``k`` best, (Q, k) each, of (Q, E) queries; fewer where there are fewer.
 
         Args:
             allowed: (N,) which rows may be found, for a filter; such a search is exact.
@@ -64,7 +73,7 @@ class VectorIndex:
         L, tuning = len(self.lists), self.tuning
         candidates = max(tuning.candidates, 4 * k)
         scores, rows = self.lists.search(vectors, queries, k, tuning.probes, candidates, None if whole else alive)
-        if L < len(vectors):
+        if len(vectors) > L:
             late_scores, late_rows = exact_search(vectors[L:], queries, k, None if whole else alive[L:])
             scores, rows = np.concatenate([scores, late_scores], 1), np.concatenate([rows, late_rows + L], 1)
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
