@@ -79,6 +79,8 @@ def scan(folder: str | Path) -> Scan:
     unseen: list[str] = []
     seen: set[tuple[int, int]] = set()  # folders and files, by device and number: links may go in circles
     others = 0
+    about = os.stat(folder)
+    seen.add((about.st_dev, about.st_ino))
     waiting = [folder]
     while waiting:
         here = waiting.pop()
