@@ -54,7 +54,7 @@ PROGRAMS = {"training/__main__.py": MAY_IMPORT["training"] | {"evaluation"}}
 # What a package may take from outside, where that is less than everything.
 OUTSIDE = {
     "tokenizers": {"regex", "ftfy"},
-    "images": {"torch", "numpy", "PIL", "pillow_heif"},
+    "images": {"torch", "numpy", "PIL"},
     "towers": {"torch"},
     "patches": {"torch"},
     "model": {"torch"},

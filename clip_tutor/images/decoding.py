@@ -8,6 +8,7 @@ Every decoder of Pillow fails in its own way when a file makes no sense. All of 
 """
 
 import errno
+import importlib
 import io
 import os
 import re
@@ -111,10 +112,9 @@ def _opened(source: str | Path | bytes) -> Image.Image:
 def _reads_heic() -> bool:
     """Return whether `pillow-heif` is installed; from now on Pillow reads HEIC files with it, upright."""
     try:
-        import pillow_heif
+        importlib.import_module("pillow_heif").register_heif_opener()
     except ImportError:
         return False
-    pillow_heif.register_heif_opener()
     return True
 
 

@@ -4,15 +4,18 @@
 
 for a million vectors without a million scores in memory at a time:
 
-    vectors (N, E), on the disk ─ 32,768 rows at a time ─ @ queries ─▶ the k largest so far
+    vectors (N, E), on the disk ─ 2,048 rows at a time, as float32 ─ @ queries ─▶ the k largest so far
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-CHUNK = 32_768  # rows that are brought to float32 together: 64 MB where E is 512
+CHUNK = 2048  # rows that are brought to float32 together: 4 MB where E is 512, which a core's cache holds
 
 Vectors = NDArray[np.float16] | NDArray[np.float32]  # (N, E), of unit length; on the disk float16
 Mask = NDArray[np.bool_]
@@ -30,23 +33,31 @@ def exact_search(vectors: Vectors, queries: NDArray[np.float32], k: int, allowed
         allowed: (N,) which rows may be found; None: all.
     """
     best = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-    for start in range(0, len(vectors), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(vectors)))
-        if allowed is not None:
-            rows = rows[allowed[rows]]
-            if not len(rows):
-                continue
-        best = _merged(best, scores_of(vectors, rows, queries), rows, k)
+    for scores, rows in _scores(vectors, queries, allowed):
+        if best[0].shape[1] == k:  # few of the later rows are better than all that were found before
+            better = (scores > best[0][:, -1:]).any(axis=0)
+            scores, rows = scores[:, better], rows[better]
+        if len(rows):
+            best = _merged(best, scores, rows, k)
     return best
 
 
-def scores_of(vectors: Vectors, rows: NDArray[np.int64], queries: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (Q, R): the dot product of each query with each of R rows; -inf where that is not a number."""
-    whole = len(rows) and rows[-1] - rows[0] + 1 == len(rows)  # neighbors are read without being copied first
-    some = vectors[rows[0] : rows[-1] + 1] if whole else vectors[rows]  # (R, E)
-    with np.errstate(invalid="ignore"):  # a vector of NaN
-        scores = queries @ some.astype(np.float32, copy=False).T  # (Q, R)
-    return np.where(np.isfinite(scores), scores, np.float32(-np.inf))
+def _scores(vectors: Vectors, queries: NDArray[np.float32], allowed: Mask | None) -> Iterator[Found]:
+    """Yield (Q, R) dot products and the R rows they are of; -inf where a product is not a number.
+
+    torch brings float16 to float32 some ten times as fast as numpy, and into the same memory each time.
+    """
+    asked = torch.tensor(np.ascontiguousarray(queries, np.float32)).T.contiguous()  # (E, Q)
+    buffer = torch.empty(min(CHUNK, len(vectors)), vectors.shape[1])
+    for start in range(0, len(vectors), CHUNK):
+        some, rows = vectors[start : start + CHUNK], np.arange(start, min(start + CHUNK, len(vectors)))
+        if allowed is not None:
+            passes = allowed[start : start + CHUNK]
+            some, rows = some[passes], rows[passes]
+        if len(rows):
+            part = buffer[: len(rows)].copy_(torch.from_numpy(some))  # (R, E)
+            scores = (part @ asked).T.contiguous().numpy()  # (Q, R)
+            yield np.where(np.isfinite(scores), scores, np.float32(-np.inf)), rows
 
 
 def _merged(best: Found, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Found:

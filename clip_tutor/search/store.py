@@ -239,8 +239,10 @@ class Store:
             )
         if not count:
             return np.empty(0, dtype)
-        with file.open("rb") as opened:
-            mapped = mmap.mmap(opened.fileno(), needed, access=mmap.ACCESS_READ)
+        with file.open(
+            "rb"
+        ) as opened:  # privately: torch wants memory that can be written, and the file stays as it is
+            mapped = mmap.mmap(opened.fileno(), needed, access=mmap.ACCESS_COPY)
         return np.frombuffer(mapped, dtype, count)
 
 

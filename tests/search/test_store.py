@@ -33,8 +33,11 @@ def test_what_was_appended_is_there_when_it_is_opened(store):
     np.testing.assert_array_equal(again.vectors[5:], unit(2, seed=1).astype(np.float16))
 
 
-def test_the_vectors_are_mapped_and_not_read(store):
-    assert not store.vectors.flags.owndata and not store.vectors.flags.writeable
+def test_the_vectors_are_mapped_and_the_file_stays_as_it_is(store):
+    assert not store.vectors.flags.owndata
+    before = (store.path / "vectors").read_bytes()
+    store.vectors[:] = 0
+    assert (store.path / "vectors").read_bytes() == before
 
 
 def test_a_batch_that_was_cut_off_does_not_count_and_is_written_over(store):
@@ -112,7 +115,7 @@ def test_what_is_no_index_is_said_to_be_none(store, tmp_path):
     store.write_manifest()
     with pytest.raises(ValueError, match=r"is of format 2, and this version of clip_tutor reads 1"):
         Store.open(store.path)
-    with pytest.raises(FileExistsError, match="there is something at .* already"):
+    with pytest.raises(FileExistsError, match=r"there is something at .* already"):
         Store.create(store.path, "model", 16)
 
 
