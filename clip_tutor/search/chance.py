@@ -23,8 +23,8 @@ from clip_tutor.tokenizers import Tokenizer
 
 RANDOM_CAPTIONS = 400
 SAMPLE = 1000  # images whose scores stand for all
-# z from which an image is said to fit words. Among 1,500 emoji scenes every caption of a scene that is there reaches it,
-# 71 % of single nouns do, and 32 % of captions of random words.
+# z from which an image is said to fit words. Among 1,500 emoji scenes every caption of a scene that is there reaches
+# it, 71 % of single nouns do, and 32 % of captions of random words.
 FITS_WORDS = 0.5
 FITS_IMAGE = 2.0  # the same for a query with an image: this z is over all pairs, not over best scores
 OPENAI = "OpenAI's CLIP gives an image and its caption 0.25 to 0.35"
