@@ -27,7 +27,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
 from clip_tutor.data.random_numbers import counter_rng
 from clip_tutor.images import load_image, random_resized_crop, resize_and_crop
-from clip_tutor.images.decoding import ImageLike, identify
+from clip_tutor.images.decoding import ImageLike
+from clip_tutor.images.drafts import draft_decode
 from clip_tutor.tokenizers import Tokenizer
 
 SHUFFLE_BUFFER = 1000  # pairs of a stream that wait, encoded, in each worker
@@ -264,22 +265,6 @@ class _Ahead:
             if place == len(self._seen):
                 self._seen.append(next(self._pairs))
             yield self._seen[place]
-
-
-def draft_decode(source: ImageLike, size: int) -> ImageLike:
-    """Return a JPEG opened so that it decodes to a half, a quarter or an eighth, both sides at least ``size``.
-
-    Its blocks of 8 × 8 numbers need not be written out in full: a photograph of 1600 × 1200 pixels takes a fifth of
-    the time (``test_a_large_jpeg_is_decoded_small``).
-    """
-    if isinstance(source, Image.Image):
-        return source
-    try:
-        image = identify(source)
-        image.draft(None, (size, size))
-    except Exception:  # whatever it is, `load_image` finds it again and has a sentence for it
-        return source
-    return image
 
 
 def as_ids(tokenizer: Tokenizer, captions: list[str]) -> Tensor:

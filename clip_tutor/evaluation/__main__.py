@@ -28,7 +28,8 @@ from clip_tutor.data.labelled.opening import KINDS
 from clip_tutor.evaluation.prompts import OPENAI, TEMPLATES, read_templates
 from clip_tutor.evaluation.results import write_json
 from clip_tutor.evaluation.tasks import SCENES, TASKS, Job
-from clip_tutor.printable import printable, sentence_of
+from clip_tutor.printable import printable
+from clip_tutor.shell import run_from_shell
 from clip_tutor.weights import load
 
 
@@ -122,15 +123,7 @@ def job_of(options: argparse.Namespace, vectors: Path | None) -> Job:
 
 def from_shell(arguments: list[str] | None = None) -> None:
     """Run `main`; what the kit raises on purpose ends in its sentence, what it does not in a traceback."""
-    try:
-        main(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        if (sentence := sentence_of(error)) is None:
-            raise
-        sys.exit(printable(sentence, sys.stderr))
+    run_from_shell(lambda: main(arguments))
 
 
 if __name__ == "__main__":

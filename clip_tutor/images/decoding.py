@@ -8,6 +8,7 @@ Every decoder of Pillow fails in its own way when a file makes no sense. All of 
 """
 
 import errno
+import importlib
 import io
 import os
 import re
@@ -32,7 +33,7 @@ _PROBLEMS = {
 _OTHERS = (
     (
         re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
-        "an HEIC photograph, as telephones write it: save it as JPEG",
+        "an HEIC photograph, as telephones write it: pip install pillow-heif, or save it as JPEG",
     ),
     (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "), "a JPEG XL file: save it as JPEG or PNG"),
     (re.compile(rb"%PDF"), "a PDF file: save its pages as PNG"),
@@ -89,7 +90,12 @@ def identify(source: ImageLike) -> Image.Image:
             f"{type(source).__name__}: PIL.Image.fromarray makes an image of an array"
         )
     try:
-        return Image.open(source if isinstance(source, str | os.PathLike) else io.BytesIO(source))
+        try:
+            return _opened(source)
+        except UnidentifiedImageError:
+            if not (_OTHERS[0][0].match(_head(source)) and _reads_heic()):
+                raise
+            return _opened(source)
     except UnidentifiedImageError as error:
         kind = next((f"; this one is {kind}" for start, kind in _OTHERS if start.match(_head(source))), "")
         raise ValueError(
@@ -97,6 +103,19 @@ def identify(source: ImageLike) -> Image.Image:
         ) from error
     except Exception as error:
         raise _explained(error, name_of(source)) from error
+
+
+def _opened(source: str | Path | bytes) -> Image.Image:
+    return Image.open(source if isinstance(source, str | os.PathLike) else io.BytesIO(source))
+
+
+def _reads_heic() -> bool:
+    """Return whether `pillow-heif` is installed; from now on Pillow reads HEIC files with it, upright."""
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        return False
+    return True
 
 
 def name_of(source: ImageLike) -> str:

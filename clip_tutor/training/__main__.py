@@ -33,7 +33,8 @@ from clip_tutor.data.pairs import PairSet, PairStream
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation.report import brief_report, full_report, photo_report
 from clip_tutor.evaluation.usable import require_usable
-from clip_tutor.printable import printable, sentence_of
+from clip_tutor.printable import printable
+from clip_tutor.shell import run_from_shell
 from clip_tutor.training.checking import without_none
 from clip_tutor.training.config import CHECKPOINT, Record, flat_types
 from clip_tutor.training.loop import train
@@ -216,15 +217,7 @@ def measure(parts: RunParts, test: PairSet | PairStream | None) -> dict[str, flo
 
 def from_shell(arguments: list[str] | None = None) -> None:
     """Run `main`; what the kit raises on purpose ends in its sentence, what it does not in a traceback."""
-    try:
-        main(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        if (sentence := sentence_of(error)) is None:
-            raise
-        sys.exit(sentence)
+    run_from_shell(lambda: main(arguments))
 
 
 def _usable_device(name: str) -> torch.device:

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from clip_tutor.data.batches import Photos, TrainBatch, as_ids, draft_decode, shuffled, shuffled_order
+from clip_tutor.data.batches import Photos, TrainBatch, as_ids, shuffled, shuffled_order
 from clip_tutor.data.pairs import Pair, PairStream
 from clip_tutor.images import center_crop, resize
+from clip_tutor.images.drafts import draft_decode
 from clip_tutor.tokenizers import BPETokenizer, UnigramTokenizer, WordPieceTokenizer
 from clip_tutor.towers import BertConfig, TextConfig, build_tower
 from tests.data.photographs import captions_of, encoded, make_pairs, photograph

@@ -116,8 +116,8 @@ def test_the_search_box_wants_the_images_of_its_index(index: ImageIndex, scenes:
 
 def test_a_search_of_two_thousand_images_keeps_up_with_typing(model: CLIP, tokenizer: BPETokenizer):
     index = ImageIndex(model, tokenizer)
-    index.features = F.normalize(torch.randn(COUNT, 16, generator=torch.Generator().manual_seed(0)), dim=-1)
-    index.names = [f"a picture of {n} cats" for n in range(COUNT)]
+    vectors = F.normalize(torch.randn(COUNT, 16, generator=torch.Generator().manual_seed(0)), dim=-1)
+    index.rows.append(vectors.numpy(), [f"a picture of {n} cats" for n in range(COUNT)])
     box = search_box(index, np.zeros((COUNT, 64, 64, 3), np.uint8), TO_TRY)
     times = []
     for n in range(20):

@@ -1,0 +1,27 @@
+"""Image search: images are embedded once and kept; a query is embedded when it comes, and the nearest win.
+
+    folder ─ scan ─▶ encode ─▶ store ─┬─ exact ────────────┐
+                                      └─ inverted lists ───┴─▶ hits ─▶ chance: is that a high score?
+                                         tuned on text queries
+
+`exact_search` is the plain form of all of it. From a shell: ``python -m clip_tutor.search index ~/Pictures``.
+"""
+
+from clip_tutor.search.answer import Answer, Hit
+from clip_tutor.search.exact import exact_search
+from clip_tutor.search.index import ImageIndex
+from clip_tutor.search.store import Store
+from clip_tutor.search.tuning import Tuning
+from clip_tutor.search.updating import Update
+from clip_tutor.search.vector_index import VectorIndex
+
+__all__ = [
+    "Answer",
+    "Hit",
+    "ImageIndex",
+    "Store",
+    "Tuning",
+    "Update",
+    "VectorIndex",
+    "exact_search",
+]
