@@ -15,7 +15,6 @@ from clip_tutor.evaluation.retrieval import (
     bootstrap_interval,
     ranks,
     recall_at_k,
-    retrieval,
     retrieval_report,
 )
 from clip_tutor.evaluation.zero_shot import class_features, classify, likeliest
@@ -55,6 +54,5 @@ __all__ = [
     "ranks",
     "read_templates",
     "recall_at_k",
-    "retrieval",
     "retrieval_report",
 ]

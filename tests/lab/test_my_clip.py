@@ -172,3 +172,10 @@ def test_the_shell_tests_each_part(file, monkeypatch, capsys):
     file.write_text(file.read_text().replace("2 * x", "3 * x"))
     assert shell.main(["--test"]) == 1
     assert "wrong   not 6; expected 6" in capsys.readouterr().out
+
+
+def test_the_source_of_a_decorated_function_is_shown_with_its_decorator():
+    function = "@torch.no_grad()\ndef find(words):\n    return words\n\n\n"
+    names = cell(function + "class Finder:\n    @torch.no_grad()\n    def go(self):\n        return 1\n")
+    shown = show_source(names["find"], names["Finder"]).data
+    assert "no_grad" in shown and "words" in shown and "Finder" in shown

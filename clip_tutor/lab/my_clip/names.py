@@ -27,14 +27,14 @@ class Piece:
 
 
 def source_of(thing: Any) -> str:
-    """Return the source of a function or class, of a notebook's cell, too.
+    """Return the source of a function or class, of a notebook's cell, too; of a decorated one with its decorators.
 
     ``inspect`` finds a class of a notebook only from Python 3.13 on; here it is looked up where its methods stand.
 
     Raises:
         OSError: its source is nowhere.
     """
-    function = thing if isinstance(thing, FunctionType) else _a_method(thing)
+    function = inspect.unwrap(thing) if isinstance(thing, FunctionType) else _a_method(thing)
     if function is None:
         return inspect.getsource(thing)
     text = "".join(linecache.getlines(function.__code__.co_filename))
@@ -46,7 +46,8 @@ def source_of(thing: Any) -> str:
 
 
 def _a_method(thing: Any) -> FunctionType | None:
-    return next((value for value in vars(thing).values() if isinstance(value, FunctionType)), None)
+    own = (inspect.unwrap(value) for value in vars(thing).values() if isinstance(value, FunctionType))
+    return next((value for value in own if value.__qualname__.startswith(f"{thing.__qualname__}.")), None)
 
 
 def _holds(node: ast.FunctionDef | ast.ClassDef, function: FunctionType) -> bool:
@@ -72,7 +73,7 @@ def alone(thing: Any, there: set[str]) -> Piece:
 def _collect(thing: Any, piece: Piece, there: set[str]) -> None:
     code = source_of(thing)
     there.add(thing.__name__)
-    function = thing if isinstance(thing, FunctionType) else _a_method(thing)
+    function = inspect.unwrap(thing) if isinstance(thing, FunctionType) else _a_method(thing)
     namespace = function.__globals__ if function else {}
     for name in sorted(names_used(code) - there - set(dir(builtins))):
         if name not in namespace:
