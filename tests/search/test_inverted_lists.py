@@ -115,6 +115,14 @@ def test_an_index_knows_how_good_it_is_when_it_is_opened(index):
     assert (again.search(unit(1, E), 10)[1] == index.search(unit(1, E), 10)[1]).all()
 
 
+def test_no_query_starts_threads_to_read_ahead(index):
+    """faiss would start 32 for each, and a search of a million vectors would take twice as long."""
+    import faiss
+
+    again = VectorIndex(Store.open(index.rows.path))
+    assert faiss.downcast_InvertedLists(again.lists._index.invlists).prefetch_nthread == 0
+
+
 def test_rows_that_were_added_later_are_found_and_removed_ones_are_not(index, image_queries):
     late = image_queries[:3]
     index.rows.append(late, ["a", "b", "c"])
