@@ -117,7 +117,7 @@ SPREAD = Exercise(
         Mutant(_with(_itself), "each vector was compared with itself, too: N distances of 0 that say nothing"),
         Mutant(
             _with(_mean_of_logarithms),
-            "the mean of logarithms is not the logarithm of the mean, in which near ones count most",
+            "not the mean of logarithms but the logarithm of the mean: near ones count most in it",
         ),
         Mutant(_with(_not_squared), "the distance stands squared in the exponent"),
         Mutant(_with(_without_two), "the factor 2 in the exponent is missing"),
