@@ -23,6 +23,7 @@ from clip_tutor.lab.my_clip import download_my_clip, my_parts, upload_my_clip
 from clip_tutor.lab.plots import evaluation_plots, layouts, style, training_plots
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
+from clip_tutor.lab.widgets.embedding_explorer import embedding_explorer
 from clip_tutor.lab.widgets.explore import explore
 from clip_tutor.lab.widgets.gallery import gallery
 from clip_tutor.lab.widgets.image_map import image_map
@@ -40,6 +41,7 @@ __all__ = [
     "meters",
     "search_box",
     "image_map",
+    "embedding_explorer",
     "Screen",
     "Live",
     "check",
