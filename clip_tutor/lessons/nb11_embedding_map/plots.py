@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -46,8 +47,9 @@ def cones(models: Mapping[str, Pair], title: str = "Cosines of two vectors, draw
     return figure
 
 
-def toy_gap(images: Tensor, texts: Tensor, moved: Tensor, title: str = "Two cones, their means, and the gap") -> Figure:
-    """Draw a few vectors of two dimensions on the unit circle, both means, the gap, and where captions moved to."""
+def toy_gap(images: Tensor, texts: Tensor, title: str = "Two cones, their means, and the gap") -> Figure:
+    """Draw a few vectors of two dimensions on the unit circle, both means, the gap, and where captions move to."""
+    moved = F.normalize(texts + images.mean(dim=0) - texts.mean(dim=0), dim=-1)
     figure, (axes,) = canvas(5.2, 4.6)
     axes.add_patch(Circle((0, 0), 1, fill=False, edgecolor=FAINT, linewidth=1.5))
     for vectors, color, label in ((images, IMAGE_COLOR, "images"), (texts, TEXT_COLOR, "captions")):

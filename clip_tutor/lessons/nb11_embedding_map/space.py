@@ -66,7 +66,8 @@ def toy() -> tuple[Tensor, Tensor]:
 class Wishes(NamedTuple):
     """Images of one thing on a color, each wanted on another color."""
 
-    features: Tensor  # (M, E) unit vectors of all images to choose from
+    pixels: Tensor  # (M, 3, H, W) uint8: all images to choose from
+    features: Tensor  # (M, E) unit vectors of these
     scenes: list[Scene]  # of these
     rows: Tensor  # (Q,) which of them a wish begins with
     old: Tensor  # (Q,) into BACKGROUNDS: the color it is on
@@ -112,4 +113,4 @@ def wishes(model: CLIP, look_through: int = 3000, seed: int = 0) -> Wishes:
         if others:
             chosen.append((row, colors.index(scene.background), colors.index(others[rng.integers(len(others))])))
     rows, old, new = torch.tensor(chosen).T
-    return Wishes(encode_images(model, batch.pixels), batch.scenes, rows, old, new)
+    return Wishes(batch.pixels, encode_images(model, batch.pixels), batch.scenes, rows, old, new)
