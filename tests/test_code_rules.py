@@ -43,7 +43,18 @@ MAY_IMPORT = {
         "embedding",
         "weights",
     },
-    "evaluation": {"printable", "shell", "images", "tokenizers", "towers", "model", "data", "embedding", "weights"},
+    "evaluation": {
+        "printable",
+        "shell",
+        "images",
+        "tokenizers",
+        "towers",
+        "losses",
+        "model",
+        "data",
+        "embedding",
+        "weights",
+    },
     "search": {"printable", "shell", "tokenizers", "images", "model", "data", "embedding", "weights"},
 }
 MAY_IMPORT["lab"] = set(MAY_IMPORT)

@@ -58,9 +58,12 @@ def tsne_layout(features: Any, seed: int = 0) -> np.ndarray:
     """
     values = _neighbors("t-SNE", features)
     from sklearn.manifold import TSNE  # here and not above: few notebooks need it
+    from threadpoolctl import threadpool_limits
 
     mapper = TSNE(perplexity=min(30.0, (len(values) - 1) / 3), metric="cosine", init="pca", random_state=seed)
-    return np.asarray(mapper.fit_transform(values))
+    # So little work a step: on a busy machine, threads would wait for each other a hundred times as long.
+    with threadpool_limits(1, user_api="openmp"):
+        return np.asarray(mapper.fit_transform(values))
 
 
 # What the map's button computes; each takes vectors (N, E) and a seed.

@@ -30,7 +30,7 @@ class Coloring:
 
 def by_modality(pairs: int) -> Coloring:
     """Return blue for images and vermilion for captions."""
-    legend = _entry(IMAGE_COLOR, "image (thumbnail)") + _entry(TEXT_COLOR, "caption (diamond)", turned=True)
+    legend = _entry(IMAGE_COLOR, "images (thumbnails)") + _entry(TEXT_COLOR, "captions (dots)", "50%")
     return Coloring((IMAGE_COLOR,) * pairs, (TEXT_COLOR,) * pairs, legend)
 
 
@@ -81,7 +81,7 @@ def _is_unknown(value: Any) -> bool:
     return value is None or (isinstance(value, float) and np.isnan(value))
 
 
-def _entry(color: str, words: str, turned: bool = False) -> str:
-    turn = ";transform:rotate(45deg)" if turned else ""
-    mark = f'<span style="display:inline-block;width:10px;height:10px;margin-right:5px;background:{color}{turn}"></span>'
+def _entry(color: str, words: str, radius: str = "2px") -> str:
+    look = f"display:inline-block;width:10px;height:10px;margin-right:5px;background:{color};border-radius:{radius}"
+    mark = f'<span style="{look}"></span>'
     return f'<span style="white-space:nowrap">{mark}{escape(words)}</span>'

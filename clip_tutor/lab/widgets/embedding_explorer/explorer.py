@@ -134,11 +134,11 @@ class EmbeddingExplorer(ipywidgets.VBox):
     def _arrange(self, name: str) -> list[ipywidgets.Widget]:
         c, parts = self.controls, self.parts
         screens = {part: explorer.screen for part, explorer in parts.items()}
-        for screen in screens.values():
-            screen.html.layout.width = "auto"
         screens["overlay"].html.add_class("kit-above")
         stage = ipywidgets.Box([screens["map"].html, screens["overlay"].html], layout={"display": "block"})
         stage.add_class("kit-stage")
+        left = ipywidgets.VBox([stage, screens["elsewhere"].image, screens["elsewhere"].html])
+        left.add_class("kit-left")
         side = ipywidgets.VBox([screens["card"].html, screens["list"].html])
         side.add_class("kit-side")
         rows = [
@@ -151,9 +151,7 @@ class EmbeddingExplorer(ipywidgets.VBox):
             ipywidgets.HTML(style_sheet(name, self.points), layout={"display": "none"}),
             *(ipywidgets.HBox(row, layout=wrap) for row in rows),
             *(screen.message for screen in screens.values()),
-            ipywidgets.HBox([stage, side], layout={**wrap, "align_items": "flex-start"}),
-            screens["elsewhere"].image,
-            screens["elsewhere"].html,
+            ipywidgets.HBox([left, side], layout={**wrap, "align_items": "flex-start"}),
             ipywidgets.HBox([self.method, self.seed, self.compute, self.note], layout=wrap),
             self.said,
         ]
@@ -201,14 +199,13 @@ class EmbeddingExplorer(ipywidgets.VBox):
             return ""
         rows = list(shown_rows(len(self.points), show))
         inside = in_box(self.places[layout], across, down)[rows]
-        figure, panels = canvas(2.6 * len(others) + 0.4, 2.5, columns=len(others))
-        for axes, name in zip(panels, others, strict=True):
+        figure, panels = canvas(2.4 * max(len(others), 2), 2.3, columns=max(len(others), 2), image=True)
+        for axes, name in zip(panels, others, strict=False):
             x, y = self.places[name][rows].T
             axes.scatter(x[~inside], y[~inside], s=4, color=FAINT, linewidths=0)
             axes.scatter(x[inside], y[inside], s=9, color=INK, linewidths=0)
-            axes.set(title=f"The same points in {name}", xlim=(0, 100), ylim=(100, 0), xticks=[], yticks=[])
-            axes.grid(False)
-            axes.title.set_fontsize(9.5)
+            axes.set(xlim=(0, 100), ylim=(100, 0))
+            axes.set_title(f"The box's points in {name}", size=9)
         return figure
 
     def _row(self, pair: int, of: str) -> int | None:

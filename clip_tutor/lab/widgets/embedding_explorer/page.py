@@ -233,9 +233,11 @@ def style_sheet(name: str, points: Points) -> str:
 .{name} .kit-surface i::before {{ background-image:var(--sheet); background-size:{96 * points.columns}px;
   background-position:calc(var(--c) * -96px) calc(var(--r) * -96px); }}
 .{name}, .{name} .widget-box, .{name} .kit-stage, .{name} .kit-stage > * {{ overflow:visible; }}
-.{name} .kit-stage {{ position:relative; width:min(100%, 720px); flex:none; }}
+.{name} .kit-left {{ flex:0 1 720px; width:min(100%, 720px); }}
+.{name} .kit-stage {{ position:relative; width:100%; }}
 .{name} .kit-stage > * {{ margin:0; width:100%; height:auto; }}
-.{name} .kit-stage .widget-html-content {{ width:100%; line-height:1.35; }}
+.{name} .kit-side > * {{ width:auto; }}
+.{name} .kit-stage .widget-html-content {{ width:100%; height:auto; line-height:1.35; }}
 .{name} .kit-above {{ position:absolute; left:0; bottom:0; pointer-events:none; }}
 .{name} .kit-surface, .{name} .kit-overlay {{ position:relative; width:100%; aspect-ratio:{WIDTH}/{HEIGHT}; }}
 .{name} .kit-surface {{ background:#FCFCFB; border:1px solid {FAINT}; border-radius:8px; box-sizing:border-box;
