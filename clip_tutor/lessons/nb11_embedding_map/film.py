@@ -1,10 +1,10 @@
 """A film of a training: the vectors of the same 240 pairs at fifteen moments, from random weights to the end.
 
-step 0, 10, 20, … 780 ─▶ (2, N, E) vectors, images and captions ─▶ one UMAP a frame, which begins where the last ended
+step 0, 10, 20, … 780 ─▶ (2, N, E) vectors, images and captions ─▶ one UMAP a frame, each laid out from the next
 
 ``python -m clip_tutor.lessons.nb11_embedding_map.film`` trains the tiny model as the recipe ``first_light`` does, some
 five minutes on one core, and writes data/layouts/embedding_film.safetensors. A vector is kept as its difference from
-the mean of its modality and moment, in steps of 1/127 of the largest one: that moves a cosine by less than 0.002
+the mean of its modality and moment, in steps of 1/127 of the largest one: that moves a cosine by less than 0.01
 (``test_the_film_keeps_its_vectors``).
 """
 
@@ -24,7 +24,6 @@ from clip_tutor.data.scenes import Batch, Scenes
 from clip_tutor.data.sources import ScenesData
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lab.course.notebook_files import CHECKOUT
-from clip_tutor.lab.plots.layouts import umap_layout
 from clip_tutor.model import CLIP
 from clip_tutor.training import train
 from clip_tutor.training.recipes import RECIPES, prepare, with_settings
@@ -74,11 +73,19 @@ def unpack(tensors: dict[str, Tensor]) -> Tensor:
 
 
 def layouts_of(vectors: Tensor) -> Tensor:
-    """Return (F, 2N, 2): a UMAP of each frame of (F, 2, N, E). Each begins where the one before it ended."""
-    places: list[np.ndarray] = []
-    for frame in vectors.flatten(1, 2):  # (2N, E)
-        places.append(umap_layout(frame, begin=places[-1] if places else None))
-    return torch.from_numpy(np.stack(places))
+    """Return (F, 2N, 2): a UMAP of each frame of (F, 2, N, E).
+
+    The last frame's comes first, and each begins where the one after it lies: so points move little from one to the
+    next, and groups are where they will be in the end.
+    """
+    import umap  # here and not above: importing it takes seconds
+
+    begin: Any = "spectral"
+    places = []
+    for frame in reversed(vectors.flatten(1, 2).numpy()):  # (2N, E)
+        begin = umap.UMAP(metric="cosine", init=begin, random_state=0, n_jobs=1).fit_transform(frame)
+        places.append(begin)
+    return torch.from_numpy(np.stack(places[::-1]))
 
 
 def train_film(steps: int) -> tuple[Tensor, list[float]]:

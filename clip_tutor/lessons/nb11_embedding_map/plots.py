@@ -62,7 +62,7 @@ def toy_gap(images: Tensor, texts: Tensor, title: str = "Two cones, their means,
     axes.text((start[0] + end[0]) / 2 - 0.03, (start[1] + end[1]) / 2, "gap", ha="right", weight="bold", size=11)
     axes.plot(*moved.T.tolist(), "o", color=TEXT_COLOR, markerfacecolor="white", markersize=8, label="captions, moved")
     axes.set(xlim=(-0.15, 1.15), ylim=(-0.15, 1.15), aspect="equal", xlabel="first number", ylabel="second number")
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right")
     figure.suptitle(title)
     return figure
 
@@ -110,13 +110,13 @@ def training_curves(steps: Sequence[int], panels: Mapping[str, Mapping[str, Sequ
 
 def occurrences(counts: Mapping[str, Tensor], k: int, title: str) -> Figure:
     """Draw, for each name, how many candidates were chosen how often; the dotted line is the mean."""
-    figure, axes = canvas(4.6 * len(counts), 3.4, columns=len(counts))
+    figure, axes = canvas(5 * len(counts), 3.6, columns=len(counts))
     most = max(int(values.max()) for values in counts.values())
     for one, (name, values) in zip(axes, counts.items(), strict=True):
         one.hist(values.numpy(), bins=np.arange(0, most + 3, max(1, most // 45)).tolist(), color=INK, log=True)
         one.axvline(float(values.double().mean()), color=TEXT_COLOR, linestyle=":", linewidth=1.6)
-        one.set(title=name, xlabel=f"times among the {k} nearest", ylabel="candidates (each tick ten times more)")
-        one.set_ylim(0.7, None)
+        one.set(title=name, xlabel=f"times among the {k} nearest", ylabel="candidates (log)", ylim=(0.7, None))
+        one.yaxis.set_major_formatter("{x:,.0f}")
     figure.suptitle(title)
     return figure
 
@@ -128,6 +128,7 @@ def over_directions(
     figure, axes = canvas(3.6 * (len(curves) + 1), 3.5, columns=len(curves) + 1)
     axes[0].plot(range(1, len(variances) + 1), (variances / variances.sum()).clamp(min=1e-9).numpy(), color=INK)
     axes[0].set(title="Variance", xlabel="direction, the widest first", ylabel="share of all (log)", yscale="log")
+    axes[0].yaxis.set_major_formatter("{x:g}")
     for one, (name, lines) in zip(axes[1:], curves.items(), strict=True):
         for (label, values), color in zip(lines.items(), (INK, TEXT_COLOR, GREEN), strict=False):
             one.plot(ks, values, "o-", markersize=4, color=color, label=label)
