@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -73,8 +72,12 @@ def gap_vector(image_features: Tensor, text_features: Tensor) -> Tensor:
 
 
 def move_texts(text_features: Tensor, vector: Tensor, amount: float) -> Tensor:
-    """Return (N, E) unit vectors: each caption moved by ``amount`` times a vector (E,)."""
-    return F.normalize(text_features + amount * vector, dim=-1)
+    """Return (N, E) unit vectors: each caption moved by ``amount`` times a vector (E,).
+
+    One that would land on the origin, where there is no direction, stays where it is.
+    """
+    moved = text_features + amount * vector
+    return F.normalize(torch.where(moved.norm(dim=-1, keepdim=True) > 1e-6, moved, text_features), dim=-1)
 
 
 def modality_gap(image_features: Tensor, text_features: Tensor) -> ModalityGap:

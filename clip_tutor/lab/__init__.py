@@ -20,16 +20,19 @@ from clip_tutor.lab.course.course_map import course_map
 from clip_tutor.lab.errors import expect_error
 from clip_tutor.lab.exercises.check import check
 from clip_tutor.lab.my_clip import download_my_clip, my_parts, upload_my_clip
-from clip_tutor.lab.plots import evaluation_plots, layouts, style, training_plots
+from clip_tutor.lab.plots import evaluation_plots, gap_plots, layouts, style, training_plots
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
+from clip_tutor.lab.widgets.compare_search import compare_search
 from clip_tutor.lab.widgets.embedding_explorer import embedding_explorer
 from clip_tutor.lab.widgets.explore import explore
 from clip_tutor.lab.widgets.gallery import gallery
+from clip_tutor.lab.widgets.gap_board import gap_board
 from clip_tutor.lab.widgets.image_map import image_map
 from clip_tutor.lab.widgets.live import Live
 from clip_tutor.lab.widgets.meters import meters
 from clip_tutor.lab.widgets.predict import predict
+from clip_tutor.lab.widgets.retrieval_grid import retrieval_grid
 from clip_tutor.lab.widgets.screen import Screen
 from clip_tutor.lab.widgets.search_box import search_box
 
@@ -42,6 +45,9 @@ __all__ = [
     "search_box",
     "image_map",
     "embedding_explorer",
+    "gap_board",
+    "compare_search",
+    "retrieval_grid",
     "Screen",
     "Live",
     "check",
@@ -52,6 +58,7 @@ __all__ = [
     "show_source",
     "course_map",
     "evaluation_plots",
+    "gap_plots",
     "layouts",
     "plots",
     "style",

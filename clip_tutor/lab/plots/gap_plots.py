@@ -39,9 +39,7 @@ def gap_figure(
             is left of the gap at each amount.
     """
     moved = frame._replace(
-        text_features=move_texts(
-            frame.text_features, gap_vector(frame.image_features, frame.text_features), amount
-        )
+        text_features=move_texts(frame.text_features, gap_vector(frame.image_features, frame.text_features), amount)
     )
     figure = Figure(figsize=(10.2, 6.6))  # places that never change need no search for a layout, and draw twice as fast
     panels = list(figure.subplots(2, 3).flat)
@@ -110,7 +108,9 @@ def _cones(axes: Axes, frame: GapFrame, plane: Tensor) -> None:
         axes.scatter(*xy.T, s=6, color=color, linewidths=0, alpha=0.55)
         axes.plot([0, mean[0]], [0, mean[1]], color=color, linewidth=2, label=f"{label}: ±{angle:.0f}°")
         means.append(mean)
-    axes.annotate("", means[0], means[1], arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.8, "shrinkA": 0})
+    axes.annotate(
+        "", means[0], means[1], arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.8, "shrinkA": 0}
+    )
     axes.set(title="The two cones", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal")
     axes.set(xlabel="along the gap", ylabel="what both have in common", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     axes.legend(loc="lower center", fontsize=8, ncols=2, columnspacing=1, handlelength=1)
@@ -124,7 +124,9 @@ def _told_apart(axes: Axes, frame: GapFrame) -> None:
         (frame.text_features, TEXT_COLOR, "captions"),
     ):
         _histogram(axes, (features @ vector).numpy(), color, label)
-    axes.set(title=f"Along the gap: {share:.0%} told apart", xlabel="place along what is left of the gap", ylabel="share")
+    axes.set(
+        title=f"Along the gap: {share:.0%} told apart", xlabel="place along what is left of the gap", ylabel="share"
+    )
     axes.legend(loc="upper left", fontsize=8)
 
 
@@ -149,7 +151,9 @@ def _histogram(axes: Axes, values: np.ndarray, color: str, label: str) -> None:
 
 
 def _along(axes: Axes, curve: GapCurve, amount: float, lines: dict[str, Sequence[float]]) -> None:
-    for (label, values), color in zip(lines.items(), (IMAGE_COLOR, TEXT_COLOR) if len(lines) > 1 else (INK,), strict=True):
+    for (label, values), color in zip(
+        lines.items(), (IMAGE_COLOR, TEXT_COLOR) if len(lines) > 1 else (INK,), strict=True
+    ):
         here = float(np.interp(amount, curve.amounts, values))
         # The color is that of what is looked for.
         axes.plot(curve.amounts, values, color=color, label=label or None)

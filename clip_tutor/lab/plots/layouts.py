@@ -96,9 +96,7 @@ def made_of(model: CLIP, captions: Sequence[str]) -> dict[str, str]:
     return {"model": fingerprint(model), "captions": hashlib.sha256("\n".join(captions).encode()).hexdigest()[:16]}
 
 
-def save_layouts(
-    path: str | os.PathLike[str], layouts: Mapping[str, np.ndarray], made_of: Mapping[str, str]
-) -> None:
+def save_layouts(path: str | os.PathLike[str], layouts: Mapping[str, np.ndarray], made_of: Mapping[str, str]) -> None:
     """Write layouts by name, each (2N, 2), and what they were `made_of`, as safetensors in half precision."""
     places = {name: torch.from_numpy(_on_unit_square(xy)).half() for name, xy in layouts.items()}
     write_tensors(path, places, dict(made_of))
@@ -130,7 +128,9 @@ def _neighbors(method: str, features: Any) -> np.ndarray:
     """Return vectors of which neighbors can be told apart."""
     values = _vectors(features)
     if not 4 <= len(values) <= MOST_POINTS:
-        raise ValueError(f"a {method} here takes 4 to {MOST_POINTS:,} vectors, not {len(values):,}: draw a sample of them")
+        raise ValueError(
+            f"a {method} here takes 4 to {MOST_POINTS:,} vectors, not {len(values):,}: draw a sample of them"
+        )
     if np.ptp(values, axis=0).max() < 1e-7:
         raise ValueError(
             f"all {len(values)} vectors are the same, so {method} finds no neighbors: has the model collapsed? "

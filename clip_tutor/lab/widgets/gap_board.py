@@ -1,7 +1,7 @@
 """The modality-gap board: one slider moves the captions' cone along the gap, another walks through training."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import ipywidgets
@@ -33,11 +33,10 @@ def gap_board(frames: Sequence[tuple[float, Any, Any]], logit_scale: float | Seq
         raise ValueError(f"a board needs frames and one logit scale, or as many: {len(frames)} and {len(scales)}")
     moments = [_frame(n, *frame) for n, frame in enumerate(frames)]
     history = [
-        (moment.pairs_seen, gap_vector(moment.image_features, moment.text_features).norm().item())
-        for moment in moments
+        (moment.pairs_seen, gap_vector(moment.image_features, moment.text_features).norm().item()) for moment in moments
     ]
 
-    @lru_cache(maxsize=None)
+    @cache
     def curve_of(frame: int) -> GapCurve:
         return along_the_gap(moments[frame].image_features, moments[frame].text_features, float(scales[frame]))
 

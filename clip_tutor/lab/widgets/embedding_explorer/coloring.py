@@ -58,7 +58,9 @@ def _scale(values: Sequence[float | None]) -> tuple[list[str], str]:
 
     colors = [UNKNOWN if value is None or not np.isfinite(value) else shade(value) for value in values]
     stops = ",".join(shade(low + part * (high - low)) for part in np.linspace(0, 1, 6))
-    bar = f'<span style="display:inline-block;width:120px;height:10px;background:linear-gradient(90deg,{stops})"></span>'
+    bar = (
+        f'<span style="display:inline-block;width:120px;height:10px;background:linear-gradient(90deg,{stops})"></span>'
+    )
     legend = f"<span>{low:,.4g} {bar} {high:,.4g}</span>"
     return colors, legend + (_entry(UNKNOWN, "not known") if UNKNOWN in colors else "")
 

@@ -1,7 +1,7 @@
 """The widget: one set of controls, tied to five pure functions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -247,7 +247,7 @@ class EmbeddingExplorer(ipywidgets.VBox):
 
 
 def _coloring(points: Points) -> Callable[[str], Coloring]:
-    @lru_cache(maxsize=None)
+    @cache
     def coloring(color_by: str) -> Coloring:
         if color_by == MODALITY and MODALITY not in points.attributes:
             return by_modality(len(points))

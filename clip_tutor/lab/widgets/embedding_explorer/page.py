@@ -11,7 +11,7 @@ import numpy as np
 
 from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR
 from clip_tutor.lab.widgets.embedding_explorer.coloring import Coloring
-from clip_tutor.lab.widgets.embedding_explorer.points import TILE, Points
+from clip_tutor.lab.widgets.embedding_explorer.points import Points
 
 SHOW = ("images and captions", "images", "captions")
 WIDTH, HEIGHT = 4, 3  # proportions of the stage
@@ -159,14 +159,16 @@ def draw_list(
     inside = in_box(places, across, down) & shown
     images, captions = np.flatnonzero(inside[:N]), np.flatnonzero(inside[N:])
     if not len(images) and not len(captions):
-        return '<div class="kit-list"><b>In the box</b><p>Nothing: move it over some points, or make it larger.</p></div>'
+        return (
+            '<div class="kit-list"><b>In the box</b><p>Nothing: move it over some points, or make it larger.</p></div>'
+        )
     both = int((inside[:N] & inside[N:]).sum())
     said = f"{len(images):,} images, {len(captions):,} captions, {both:,} pairs whole"
     tiles = "".join(_thumbnail(points, int(n), 44) for n in images[:LISTED])
     lines = "".join(f"<li>{escape(points.captions[n])}</li>" for n in captions[:LISTED])
     return (
         f'<div class="kit-list"><b>In the box:</b> {said}<div class="kit-tiles">{tiles}</div>{_more(len(images), "images")}'
-        f'<ul>{lines}</ul>{_more(len(captions), "captions")}</div>'
+        f"<ul>{lines}</ul>{_more(len(captions), 'captions')}</div>"
     )
 
 
@@ -189,7 +191,8 @@ def draw_card(points: Points, row: int | None) -> str:
         for n, score in images
     )
     lines = "".join(
-        f"<li>{_own(n, row, N)}{escape(points.captions[n - N])} <small>{score:.2f}</small></li>" for n, score in captions
+        f"<li>{_own(n, row, N)}{escape(points.captions[n - N])} <small>{score:.2f}</small></li>"
+        for n, score in captions
     )
     return (
         f'<div class="kit-card">{_thumbnail(points, pair, 96)}<div class="kit-facts">'
