@@ -18,26 +18,26 @@ GREEN = COLORS[2]
 Pair = tuple[Tensor, Tensor]  # vectors of images and of their captions
 
 
-def _different(table: Tensor) -> np.ndarray:
+def _different(table: Tensor) -> Tensor:
     """Return what does not lie on the diagonal of (N, N)."""
-    return table[~torch.eye(len(table), dtype=torch.bool)].numpy()
+    return table[~torch.eye(len(table), dtype=torch.bool)]
 
 
 def cones(models: Mapping[str, Pair], title: str = "Cosines of two vectors, drawn from N pairs") -> Figure:
     """Draw histograms of cosines for each model: within images, within captions, across, and of true pairs."""
     figure, axes = canvas(9, 2.5 * len(models) + 0.8, rows=len(models))
-    bins = np.linspace(-1, 1, 81).tolist()
+    edges = np.linspace(-1, 1, 81)
     for one, (name, (images, texts)) in zip(axes, models.items(), strict=True):
         across = texts @ images.T
         drawn = (
-            ("two images", _different(images @ images.T), IMAGE_COLOR, "-"),
-            ("two captions", _different(texts @ texts.T), TEXT_COLOR, "-"),
-            ("an image and another's caption", _different(across), MUTED, "-"),
-            ("an image and its own caption", across.diagonal().numpy(), GREEN, "-"),
+            ("two images", _different(images @ images.T), IMAGE_COLOR),
+            ("two captions", _different(texts @ texts.T), TEXT_COLOR),
+            ("an image and another's caption", _different(across), MUTED),
+            ("an image and its own caption", across.diagonal(), GREEN),
         )
-        for label, values, color, line in drawn:
-            weights = np.full(len(values), 1 / len(values))
-            one.hist(values, bins, weights=weights, histtype="step", color=color, linewidth=1.8, ls=line, label=label)
+        for label, values, color in drawn:
+            shares = values.clamp(-1, 1).histc(len(edges) - 1, -1, 1) / len(values)
+            one.stairs(shares.numpy(), edges, color=color, linewidth=1.8, label=label)
             one.axvline(float(values.mean()), color=color, linewidth=1, linestyle=":")
         one.set(title=name, xlim=(-1, 1), xlabel="cosine similarity (dotted: the mean)", ylabel="share")
         one.set_yscale("symlog", linthresh=0.02)
