@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -149,8 +150,8 @@ def check_pairs(image_features: Tensor, text_features: Tensor) -> None:
         broken = (~features.isfinite().all(dim=1)).nonzero().flatten().tolist()
         if broken:
             raise ValueError(
-                f"{len(broken)} of {len(features)} vectors of {what} hold NaN or infinity, the first in row {broken[0]}: "
-                "leave these pairs out, or look for where the model diverged"
+                f"{len(broken)} of {len(features)} vectors of {what} hold NaN or infinity, the first in row "
+                f"{broken[0]}: leave these pairs out, or look for where the model diverged"
             )
 
 

@@ -47,7 +47,7 @@ def test_markers_stand_on_the_curves_at_the_sliders_place():
         (1.0, pytest.approx(values[at]))
         for values in (curve.text_to_image, curve.image_to_text, curve.losses, curve.gaps)
     ]
-    assert f"{curve.gaps[at]:.2f} of it left" in figure.get_suptitle()
+    assert f"a gap of {curve.gaps[at]:.2f} is left" in figure.get_suptitle()
 
 
 def test_every_panel_has_a_title_and_axis_names():

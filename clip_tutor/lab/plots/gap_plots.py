@@ -64,7 +64,8 @@ def gap_figure(
         panels[5].set(title="Gap that is left", ylabel="length", ylim=(0, None))
     measured = modality_gap(moved.image_features, moved.text_features)
     figure.suptitle(
-        f"After {frame.pairs_seen:,.0f} pairs, captions moved by {amount:+.2f} of the gap: {measured.gap:.2f} of it left"
+        f"After {frame.pairs_seen:,.0f} pairs, captions moved by {amount:+.2f} gap vectors: "
+        f"a gap of {measured.gap:.2f} is left"
     )
     return figure
 
@@ -95,7 +96,7 @@ def cone_angle(features: Tensor) -> float:
 
 def _cones(axes: Axes, frame: GapFrame, plane: Tensor) -> None:
     axes.add_patch(Circle((0, 0), 1, fill=False, edgecolor=FAINT, linewidth=1.2))
-    means = []
+    means: list[tuple[float, float]] = []
     for features, color, label in (
         (frame.image_features, IMAGE_COLOR, "images"),
         (frame.text_features, TEXT_COLOR, "captions"),
@@ -105,9 +106,9 @@ def _cones(axes: Axes, frame: GapFrame, plane: Tensor) -> None:
         angle = cone_angle(features)
         middle = math.degrees(math.atan2(mean[1], mean[0]))
         axes.add_patch(Wedge((0, 0), 1, middle - angle, middle + angle, facecolor=color, alpha=0.13))
-        axes.scatter(*xy.T, s=6, color=color, linewidths=0, alpha=0.55)
+        axes.scatter(xy[:, 0], xy[:, 1], s=6, color=color, linewidths=0, alpha=0.55)
         axes.plot([0, mean[0]], [0, mean[1]], color=color, linewidth=2, label=f"{label}: ±{angle:.0f}°")
-        means.append(mean)
+        means.append((float(mean[0]), float(mean[1])))
     axes.annotate(
         "", means[0], means[1], arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.8, "shrinkA": 0}
     )

@@ -5,8 +5,8 @@ and nothing else: the distance between two far groups, and the size of a group, 
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,10 +66,14 @@ def tsne_layout(features: Any, seed: int = 0) -> np.ndarray:
         return np.asarray(mapper.fit_transform(values))
 
 
+def _pca_without_seed(features: Any, seed: int = 0) -> np.ndarray:
+    return pca_layout(features)
+
+
 # What the map's button computes; each takes vectors (N, E) and a seed.
 LAYOUTS: Mapping[str, Callable[[Any, int], np.ndarray]] = {
     "UMAP": umap_layout,
-    "PCA": lambda features, seed=0: pca_layout(features),
+    "PCA": _pca_without_seed,
     "t-SNE": tsne_layout,
 }
 
@@ -96,13 +100,13 @@ def made_of(model: CLIP, captions: Sequence[str]) -> dict[str, str]:
     return {"model": fingerprint(model), "captions": hashlib.sha256("\n".join(captions).encode()).hexdigest()[:16]}
 
 
-def save_layouts(path: str | os.PathLike[str], layouts: Mapping[str, np.ndarray], made_of: Mapping[str, str]) -> None:
+def save_layouts(path: str | Path, layouts: Mapping[str, np.ndarray], made_of: Mapping[str, str]) -> None:
     """Write layouts by name, each (2N, 2), and what they were `made_of`, as safetensors in half precision."""
     places = {name: torch.from_numpy(_on_unit_square(xy)).half() for name, xy in layouts.items()}
     write_tensors(path, places, dict(made_of))
 
 
-def open_layouts(path: str | os.PathLike[str], made_of: Mapping[str, str]) -> dict[str, np.ndarray]:
+def open_layouts(path: str | Path, made_of: Mapping[str, str]) -> dict[str, np.ndarray]:
     """Return the layouts of a file by name, each (2N, 2), in the order in which maps offer them.
 
     Raises:
@@ -111,7 +115,7 @@ def open_layouts(path: str | os.PathLike[str], made_of: Mapping[str, str]) -> di
     tensors, metadata = read_tensors(path)
     if metadata != dict(made_of):
         raise ValueError(
-            f"the layouts in {os.fspath(path)} were made of another model's vectors, or of other pairs, and say nothing "
+            f"the layouts in {path} were made of another model's vectors, or of other pairs, and say nothing "
             "about these: compute new ones, for example with lab.layouts.umap_layout, and save_layouts"
         )
     order = [*(name for name in LAYOUTS if name in tensors), *sorted(tensors.keys() - LAYOUTS.keys())]
@@ -146,8 +150,8 @@ def _vectors(features: Any) -> np.ndarray:
     broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(broken):
         raise ValueError(
-            f"{len(broken)} of {len(values)} vectors hold NaN or infinity, the first in row {broken[0]}: the model that "
-            "made them has diverged, or an image is broken; leave these rows out"
+            f"{len(broken)} of {len(values)} vectors hold NaN or infinity, the first in row {broken[0]}: the model "
+            "that made them has diverged, or an image is broken; leave these rows out"
         )
     return values
 

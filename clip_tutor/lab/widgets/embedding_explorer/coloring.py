@@ -44,8 +44,7 @@ def by_attribute(name: str, values: Sequence[Any]) -> Coloring:
         colors, legend = _scale([None if _is_unknown(value) else float(value) for value in values])
     else:
         colors, legend = _kinds([None if _is_unknown(value) else str(value) for value in values])
-    colors = tuple(colors)
-    return Coloring(colors, colors, f"<b>{escape(name)}</b>{legend}")
+    return Coloring(tuple(colors), tuple(colors), f"<b>{escape(name)}</b>{legend}")
 
 
 def _scale(values: Sequence[float | None]) -> tuple[list[str], str]:

@@ -9,24 +9,23 @@ import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from clip_tutor.lab.plots.layouts import LAYOUTS
+from clip_tutor.lab.plots.layouts import LAYOUTS, pca_layout
 from clip_tutor.lab.plots.style import FAINT, INK, canvas
+from clip_tutor.lab.widgets.embedding_explorer.beside import draw_card, draw_list
 from clip_tutor.lab.widgets.embedding_explorer.coloring import MODALITY, Coloring, by_attribute, by_modality
 from clip_tutor.lab.widgets.embedding_explorer.page import (
     SHOW,
     WHOLE,
     View,
-    draw_card,
-    draw_list,
     draw_overlay,
     draw_points,
     in_box,
     percent_of,
     shown_rows,
-    style_sheet,
 )
 from clip_tutor.lab.widgets.embedding_explorer.points import Points, make_points
 from clip_tutor.lab.widgets.embedding_explorer.script import read, with_mouse
+from clip_tutor.lab.widgets.embedding_explorer.style_sheet import style_sheet
 from clip_tutor.lab.widgets.explore import Explorer, explore
 
 NOTHING, IMAGE, CAPTION = "no point", "image", "caption"
@@ -59,7 +58,7 @@ def embedding_explorer(
         ValueError: there are too many pairs, not equally many of everything, or something is not a number.
     """
     points = make_points(images, captions, image_features, text_features, attributes or {})
-    given = {"PCA": LAYOUTS["PCA"](points.vectors, 0)} if not layouts else layouts
+    given = layouts or {"PCA": pca_layout(points.vectors)}
     places = {name: _places(name, xy, points) for name, xy in given.items()}
     return EmbeddingExplorer(points, places, seed)
 
@@ -68,7 +67,8 @@ def _places(name: str, xy: Any, points: Points) -> np.ndarray:
     xy = np.asarray(xy.detach().cpu() if hasattr(xy, "detach") else xy)
     if len(xy) != 2 * len(points):
         raise ValueError(
-            f"{name}: {len(points)} pairs need {2 * len(points)} places, the images' and then the captions', not {len(xy)}"
+            f"{name}: {len(points)} pairs need {2 * len(points)} places, the images' and then the captions', "
+            f"not {len(xy)}"
         )
     return percent_of(xy)
 

@@ -1,4 +1,4 @@
-"""What the map shows, as HTML: pure functions of the points and of the controls' settings.
+"""The stage as HTML: points, box and ring, pure functions of what lies on the map and of the controls' settings.
 
 Places are percent of the map, from its upper left corner; a view is the part of the map that fills the stage.
 """
@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR
 from clip_tutor.lab.widgets.embedding_explorer.coloring import Coloring
 from clip_tutor.lab.widgets.embedding_explorer.points import Points
 
 SHOW = ("images and captions", "images", "captions")
 WIDTH, HEIGHT = 4, 3  # proportions of the stage
 MARGIN = 3.0  # percent that stay empty around the points
-LISTED = 18  # images, and captions, of a box that are listed
 _MOST_MATCHES = 3  # captions found by words whose names are said
 
 
@@ -101,7 +99,7 @@ def draw_points(
             label = escape(points.captions[row % N])
             marks.append(
                 f'<i class="{kinds}" data-n="{row}" tabindex="-1" role="img" aria-label="{label}" '
-                f'style="left:{x:.2f}%;top:{y:.2f}%;{_tile(points, row % N)};--k:{colors[row]}"></i>'
+                f'style="left:{x:.2f}%;top:{y:.2f}%;{tile_of(points, row % N)};--k:{colors[row]}"></i>'
             )
     said = f"{len(marks):,} points"
     if words.strip():
@@ -149,144 +147,6 @@ def in_box(places: np.ndarray, across: tuple[float, float], down: tuple[float, f
     return np.asarray((across[0] <= x) & (x <= across[1]) & (down[0] <= y) & (y <= down[1]))
 
 
-def draw_list(
-    points: Points, places: np.ndarray, across: tuple[float, float], down: tuple[float, float], show: str = SHOW[0]
-) -> str:
-    """Return what lies in the box: how many of each, the first thumbnails and the first captions."""
-    N = len(points)
-    shown = np.zeros(2 * N, dtype=bool)
-    shown[list(shown_rows(N, show))] = True
-    inside = in_box(places, across, down) & shown
-    images, captions = np.flatnonzero(inside[:N]), np.flatnonzero(inside[N:])
-    if not len(images) and not len(captions):
-        return (
-            '<div class="kit-list"><b>In the box</b><p>Nothing: move it over some points, or make it larger.</p></div>'
-        )
-    both = int((inside[:N] & inside[N:]).sum())
-    said = f"{len(images):,} images, {len(captions):,} captions, {both:,} pairs whole"
-    tiles = "".join(_thumbnail(points, int(n), 44) for n in images[:LISTED])
-    lines = "".join(f"<li>{escape(points.captions[n])}</li>" for n in captions[:LISTED])
-    return (
-        f'<div class="kit-list"><b>In the box:</b> {said}<div class="kit-tiles">{tiles}</div>{_more(len(images), "images")}'
-        f"<ul>{lines}</ul>{_more(len(captions), 'captions')}</div>"
-    )
-
-
-def draw_card(points: Points, row: int | None) -> str:
-    """Return a chosen point: image, caption, how well they fit, and its nearest neighbors in the space itself."""
-    if row is None:
-        return (
-            '<div class="kit-card"><b>No point chosen.</b><p>Hover over a point to see it. Click it, or enter the number '
-            "of its pair, to see its nearest neighbors in the space.</p></div>"
-        )
-    N = len(points)
-    pair = row % N
-    kind, color = ("image", IMAGE_COLOR) if row < N else ("caption", TEXT_COLOR)
-    facts = "".join(
-        f"<div>{escape(name)}: {escape(_said(values[pair]))}</div>" for name, values in points.attributes.items()
-    )
-    images, captions = points.nearest(row)
-    tiles = "".join(
-        f'<span class="kit-near">{_thumbnail(points, n, 44)}<small>{_own(n, row, N)}{score:.2f}</small></span>'
-        for n, score in images
-    )
-    lines = "".join(
-        f"<li>{_own(n, row, N)}{escape(points.captions[n - N])} <small>{score:.2f}</small></li>"
-        for n, score in captions
-    )
-    return (
-        f'<div class="kit-card">{_thumbnail(points, pair, 96)}<div class="kit-facts">'
-        f'<b style="color:{color}">{kind} of pair {pair + 1}</b><div>{escape(points.captions[pair])}</div>{facts}'
-        f"<div>cosine of the pair: {points.own_cosines()[pair]:.2f}</div></div>"
-        f'<b>Nearest images</b><div class="kit-tiles">{tiles}</div><b>Nearest captions</b><ul>{lines}</ul></div>'
-    )
-
-
-def _own(row: int, chosen: int, pairs: int) -> str:
-    return '<span title="the other half of the pair">✓ </span>' if row % pairs == chosen % pairs else ""
-
-
-def _said(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _more(count: int, what: str) -> str:
-    return f"<small>and {count - LISTED:,} more {what}</small>" if count > LISTED else ""
-
-
-def _tile(points: Points, pair: int) -> str:
+def tile_of(points: Points, pair: int) -> str:
+    """Return which tile of the sheet shows a pair's image, for the style of an element."""
     return f"--c:{pair % points.columns};--r:{pair // points.columns}"
-
-
-def _thumbnail(points: Points, pair: int, side: int) -> str:
-    label = escape(points.captions[pair])
-    return (
-        f'<span class="t kit-still" role="img" aria-label="{label}" title="{label}" '
-        f'style="--s:{side}px;{_tile(points, pair)}"></span>'
-    )
-
-
-def style_sheet(name: str, points: Points) -> str:
-    """Return the CSS of one map, under the class ``name``: with it the thumbnails travel, once."""
-    card = 288  # pixels
-    return f"""<style>
-.{name} {{ --sheet:url({points.sheet}); }}
-.{name} .t {{ background-image:var(--sheet); background-size:calc({points.columns} * var(--s));
-  background-position:calc(var(--c) * var(--s) * -1) calc(var(--r) * var(--s) * -1); }}
-.{name} .kit-surface i::before {{ background-image:var(--sheet); background-size:{96 * points.columns}px;
-  background-position:calc(var(--c) * -96px) calc(var(--r) * -96px); }}
-.{name}, .{name} .widget-box, .{name} .kit-stage, .{name} .kit-stage > * {{ overflow:visible; }}
-.{name} .kit-left {{ flex:0 1 720px; width:min(100%, 720px); }}
-.{name} .kit-stage {{ position:relative; width:100%; }}
-.{name} .kit-stage > * {{ margin:0; width:100%; height:auto; }}
-.{name} .kit-side > * {{ width:auto; }}
-.{name} .kit-stage .widget-html-content {{ width:100%; height:auto; line-height:1.35; }}
-.{name} .kit-above {{ position:absolute; left:0; bottom:0; pointer-events:none; }}
-.{name} .kit-surface, .{name} .kit-overlay {{ position:relative; width:100%; aspect-ratio:{WIDTH}/{HEIGHT}; }}
-.{name} .kit-surface {{ background:#FCFCFB; border:1px solid {FAINT}; border-radius:8px; box-sizing:border-box;
-  cursor:crosshair; touch-action:none; user-select:none; }}
-.{name} .kit-surface i {{ position:absolute; box-sizing:border-box; outline:1.5px solid var(--k); cursor:pointer; }}
-.{name} .kit-surface i.t {{ width:var(--s); height:var(--s); margin:calc(var(--s) / -2) 0 0 calc(var(--s) / -2);
-  border-radius:3px; }}
-.{name} .kit-surface i.d {{ width:9px; height:9px; margin:-4.5px 0 0 -4.5px; border-radius:50%; background:var(--k);
-  outline:1px solid white; }}
-.{name} .kit-surface i.f {{ opacity:.12; }}
-.{name} .kit-surface i:hover, .{name} .kit-surface i:focus, .{name} .kit-surface i.mate {{ z-index:5; opacity:1;
-  outline:3px solid {INK}; }}
-.{name} .kit-surface i:hover {{ z-index:7; }}
-.{name} .kit-surface i::before, .{name} .kit-surface i::after {{ display:none; position:absolute; pointer-events:none; }}
-.{name} .kit-surface i:hover::before, .{name} .kit-surface i:focus::before {{ display:block; content:""; z-index:2;
-  width:96px; height:96px; border-radius:5px; left:calc(100% + 16px); top:calc(100% + 16px); }}
-.{name} .kit-surface i:hover::after, .{name} .kit-surface i:focus::after {{ display:block; content:attr(aria-label);
-  z-index:1; left:calc(100% + 8px); top:calc(100% + 8px); box-sizing:border-box; width:{card}px; min-height:112px;
-  padding:12px 12px 12px 116px; background:white; color:{INK}; border:1px solid #B8BBC0; border-radius:8px;
-  box-shadow:0 4px 14px #0003; font:13px/1.35 sans-serif; white-space:normal; overflow-wrap:anywhere; }}
-.{name} .kit-surface i.r:hover::after, .{name} .kit-surface i.r:focus::after {{ left:auto; right:calc(100% + 8px); }}
-.{name} .kit-surface i.r:hover::before, .{name} .kit-surface i.r:focus::before {{ left:auto;
-  right:calc(100% + {card - 96}px); }}
-.{name} .kit-surface i.b:hover::after, .{name} .kit-surface i.b:focus::after {{ top:auto; bottom:calc(100% + 8px); }}
-.{name} .kit-surface i.b:hover::before, .{name} .kit-surface i.b:focus::before {{ top:auto;
-  bottom:calc(100% + 16px); }}
-.{name} .kit-surface:has(i:hover) i:focus:not(:hover)::before, .{name} .kit-surface:has(i:hover) i:focus:not(:hover)::after
-  {{ display:none; }}
-.{name} .kit-box, .{name} .kit-rubber {{ position:absolute; box-sizing:border-box; pointer-events:none;
-  border:2px dashed {INK}; background:#26282B0D; border-radius:4px; }}
-.{name} .kit-ring {{ position:absolute; box-sizing:border-box; width:34px; height:34px; margin:-17px 0 0 -17px;
-  border:3px solid {INK}; border-radius:50%; }}
-.{name} .kit-ring.kit-mate {{ border-style:dotted; }}
-.{name} .kit-tie {{ position:absolute; inset:0; width:100%; height:100%; pointer-events:none; }}
-.{name} .kit-tie line {{ stroke:{INK}; stroke-width:1.5; stroke-dasharray:4 3; }}
-.{name} .kit-legend {{ display:flex; flex-wrap:wrap; gap:3px 14px; align-items:center; min-height:24px;
-  padding:2px 0 6px; font-size:12px; }}
-.{name} .kit-said {{ margin-left:auto; color:{MUTED}; }}
-.{name} .kit-card, .{name} .kit-list {{ font-size:13px; line-height:1.4; }}
-.{name} .kit-card {{ border-bottom:1px solid {FAINT}; padding-bottom:8px; margin-bottom:8px; }}
-.{name} .kit-facts {{ display:inline-block; vertical-align:top; width:calc(100% - 112px); margin:0 0 8px 10px; }}
-.{name} .kit-still {{ display:inline-block; width:var(--s); height:var(--s); border-radius:5px; }}
-.{name} .kit-tiles {{ display:flex; flex-wrap:wrap; gap:5px; margin:5px 0; }}
-.{name} .kit-near {{ display:inline-flex; flex-direction:column; align-items:center; }}
-.{name} ul {{ margin:4px 0; padding-left:18px; }}
-.{name} small {{ color:{MUTED}; }}
-.{name} .kit-side {{ flex:1 1 280px; min-width:260px; max-width:420px; }}
-.{name} .kit-unseen {{ display:none; }}
-</style>"""
