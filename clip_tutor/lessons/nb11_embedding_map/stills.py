@@ -32,5 +32,3 @@ def gap() -> Figure:
     curve = along_the_gap(images, texts, model.log_logit_scale.exp().item(), amounts)
     recalls = {"captions find images": curve.text_to_image, "images find captions": curve.image_to_text}
     return plots.along_the_gap(amounts, curve.gaps, recalls, curve.losses)
-
-

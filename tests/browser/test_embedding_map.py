@@ -1,0 +1,92 @@
+"""Notebook 11 in a browser: a training scrubbed, a cone moved, points hovered and boxed, two models compared."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator
+
+from tests.browser.conftest import NotebookPage
+
+
+def drag(notebook: NotebookPage, slider: Locator, share: float) -> None:
+    """Take the handle of a slider and let it go at this share of the track."""
+    slider.scroll_into_view_if_needed()
+    handle, track = slider.locator(".noUi-handle").first.bounding_box(), slider.locator(".noUi-target").bounding_box()
+    assert handle and track
+    mouse = notebook.page.mouse
+    mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    mouse.down()
+    mouse.move(track["x"] + share * track["width"], track["y"] + track["height"] / 2, steps=8)
+    mouse.up()
+
+
+def image_of(part: Locator) -> str:
+    return part.locator("img").first.get_attribute("src") or ""
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_map_of_the_space_is_played_with(open_notebook: Callable[..., NotebookPage]) -> None:
+    notebook = open_notebook("11_embedding_map")
+    notebook.run_all(timeout=1200)
+    assert notebook.problems() == []
+
+    film = notebook.panel.locator(".explore-film").first
+    film.scroll_into_view_if_needed()
+    before = image_of(film)
+    notebook.screenshot("11_film_first")
+    drag(notebook, film.locator(".widget-hslider").first, 1.0)
+    notebook.wait_until(lambda: image_of(film) != before, "another frame of the film")
+    notebook.page.wait_for_timeout(1500)
+    notebook.screenshot("11_film_last")
+
+    board = notebook.panel.locator(".kit-gap").first
+    board.scroll_into_view_if_needed()
+    frame, amount = board.locator(".widget-hslider").nth(0), board.locator(".widget-hslider").nth(1)
+    first = image_of(board)
+    notebook.screenshot("11_gap_last")
+    drag(notebook, frame, 0.0)
+    notebook.wait_until(lambda: image_of(board) != first, "the first moment on the gap board")
+    notebook.page.wait_for_timeout(1500)
+    still = image_of(board)
+    notebook.screenshot("11_gap_first")
+    drag(notebook, amount, 0.7)
+    notebook.wait_until(lambda: image_of(board) != still, "moved captions")
+    notebook.page.wait_for_timeout(1500)
+    notebook.screenshot("11_gap_moved")
+
+    space = notebook.panel.locator(".kit-map").first
+    space.scroll_into_view_if_needed()
+    notebook.page.wait_for_timeout(1000)
+    point = space.locator('i[data-n="7"]')
+    point.hover(force=True)
+    card = "i => { const s = getComputedStyle(i, '::after'); return s.display + ' ' + s.content; }"
+    notebook.wait_until(lambda: point.evaluate(card).startswith("block"), "the card of a point")
+    notebook.screenshot("11_map_hovered")
+    notebook.page.mouse.down()
+    notebook.page.mouse.up()
+    notebook.wait_until(lambda: "of pair" in space.inner_text(), "the neighbors of a point")
+    surface = space.locator(".kit-surface").bounding_box()
+    assert surface
+    x, y = surface["x"], surface["y"]
+    notebook.page.mouse.move(x + 8, y + 8)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(x + 0.3 * surface["width"], y + 0.4 * surface["height"], steps=6)
+    notebook.page.mouse.up()
+    notebook.wait_until(lambda: "In the box:" in space.inner_text(), "a list of what is in the box")
+    notebook.page.wait_for_timeout(1000)
+    notebook.screenshot("11_map_boxed")
+
+    both = notebook.panel.locator(".kit-compare").first
+    both.scroll_into_view_if_needed()
+    told = both.inner_text()
+    text = both.locator(".widget-text input").first
+    text.click()
+    text.press("ControlOrMeta+A")
+    text.press_sequentially("three stars on blue", delay=15)
+    text.press("Enter")
+    notebook.wait_until(lambda: both.inner_text() != told, "what both models find for other words")
+    notebook.page.wait_for_timeout(1000)
+    notebook.screenshot("11_two_models")
+    notebook.screenshot("11_embedding_map", whole=True)
+    assert notebook.problems() == []
