@@ -7,6 +7,12 @@ from playwright.sync_api import Locator
 
 from tests.browser.conftest import NotebookPage
 
+# The number of the first point of a map that no other one covers.
+ON_TOP = """map => [...map.querySelectorAll("i[data-n]")].find(point => {
+    const at = point.getBoundingClientRect();
+    return document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2) === point;
+}).dataset.n"""
+
 
 def drag(notebook: NotebookPage, slider: Locator, share: float) -> None:
     """Take the handle of a slider and let it go at this share of the track."""
@@ -58,7 +64,7 @@ def test_the_map_of_the_space_is_played_with(open_notebook: Callable[..., Notebo
     space = notebook.panel.locator(".kit-map").first
     space.scroll_into_view_if_needed()
     notebook.page.wait_for_timeout(1000)
-    point = space.locator('i[data-n="7"]')
+    point = space.locator(f'i[data-n="{space.evaluate(ON_TOP)}"]')
     point.hover(force=True)
     card = "i => { const s = getComputedStyle(i, '::after'); return s.display + ' ' + s.content; }"
     notebook.wait_until(lambda: point.evaluate(card).startswith("block"), "the card of a point")

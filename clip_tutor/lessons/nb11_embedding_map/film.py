@@ -56,7 +56,7 @@ def open_film() -> list[Frame]:
     tensors, _ = read_tensors(asset(SAVED))
     vectors = unpack(tensors)
     rows = zip(vectors, tensors["steps"].tolist(), tensors["logit_scales"].tolist(), tensors["umap"], strict=True)
-    return [Frame(step, *both, scale, places.float()) for both, step, scale, places in rows]
+    return [Frame(step, both[0], both[1], scale, places.float()) for both, step, scale, places in rows]
 
 
 def pack(vectors: Tensor) -> dict[str, Tensor]:

@@ -56,11 +56,14 @@ def toy_gap(images: Tensor, texts: Tensor, title: str = "Two cones, their means,
         for n, (x, y) in enumerate(vectors.tolist()):
             axes.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.3, "alpha": 0.6})
             axes.plot(x, y, "o", color=color, label=label if n == 0 else None)
-        axes.plot(*vectors.mean(dim=0).tolist(), "s", color=color, markersize=8, markeredgecolor=INK)
+        mean = vectors.mean(dim=0).tolist()
+        axes.plot(mean[0], mean[1], "s", color=color, markersize=8, markeredgecolor=INK)
     start, end = texts.mean(dim=0).tolist(), images.mean(dim=0).tolist()
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2})
     axes.text((start[0] + end[0]) / 2 - 0.03, (start[1] + end[1]) / 2, "gap", ha="right", weight="bold", size=11)
-    axes.plot(*moved.T.tolist(), "o", color=TEXT_COLOR, markerfacecolor="white", markersize=8, label="captions, moved")
+    axes.plot(
+        moved[:, 0], moved[:, 1], "o", color=TEXT_COLOR, markerfacecolor="white", markersize=8, label="captions, moved"
+    )
     axes.set(xlim=(-0.15, 1.15), ylim=(-0.15, 1.15), aspect="equal", xlabel="first number", ylabel="second number")
     axes.legend(loc="upper right")
     figure.suptitle(title)
@@ -143,7 +146,7 @@ def place_pairs(axes: Axes, places: np.ndarray, order: np.ndarray | None = None)
     images, texts = places[: len(places) // 2], places[len(places) // 2 :]
     ends = texts if order is None else texts[order]
     lines = np.stack([images, ends, np.full_like(ends, np.nan)], axis=1).reshape(-1, 2)
-    axes.plot(*lines.T, color=MUTED, linewidth=0.4, alpha=0.5, zorder=1)
-    axes.scatter(*images.T, s=6, color=IMAGE_COLOR, linewidths=0, zorder=2, label="images")
-    axes.scatter(*texts.T, s=6, color=TEXT_COLOR, linewidths=0, zorder=2, label="captions")
+    axes.plot(lines[:, 0], lines[:, 1], color=MUTED, linewidth=0.4, alpha=0.5, zorder=1)
+    axes.scatter(images[:, 0], images[:, 1], s=6, color=IMAGE_COLOR, linewidths=0, zorder=2, label="images")
+    axes.scatter(texts[:, 0], texts[:, 1], s=6, color=TEXT_COLOR, linewidths=0, zorder=2, label="captions")
     axes.set(xticks=[], yticks=[])

@@ -4,24 +4,17 @@ import torch
 from matplotlib.figure import Figure
 
 from clip_tutor.evaluation.modality_gap import along_the_gap
-from clip_tutor.lab.plots.style import canvas
 from clip_tutor.lessons.nb11_embedding_map import plots, space
 from clip_tutor.lessons.nb11_embedding_map.film import open_film
+from clip_tutor.lessons.nb11_embedding_map.reel import projector
 from clip_tutor.weights import load
 
-FRAMES = (0, 2, 5, 8, 14)
+FRAME = 5  # where colors are learned, and things are not yet
 
 
 def card() -> Figure:
-    """Draw five frames of the film as UMAPs."""
-    frames = open_film()
-    figure, axes = canvas(13, 3.4, columns=len(FRAMES))
-    for one, n in zip(axes, FRAMES, strict=True):
-        plots.place_pairs(one, frames[n].umap.numpy())
-        one.set_title(f"step {frames[n].step}")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=2)
-    figure.suptitle("One training, five looks: images and captions come together, and stay apart")
-    return figure
+    """Draw one moment of the film as UMAP, PCA and control."""
+    return projector(open_film())(FRAME)
 
 
 def gap() -> Figure:

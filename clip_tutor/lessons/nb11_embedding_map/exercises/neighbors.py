@@ -81,11 +81,13 @@ def _in_order(features, places, k):  # type: ignore[no-untyped-def]
 
 
 def _any_of_them(features, places, k):  # type: ignore[no-untyped-def]
-    return _sets(*_tables(features, places), k).any(dim=1).float().mean().item()
+    cosines, distances = _tables(features, places)
+    return _sets(cosines, distances, k).any(dim=1).float().mean().item()
 
 
 def _only_the_nearest(features, places, k):  # type: ignore[no-untyped-def]
-    return _sets(*_tables(features, places), k)[:, 0].mean().item()
+    cosines, distances = _tables(features, places)
+    return _sets(cosines, distances, k)[:, 0].mean().item()
 
 
 KEPT = Exercise(
