@@ -114,7 +114,7 @@ def _cones(axes: Axes, frame: GapFrame, plane: Tensor) -> None:
     )
     axes.set(title="The two cones", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal")
     axes.set(xlabel="along the gap", ylabel="what both have in common", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-    axes.legend(loc="lower center", fontsize=8, ncols=2, columnspacing=1, handlelength=1)
+    axes.legend(loc="lower left", fontsize=8, borderaxespad=0.1, handlelength=1)
 
 
 def _told_apart(axes: Axes, frame: GapFrame) -> None:
