@@ -51,8 +51,8 @@ def gap_board(frames: Sequence[tuple[float, Any, Any]], logit_scale: float | Seq
         )
         said = (
             f"After {moments[frame].pairs_seen:,.0f} pairs, captions moved by {amount:+.2f} gap vectors: a gap of "
-            f"{left:.2f} is left, recall@1 is {words:.3f} for text to image and {images:.3f} for image to text, the loss "
-            f"{loss:.3f}."
+            f"{left:.2f} is left, recall@1 is {words:.3f} for text to image and {images:.3f} for image to text, "
+            f"the loss {loss:.3f}."
         )
         figure = gap_figure(moments[frame], curve, amount, history)
         return f'<img src="{png_address(figure)}" alt="{said}" style="width:100%;max-width:1020px">'
