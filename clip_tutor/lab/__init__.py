@@ -9,6 +9,9 @@
     lab.my_parts("07.2")                                what the learner has built so far, else the library's
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
     lab.show_source(contrastive_loss, losses.contrastive_loss)
+    lab.embedding_explorer(images, captions, …)         a map of images and captions to walk in
+    lab.gap_board(frames)                               the modality gap, moved and through training
+    lab.retrieval_grid(…), lab.compare_search(…)        what is found, both ways, and by several models
 
 The figures that notebooks share are in `lab.plots`, `lab.training_plots` and
 `lab.evaluation_plots`, flat maps of vectors in `lab.layouts`;

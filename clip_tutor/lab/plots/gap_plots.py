@@ -54,7 +54,7 @@ def gap_figure(
     _along(panels[4], curve, amount, {"": curve.losses})
     guessing, highest = math.log(len(frame.image_features)), max(curve.losses)
     panels[4].axhline(guessing, color=MUTED, linestyle="--", linewidth=1)
-    panels[4].set(title="Loss", ylabel="nats", ylim=(0, 1.25 * highest))
+    panels[4].set(title="Loss", ylabel="nats", ylim=(0, max(1.25 * highest, 1e-3)))
     if guessing < 1.2 * highest:
         panels[4].set_title("Loss (dashed: guessing)")
     if len(history) > 1:
@@ -76,8 +76,9 @@ def gap_plane(image_features: Tensor, text_features: Tensor) -> Tensor:
     Where there is no gap, or nothing in common, the widest directions of all vectors stand in.
     """
     both = torch.cat([image_features, text_features])
-    _, _, widest = torch.linalg.svd(both - both.mean(dim=0), full_matrices=False)
-    candidates = [gap_vector(image_features, text_features), both.mean(dim=0), *widest[:2]]
+    centered = both - both.mean(dim=0)
+    _, directions = torch.linalg.eigh(centered.T @ centered)  # (E, E), the widest last
+    candidates = [gap_vector(image_features, text_features), both.mean(dim=0), *directions.T[[-1, -2]]]
     plane: list[Tensor] = []
     for vector in candidates:
         rest = vector - sum((vector @ one) * one for one in plane)

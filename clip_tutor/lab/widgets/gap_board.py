@@ -57,7 +57,7 @@ def gap_board(frames: Sequence[tuple[float, Any, Any]], logit_scale: float | Seq
         figure = gap_figure(moments[frame], curve, amount, history)
         return f'<img src="{png_address(figure)}" alt="{said}" style="width:100%;max-width:1020px">'
 
-    wide = {"layout": {"width": "380px"}, "style": {"description_width": "initial"}}
+    wide = {"layout": {"width": "440px"}, "style": {"description_width": "initial"}}
     amount = ipywidgets.FloatSlider(
         0.0, min=AMOUNTS[0], max=AMOUNTS[-1], step=0.05, description="move captions, in gap vectors", **wide
     )
