@@ -50,7 +50,8 @@ def gap_figure(
     _cosines(panels[2], moved)
     _along(panels[3], curve, amount, {"text → image": curve.text_to_image, "image → text": curve.image_to_text})
     panels[3].set(title="Recall@1", ylabel="share found first", ylim=(0, 1.05))
-    panels[3].legend(loc="lower center", fontsize=8)
+    high = np.mean(curve.text_to_image) > 0.5
+    panels[3].legend(loc="lower center" if high else "upper center", fontsize=8)
     _along(panels[4], curve, amount, {"": curve.losses})
     guessing, highest = math.log(len(frame.image_features)), max(curve.losses)
     panels[4].axhline(guessing, color=MUTED, linestyle="--", linewidth=1)
@@ -161,13 +162,10 @@ def _along(axes: Axes, curve: GapCurve, amount: float, lines: dict[str, Sequence
         axes.plot(curve.amounts, values, color=color, label=label or None)
         axes.plot(amount, here, "o", color=color, markersize=7, clip_on=False, zorder=5)
     last = next(reversed(lines.values()))
+    value = float(np.interp(amount, curve.amounts, last))
+    below = len(lines) > 1 and value > 0.5  # a recall near 1 has no room above
     axes.annotate(
-        f"{float(np.interp(amount, curve.amounts, last)):.2f}",
-        (amount, float(np.interp(amount, curve.amounts, last))),
-        (0, -14 if len(lines) > 1 else 9),
-        textcoords="offset points",
-        ha="center",
-        size=9,
+        f"{value:.2f}", (amount, value), (0, -14 if below else 9), textcoords="offset points", ha="center", size=9
     )
     axes.axvline(amount, color=MUTED, linewidth=0.8, linestyle=":")
     axes.set(xlabel="captions moved, in gap vectors")
