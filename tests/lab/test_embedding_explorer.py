@@ -118,6 +118,7 @@ def test_a_chosen_point_shows_its_nearest_neighbors_in_the_space():
     )
     assert f"cosine of the pair: {images[3] @ texts[3]:.2f}" in html
     assert "kind: b" in html
+    assert html.count("<li>") == 5, "as many as promised, itself not among them"
     assert box.parts["overlay"].screen.html.value.count('class="kit-ring') == 2
 
 
