@@ -10,10 +10,12 @@
 from clip_tutor.search.answer import Answer, Hit
 from clip_tutor.search.exact import exact_search
 from clip_tutor.search.index import ImageIndex
+from clip_tutor.search.shards import encode_shard, encode_shards
 from clip_tutor.search.store import Store
 from clip_tutor.search.tuning import Tuning
 from clip_tutor.search.updating import Update
 from clip_tutor.search.vector_index import VectorIndex
+from clip_tutor.search.vector_shards import add_shards
 
 __all__ = [
     "Answer",
@@ -23,5 +25,8 @@ __all__ = [
     "Tuning",
     "Update",
     "VectorIndex",
+    "add_shards",
+    "encode_shard",
+    "encode_shards",
     "exact_search",
 ]
