@@ -34,7 +34,7 @@ from clip_tutor.model import CLIP
 from clip_tutor.printable import listed
 from clip_tutor.search.encode import FILES_AT_ONCE, FileBatch, Source, encode_sources
 from clip_tutor.search.scan import stamp_of
-from clip_tutor.search.vector_shards import DAMAGED, About, about_shard, write_shard
+from clip_tutor.search.vector_shards import DAMAGED, About, about_shard, remove_drafts_of, write_shard
 from clip_tutor.weights import fingerprint
 
 NAMED = 20  # bad images of a shard, the most that are named
@@ -147,6 +147,8 @@ def encode_shards(
         report.encoded += said.encoded
         report.left_out += said.left_out
         report.problems |= said.problems
+    for place in todo.values():
+        remove_drafts_of(place.with_name(place.stem + DAMAGED))  # of processes that died
     return report
 
 

@@ -10,6 +10,7 @@ for a whole one. The description also names the shard of images that the vectors
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +67,12 @@ def write_shard(path: Path, about: About, embed_dim: int, batches: Iterable[File
     finally:
         draft.unlink(missing_ok=True)
     return count
+
+
+def remove_drafts_of(path: Path) -> None:
+    """Remove what processes that were killed have left of a shard."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.draft"):
+        draft.unlink(missing_ok=True)
 
 
 def about_shard(path: Path) -> About | None:
