@@ -22,7 +22,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
-from clip_tutor.data.sources import each_pair
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.images import ImageLike
 from clip_tutor.model import CLIP
@@ -30,6 +29,7 @@ from clip_tutor.printable import listed
 from clip_tutor.search.answer import Answer
 from clip_tutor.search.chance import Chance, measure_chance, random_captions
 from clip_tutor.search.columns import Columns
+from clip_tutor.search.data_sets import add_new_pairs
 from clip_tutor.search.encode import NOT_NUMBERS, FileBatch, Source, encode_sources, pixels_of
 from clip_tutor.search.filters import Where, allowed_rows
 from clip_tutor.search.grouping import best_hits
@@ -39,7 +39,7 @@ from clip_tutor.search.phrases import EVERYDAY_PHRASES
 from clip_tutor.search.query import Vector, combine, words_not_read
 from clip_tutor.search.saving import save_rows
 from clip_tutor.search.store import Store
-from clip_tutor.search.tuning import MOST_QUERIES, Tuning
+from clip_tutor.search.tuning import Tuning
 from clip_tutor.search.updating import Update, update_index
 from clip_tutor.search.vector_index import VectorIndex
 from clip_tutor.tokenizers import Tokenizer
@@ -140,17 +140,7 @@ class ImageIndex:
         Returns:
             For each image that is not added, by its name: why it cannot be read.
         """
-        each = each_pair(pairs) if isinstance(pairs, PairSet | PairStream) else pairs
-        captions: list[str] = []
-
-        def sources() -> Iterator[Source]:
-            for pair in each:
-                captions.extend(pair.captions[:1] if len(captions) < MOST_QUERIES else ())
-                yield pair.name, pair.image
-
-        problems = self._add(sources(), workers, progress)
-        self.finish(captions)
-        return problems
+        return add_new_pairs(self, pairs, workers, progress).problems
 
     def update(self, folder: str | Path, workers: int | None = None, progress: bool = False) -> Update:
         """Bring the index up to date with a folder of images: see `clip_tutor.search.updating.update_index`."""
@@ -168,8 +158,10 @@ class ImageIndex:
             source = "captions of the data set" if len(captions) > 1 else "everyday phrases"
             texts = list(captions if len(captions) > 1 else EVERYDAY_PHRASES)
             self.vectors.build_lists(encode_texts(self.model, self.tokenizer, texts, truncate=True).numpy(), source)
-        self.rows.manifest["chance"] = self.chance().as_json()
-        self.rows.write_manifest()
+        chance = self.chance().as_json()
+        if self.rows.manifest.get("chance") != chance:
+            self.rows.manifest["chance"] = chance
+            self.rows.write_manifest()
 
     def set_column(self, name: str, values: Sequence[Any] | NDArray[Any]) -> None:
         """Keep a value for each row, to filter by: ``index.search("a cat", where={name: …})``.

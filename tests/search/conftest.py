@@ -1,5 +1,6 @@
 """What the tests of search share: files of scenes, and a tiny model's index of them."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from clip_tutor.search import ImageIndex
 
 def as_image(pixels: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+def png(pixels: torch.Tensor) -> bytes:
+    """A file of (3, H, W) pixels."""
+    file = io.BytesIO()
+    as_image(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def unit(count: int, E: int = 16, seed: int = 0) -> np.ndarray:

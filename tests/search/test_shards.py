@@ -11,20 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from pyarrow import parquet
 
 from clip_tutor.search import ImageIndex, add_shards, encode_shard, encode_shards, shards
 from clip_tutor.search.vector_shards import read_shard_of_vectors, vector_shards
-from tests.search.conftest import as_image, found
+from tests.search.conftest import as_image, found, png
 
 PER_SHARD = 10
-
-
-def png(pixels: torch.Tensor) -> bytes:
-    file = io.BytesIO()
-    as_image(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def write_tar(path: Path, files: dict[str, bytes]) -> None:
