@@ -38,7 +38,7 @@ from clip_tutor.search.older_files import read_older_file
 from clip_tutor.search.phrases import EVERYDAY_PHRASES
 from clip_tutor.search.query import Vector, combine, words_not_read
 from clip_tutor.search.saving import save_rows
-from clip_tutor.search.store import Store
+from clip_tutor.search.store import Store, holds_nothing
 from clip_tutor.search.tuning import Tuning
 from clip_tutor.search.updating import Update, update_index
 from clip_tutor.search.vector_index import VectorIndex
@@ -67,8 +67,8 @@ class ImageIndex:
         self.columns = Columns(rows)
         self._chance: Chance | None = None
         self._usual: Vector | None = None
-        if isinstance(rows, Store) and "chance" in rows.manifest:
-            self._chance = Chance(**rows.manifest["chance"])
+        if isinstance(rows, Store):
+            self._chance = Chance.from_json(rows.manifest.get("chance"))
 
     # ---- what it holds ---------------------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ class ImageIndex:
             older = read_older_file(path, model)
             index.rows.append(older.features.numpy(), older.names)
             _warn_of_broken(path, index.rows)
-        elif create and not (path.is_dir() and any(path.iterdir())):
+        elif create and holds_nothing(path):
             index._use(Store.create(path, fingerprint(model), model.config.embed_dim))
         else:
             store = Store.open(path)
