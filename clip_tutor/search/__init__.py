@@ -5,6 +5,7 @@
                                          tuned on text queries
 
 `exact_search` is the plain form of all of it. From a shell: ``python -m clip_tutor.search index ~/Pictures``.
+Beyond one machine: `encode_shards`, and docs/search_at_scale.md.
 """
 
 from clip_tutor.search.answer import Answer, Hit
@@ -15,7 +16,7 @@ from clip_tutor.search.store import Store
 from clip_tutor.search.tuning import Tuning
 from clip_tutor.search.updating import Update
 from clip_tutor.search.vector_index import VectorIndex
-from clip_tutor.search.vector_shards import add_shards
+from clip_tutor.search.vector_shards import add_shards, read_shard_of_vectors, vector_shards
 
 __all__ = [
     "Answer",
@@ -29,4 +30,6 @@ __all__ = [
     "encode_shard",
     "encode_shards",
     "exact_search",
+    "read_shard_of_vectors",
+    "vector_shards",
 ]

@@ -14,6 +14,7 @@ Where the shards and the vectors lie, all machines must see: a network file syst
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -179,13 +180,12 @@ def _ray() -> Any:
         ImportError: it is not installed.
     """
     try:
-        import ray
-        import ray.data
+        importlib.import_module("ray.data")
+        return importlib.import_module("ray")
     except ImportError as error:
         raise ImportError(
             f'encoding over many machines needs Ray ({error}): pip install "clip-tutor[ray]", on each machine'
         ) from error
-    return ray
 
 
 def _room(resources: dict[str, float], cpus: int, gpus: float) -> int:
@@ -211,8 +211,13 @@ def _shards_at(place: str) -> list[str]:
     if "://" in place:
         return find_shards(place)
     path = Path(place).expanduser().absolute()
-    tables = sorted(path.glob("[!.]*.parquet")) if path.is_dir() else []
-    return list(map(str, tables)) if tables else find_shards(str(path))
+    tables = sorted(map(str, path.glob("[!.]*.parquet"))) if path.is_dir() else []
+    try:
+        return [*tables, *find_shards(str(path))]
+    except FileNotFoundError:
+        if not tables:
+            raise
+        return tables
 
 
 def _stem(shard: str) -> str:
