@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,10 @@ def test_two_workers_one_of_them_killed_give_what_one_process_gives(ray, collect
 
     def die_once(*_: object) -> None:  # goes to the workers with the model
         (seen / str(os.getpid())).touch()
-        if not (seen / "killed").exists() and len(list(seen.iterdir())) > 1:
+        until = time.monotonic() + 60
+        while len(list(seen.iterdir())) < 2 and time.monotonic() < until:  # both are to have a shard in hand
+            time.sleep(0.05)
+        if not (seen / "killed").exists():
             (seen / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
