@@ -151,7 +151,12 @@ class ImageIndex:
 
         Args:
             captions: text queries to tune on; without any, everyday phrases.
+
+        Raises:
+            TypeError: the captions are one string.
         """
+        if isinstance(captions, str):
+            raise TypeError(f"captions are a list of texts, not one text: {captions!r:.60}")
         if not isinstance(self.rows, Store) or not len(self):
             return
         if self.vectors.wants_lists:

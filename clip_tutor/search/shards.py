@@ -35,10 +35,11 @@ from clip_tutor.model import CLIP
 from clip_tutor.printable import listed
 from clip_tutor.search.encode import FILES_AT_ONCE, FileBatch, Source, encode_sources
 from clip_tutor.search.scan import stamp_of
-from clip_tutor.search.vector_shards import DAMAGED, About, about_shard, remove_drafts_of, write_shard
+from clip_tutor.search.vector_shards import DAMAGED, About, about_shard, drafts_of, write_shard
 from clip_tutor.weights import fingerprint
 
 NAMED = 20  # bad images of a shard, the most that are named
+RETRIES = 3  # of a shard whose process or machine died
 
 
 @dataclass
@@ -82,7 +83,7 @@ def encode_shard(model: CLIP, shard: str, output: Path, workers: int | None = No
             report.problems |= dict(list(batch.problems.items())[: NAMED - len(report.problems)])
             yield batch
 
-    damaged = output.with_name(output.stem + DAMAGED)
+    damaged = _damaged(output)
     report.images = write_shard(damaged, about, model.config.embed_dim, batches())
     if faults:
         report.problems[shard] = f"{faults[0]}. It is tried again each time"
@@ -115,6 +116,7 @@ def encode_shards(
         FileNotFoundError: a shard is missing.
         ValueError: two shards have one name, the folder holds vectors of another model, or no machine is large enough.
         OSError: vectors could not be written; those of finished shards stay, and the same call goes on behind them.
+        RuntimeError: processes died over the same shard again and again.
     """
     folder = Path(output).expanduser().absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,17 +141,28 @@ def encode_shards(
         compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1),
         num_cpus=cpus,
         num_gpus=gpus or None,
+        max_task_retries=RETRIES,
     )
-    for row in done.iter_rows():
-        if row["unwritten"]:
-            raise OSError(row["unwritten"])
-        said = ShardReport(**json.loads(row["report"]))
-        report.images += said.images
-        report.encoded += said.encoded
-        report.left_out += said.left_out
-        report.problems |= said.problems
-    for place in todo.values():
-        remove_drafts_of(place.with_name(place.stem + DAMAGED))  # of processes that died
+    try:
+        for row in done.iter_rows():
+            if row["unwritten"]:
+                raise OSError(row["unwritten"])
+            said = ShardReport(**json.loads(row["report"]))
+            report.images += said.images
+            report.encoded += said.encoded
+            report.left_out += said.left_out
+            report.problems |= said.problems
+    except ray.exceptions.RayActorError as error:
+        begun = [shard for shard, place in todo.items() if drafts_of(_damaged(place))]
+        raise RuntimeError(
+            f"a process died {RETRIES + 1} times over one of {listed(begun)}: most often for want of memory, or "
+            "because an image makes its decoder crash. Shards that are finished stay: run the same with fewer processes at a "
+            "time, or without this shard"
+        ) from error
+    finally:
+        for place in todo.values():  # of processes that died
+            for draft in drafts_of(_damaged(place)):
+                draft.unlink(missing_ok=True)
     return report
 
 
@@ -218,6 +231,10 @@ def _shards_at(place: str) -> list[str]:
         if not tables:
             raise
         return tables
+
+
+def _damaged(output: Path) -> Path:
+    return output.with_name(output.stem + DAMAGED)
 
 
 def _stem(shard: str) -> str:

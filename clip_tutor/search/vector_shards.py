@@ -69,10 +69,9 @@ def write_shard(path: Path, about: About, embed_dim: int, batches: Iterable[File
     return count
 
 
-def remove_drafts_of(path: Path) -> None:
-    """Remove what processes that were killed have left of a shard."""
-    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.draft"):
-        draft.unlink(missing_ok=True)
+def drafts_of(path: Path) -> list[Path]:
+    """Return what processes that were killed have left of a shard."""
+    return list(path.parent.glob(f".{glob.escape(path.name)}.*.draft"))
 
 
 def about_shard(path: Path) -> About | None:

@@ -4,6 +4,7 @@ import importlib
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -131,3 +132,102 @@ def test_what_cannot_be_kept_apart_or_is_of_another_model_is_refused(collection,
         encode_shards(make_model(seed=1), collection, alone)
     with pytest.raises(FileNotFoundError, match=r"there is no shard .*none\.tar"):
         encode_shards(model, tmp_path / "none.tar", tmp_path / "out")
+
+
+# ---- what comes back from the processes ------------------------------------------------------------------------------
+
+
+class FakeRay:
+    """As much of Ray as is asked, in this process; ``die`` stands for a process that dies over every shard."""
+
+    exceptions = SimpleNamespace(RayActorError=type("RayActorError", (Exception,), {}))
+
+    def __init__(self, die: bool = False) -> None:
+        self.die, self.data = die, self
+        self.jobs: list[dict[str, str]] = []
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def nodes(self) -> list[dict[str, object]]:
+        return [{"Alive": True, "Resources": {"CPU": 4.0}}, {"Alive": False, "Resources": {"CPU": 99.0}}]
+
+    def put(self, held: object) -> object:
+        return held
+
+    get = put
+
+    def ActorPoolStrategy(self, **settings: object) -> object:  # noqa: N802
+        return settings
+
+    def from_items(self, jobs: list[dict[str, str]], override_num_blocks: int) -> "FakeRay":
+        assert override_num_blocks == len(jobs), "each shard is dealt out by itself"
+        self.jobs = jobs
+        return self
+
+    def map_batches(self, kind: type, fn_constructor_args: tuple[object, ...], **settings: object) -> "FakeRay":
+        self.settings, self.encoder = settings, kind(*fn_constructor_args)
+        return self
+
+    def iter_rows(self):
+        for job in self.jobs:
+            if self.die:
+                output = Path(job["output"])
+                output.with_name(f".{output.stem}.damaged.parquet.17.draft").touch()
+                raise self.exceptions.RayActorError("the actor is unavailable")
+            batch = self.encoder({key: np.array([value]) for key, value in job.items()})
+            yield {key: values[0] for key, values in batch.items()}
+
+
+def test_as_many_processes_are_asked_for_as_the_machines_hold(collection, model, tmp_path, monkeypatch):
+    ray = FakeRay()
+    monkeypatch.setattr(shards, "_ray", lambda: ray)
+    assert encode_shards(model, collection, tmp_path / "out", cpus=2).encoded == 4
+    assert (ray.settings["compute"]["size"], ray.settings["num_cpus"], ray.settings["num_gpus"]) == (2, 2, None)
+    encode_shards(model, collection[:1], tmp_path / "one", processes=3)
+    assert ray.settings["compute"]["size"] == 1, "no more than there are shards"
+    with pytest.raises(ValueError, match=r"no machine of this Ray cluster has 1 CPUs and 1 GPUs: ask for fewer"):
+        encode_shards(model, collection, tmp_path / "gpu", gpus=1)
+
+
+def test_a_shard_that_cannot_be_read_keeps_no_other_back(collection, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_ray", FakeRay)
+    collection[2].write_bytes(collection[2].read_bytes()[:-20])
+    report = encode_shards(model, collection, tmp_path / "out")
+    assert (report.encoded, report.images) == (3, 3 * PER_SHARD)
+    assert "was cut off" in report.problems[str(collection[2])] and str(collection[2]) in str(report)
+
+
+def test_a_disk_that_fills_on_some_machine_is_said_and_finished_shards_stay(collection, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_ray", FakeRay)
+    fsync, calls = os.fsync, []
+
+    def full(file: int) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(
+        OSError, match=r"00001\.parquet could not be written \(No space left.*make room on its disk, and"
+    ):
+        encode_shards(model, collection, tmp_path / "out")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["00000.parquet"]
+    monkeypatch.undo()
+    monkeypatch.setattr(shards, "_ray", FakeRay)
+    assert encode_shards(model, collection, tmp_path / "out").unchanged == 1
+
+
+def test_a_shard_over_which_processes_die_again_and_again_is_named(collection, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_ray", lambda: FakeRay(die=True))
+    with pytest.raises(
+        RuntimeError, match=r"a process died 4 times over one of .*00000\.tar: most often for want of mem"
+    ):
+        encode_shards(model, collection, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_captions_to_tune_on_are_not_letters(alone, model, tokenizer):
+    with pytest.raises(TypeError, match="captions are a list of texts, not one text: 'a cat'"):
+        add_shards(ImageIndex(model, tokenizer), alone, "a cat")
