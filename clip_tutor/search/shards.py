@@ -156,8 +156,8 @@ def encode_shards(
         begun = [shard for shard, place in todo.items() if drafts_of(_damaged(place))]
         raise RuntimeError(
             f"a process died {RETRIES + 1} times over one of {listed(begun)}: most often for want of memory, or "
-            "because an image makes its decoder crash. Shards that are finished stay: run the same with fewer processes at a "
-            "time, or without this shard"
+            "because an image makes its decoder crash. Shards that are finished stay: run the same with fewer "
+            "processes at a time, or without this shard"
         ) from error
     finally:
         for place in todo.values():  # of processes that died
