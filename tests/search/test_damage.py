@@ -90,6 +90,14 @@ def test_a_manifest_that_was_meddled_with_is_refused_or_does_no_harm(index, open
                 assert after == before, f"{key} = {value!r}"
 
 
+def test_names_that_end_before_they_begin_are_noticed(index, open_index):
+    ends = np.fromfile(index.rows.path / "name_ends", "<i8")
+    ends[2] = 10**6  # a flipped bit: the last end still fits the names
+    ends.tofile(index.rows.path / "name_ends")
+    with pytest.raises(ValueError, match="is damaged: its names do not fit its vectors; make it anew"):
+        open_index()
+
+
 # ---- a disk that fills -----------------------------------------------------------------------------------------------
 
 

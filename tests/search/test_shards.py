@@ -190,6 +190,18 @@ def test_as_many_processes_are_asked_for_as_the_machines_hold(collection, model,
         encode_shards(model, collection, tmp_path / "gpu", gpus=1)
 
 
+def test_shards_that_have_changed_and_outputs_that_were_cut_off_are_encoded_again(
+    collection, alone, model, monkeypatch
+):
+    monkeypatch.setattr(shards, "_ray", FakeRay)
+    os.utime(collection[0], ns=(1, 1))
+    (alone / "00001.parquet").write_bytes((alone / "00001.parquet").read_bytes()[:-9])
+    (alone / "00002.parquet").unlink()
+    report = encode_shards(model, collection, alone)
+    assert (report.encoded, report.unchanged) == (3, 1)
+    assert len(vectors_of(alone)) == 4 * PER_SHARD
+
+
 def test_a_shard_that_cannot_be_read_keeps_no_other_back(collection, model, tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "_ray", FakeRay)
     collection[2].write_bytes(collection[2].read_bytes()[:-20])
