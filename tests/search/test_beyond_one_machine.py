@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
-from clip_tutor.search import encode_shards, inverted_lists, tuning
+from clip_tutor.search import encode_shard, encode_shards, inverted_lists, tuning
+from clip_tutor.weights import load
 from tests.search.conftest import PER_SHARD, unit, vectors_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "search_at_scale.md"
@@ -61,15 +60,6 @@ def test_two_workers_one_of_them_killed_give_what_one_process_gives(ray, collect
         np.testing.assert_allclose(got[name], vector, atol=1e-3)
     assert sorted(file.name for file in output.iterdir()) == [f"0000{n}.parquet" for n in range(4)]
 
-    (output / "00000.parquet").write_bytes((output / "00000.parquet").read_bytes()[:-9])  # half-written
-    (output / "00001.parquet").unlink()
-    parquet.write_table(pa.table({"image": [b"no image"]}), collection[3])  # changed since
-    stamp = (output / "00002.parquet").stat().st_mtime_ns
-    again = encode_shards(model, collection, output, processes=1)
-    assert (again.images, again.encoded, again.unchanged, again.left_out) == (2 * PER_SHARD, 3, 1, 2)
-    assert (output / "00002.parquet").stat().st_mtime_ns == stamp
-    assert len(vectors_of(output)) == 3 * PER_SHARD
-
 
 @pytest.mark.slow
 def test_a_machine_that_is_too_small_is_said_to_be(ray, collection, model, tmp_path):
@@ -94,6 +84,8 @@ def test_the_pages_code_runs_and_the_database_finds_what_exact_search_finds(
     lite = pytest.importorskip("milvus_lite.server_manager", reason="needs Milvus Lite: pip install milvus-lite")
     collection[0].parent.rename(tmp_path / "photos")
     monkeypatch.chdir(tmp_path)
+    for shard in sorted(Path("photos").iterdir())[1:]:  # so that Ray starts one process, which takes seconds
+        encode_shard(load("emoji").model, str(shard), Path("vectors", f"{shard.stem}.parquet"))
     names: dict[str, object] = {}
     try:
         for block in blocks():
@@ -104,7 +96,7 @@ def test_the_pages_code_runs_and_the_database_finds_what_exact_search_finds(
         lite.server_manager_instance.release_all()
     assert len(names["best"]) == 10 and len(set(names["best"])) == 10
     assert len(names["index"]) == 4 * PER_SHARD > 3 * len(names["found"]), "most images are no candidates"
-    assert f"{4 * PER_SHARD} images of 4 shards encoded" in capsys.readouterr().out
+    assert f"{PER_SHARD} images of 1 shards encoded, 3 shards were there" in capsys.readouterr().out
 
 
 def test_every_figure_of_the_table_is_what_the_page_computes(capsys):
