@@ -64,13 +64,13 @@ class ImageSearch(ipywidgets.VBox):
             "words_weight": self.words_weight,
             "image_weight": self.image_weight,
         }
-        self.go = _button("Search", self._on_change, button_style="primary", icon="search")
+        self.go = _button("Search", self._on_change, button_style="primary")
         self.upload = ipywidgets.FileUpload(
             accept="image/*,.heic,.heif", multiple=False, description="Search with an image", layout={"width": "auto"}
         )
         self.to_try = [_button(words, lambda button: self._try(button.description)) for words in to_try]
-        self.no_image = _button("Remove the image", self._on_remove, icon="times")
-        self.back = _button("Back", lambda _: self._go_back(), icon="arrow-left", disabled=True)
+        self.no_image = _button("Remove the image", self._on_remove)
+        self.back = _button("← Back", lambda _: self._go_back(), disabled=True)
         self.earlier = ipywidgets.Dropdown(description="History", disabled=True, **label)
         self.image_shown, self.status, self.message = (ipywidgets.HTML() for _ in range(3))
         self._tiles: list[Tile] = []

@@ -39,8 +39,10 @@ def search_my_photos(folder: str | Path, model: str | Path | None = None) -> Ima
     return image_search(index, to_try=TO_TRY)
 
 
-def index_folder(folder: str | Path, model: str | Path | None = None) -> tuple[ImageIndex, Update]:
-    """Return an up-to-date index of a folder, kept in the user's cache, and what was done; shows a progress bar.
+def index_folder(
+    folder: str | Path, model: str | Path | None = None, progress: bool = True
+) -> tuple[ImageIndex, Update]:
+    """Return an up-to-date index of a folder, kept in the user's cache, and what was done.
 
     Raises:
         FileNotFoundError, ValueError: see `search_my_photos`.
@@ -54,7 +56,7 @@ def index_folder(folder: str | Path, model: str | Path | None = None) -> tuple[I
     if isinstance(index.rows, Store):
         index.rows.manifest["made_with"] = {"model": name, "weights": weights}
         index.rows.write_manifest()
-    update = index.update(path, progress=True)
+    update = index.update(path, progress=progress)
     if not len(index):
         raise ValueError(f"{path} holds no image that can be read: give a folder of photographs.\n{update}")
     return index, update
