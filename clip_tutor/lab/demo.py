@@ -2,7 +2,7 @@
 
     python -m clip_tutor.lab.demo                                   2,000 scenes of emoji, with the model that ships
     python -m clip_tutor.lab.demo ~/Pictures                        your photographs, with published weights
-    python -m clip_tutor.lab.demo ~/Pictures --model emoji          … with the model that ships, where there is no network
+    python -m clip_tutor.lab.demo ~/Pictures --model emoji          the same where there is no network
     python -m clip_tutor.lab.demo --no-browser --port=9000          the rest goes to Voila
 
 A folder is indexed here first, where its progress can be seen. The page is for this machine alone; where others use it,
