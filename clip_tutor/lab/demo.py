@@ -22,7 +22,7 @@ from pathlib import Path
 
 from clip_tutor.lab.samples.collection import collection
 from clip_tutor.lab.widgets.image_search import ImageSearch, image_search
-from clip_tutor.lab.widgets.image_search.own_folder import TO_TRY, index_folder
+from clip_tutor.lab.widgets.image_search.own_folder import TO_TRY, index_folder, open_index
 from clip_tutor.search import ImageIndex
 from clip_tutor.shell import run_from_shell
 from clip_tutor.weights import load
@@ -35,9 +35,9 @@ SCENES_TO_TRY = ("three cats", "a tiny rocket on blue", "an apple left of a bana
 
 
 def demo(folder: str | None = None, model: str | None = None) -> ImageSearch:
-    """Return the image search of a folder, None for the kit's own scenes; this is what the page shows."""
+    """Return the image search of a folder that was indexed, None for the kit's own scenes: what the page shows."""
     if folder is not None:
-        return image_search(index_folder(folder, model, progress=False)[0], to_try=TO_TRY)
+        return image_search(open_index(folder, model), to_try=TO_TRY)
     clip, tokenizer, _ = load(model or "emoji")
     scenes = collection(clip.config.vision.image_size)
     index = ImageIndex(clip, tokenizer)

@@ -33,7 +33,7 @@ STYLE = """<style>
 .kit-image-search .kit-score, .kit-image-search .kit-remark { color: var(--jp-ui-font-color2, #5F6368); }
 .kit-image-search .kit-score { font-variant-numeric: tabular-nums; }
 .kit-image-search .kit-remark { font-style: italic; overflow-wrap: anywhere; }
-.kit-image-search .kit-unfit img { opacity: 0.45; }
+.kit-image-search .kit-unfit img { opacity: 0.55; }
 .kit-image-search .kit-more { position: absolute; top: 0; left: 0; z-index: 1; width: 100%; height: auto;
   aspect-ratio: 1; margin: 0; padding: 8px; border-radius: 8px; border: 0; background: transparent;
   color: transparent; box-shadow: none; cursor: pointer; display: flex; align-items: flex-end;
