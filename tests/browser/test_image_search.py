@@ -22,6 +22,7 @@ from clip_tutor.lab.widgets.image_search.query import shortened
 from tests.browser.conftest import SCREENSHOTS, NotebookPage
 
 COUNT = 30
+STEADY = 8  # looks in a row, a tenth of a second apart, that must see the same
 PHONE = {"width": 390, "height": 844}
 # Voila's template asks a content network for the icons' style sheet; where there is none, the icons are missing.
 ICONS = "fontawesome-free"
@@ -51,8 +52,15 @@ def use(page: NotebookPage, box: Locator, own: Path, name: str) -> None:
     """Type, upload, click a thumbnail, go back, narrow the window, and do without a mouse."""
 
     def others_than(before: list[str], what: str) -> list[str]:
-        page.wait_until(lambda: (now := alternative_texts(box)) != before and all(now), what)
-        return alternative_texts(box)
+        """Tiles come one by one: wait until they are others and stay so for a moment."""
+        seen: list[list[str]] = [before]
+
+        def settled() -> bool:
+            seen.append(alternative_texts(box))
+            return all(seen[-1]) and seen[-1] != before and seen[-1:] * STEADY == seen[-STEADY:]
+
+        page.wait_until(settled, what, 60)
+        return seen[-1]
 
     def upload(file: Path | FilePayload) -> None:
         with page.page.expect_file_chooser() as chosen:
@@ -86,10 +94,10 @@ def use(page: NotebookPage, box: Locator, own: Path, name: str) -> None:
     assert others_than(third, "more like it")[0] == third[3]
 
     box.get_by_label("History").select_option("2. an animal on a green background")
-    page.wait_until(lambda: alternative_texts(box) == second, "what was found before")
+    page.wait_until(lambda: alternative_texts(box) == second, "what was found before", 60)
     expect(words).to_have_value("an animal on a green background")
     box.get_by_role("button", name="← Back").click()
-    page.wait_until(lambda: alternative_texts(box) == first, "what was found at first")
+    page.wait_until(lambda: alternative_texts(box) == first, "what was found at first", 60)
 
     words.focus()
     for _ in range(30):

@@ -325,6 +325,11 @@ def test_one_can_go_back_in_the_history(demo: ImageSearch):
     assert demo.error is None
 
 
+def test_there_is_no_way_back_from_the_first_search(demo: ImageSearch):
+    demo.history.back.click()
+    assert (demo.words.value, demo.error) == (TO_TRY[0], None)
+
+
 def test_the_latest_search_stands_on_top_of_the_history(demo: ImageSearch):
     demo.words.value = "a dog"
     demo.without.value = "a leash"

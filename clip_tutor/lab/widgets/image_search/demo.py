@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import ipywidgets
+from torch import Tensor
 
 from clip_tutor.lab.errors import readers_line
 from clip_tutor.lab.widgets.explore import end_points, sweep_if_tested
@@ -39,7 +40,7 @@ class ImageSearch(ipywidgets.VBox):
     error: Exception | None = None
     answer: Answer = Answer(())
 
-    def __init__(self, index: ImageIndex, images: Sequence[Any] | None, k: int, to_try: Sequence[str]) -> None:
+    def __init__(self, index: ImageIndex, images: Sequence[Any] | Tensor | None, k: int, to_try: Sequence[str]) -> None:
         self.index, self.thumbnails = index, Thumbnails(index, images)
         self.query = Query(k=k)
         self._image: tuple[bytes | int | None, str] = (None, "")
@@ -120,10 +121,10 @@ class ImageSearch(ipywidgets.VBox):
         finally:
             self._setting = False
         self._image = (query.image, query.image_name)
-        if query.image is not None:
-            by_row = isinstance(query.image, int)
-            (thumbnail,) = self.thumbnails.of([query.image]) if by_row else [thumbnail_of(query.image)]
-            self.image_shown.value = image_html(thumbnail, query.image_name)
+        if isinstance(query.image, int):
+            self.image_shown.value = image_html(self.thumbnails.of([query.image])[0], query.image_name)
+        elif query.image is not None:
+            self.image_shown.value = image_html(thumbnail_of(query.image), query.image_name)
         self._search(query, remember)
 
     def _search(self, query: Query, remember: bool = True) -> None:
@@ -187,9 +188,11 @@ class ImageSearch(ipywidgets.VBox):
 
 
 def image_search(
-    index: ImageIndex, images: Sequence[Any] | None = None, k: int = 12, to_try: Sequence[str] = ()
+    index: ImageIndex, images: Sequence[Any] | Tensor | None = None, k: int = 12, to_try: Sequence[str] = ()
 ) -> ImageSearch:
     """Return a widget that searches an index by words, by an uploaded image, by an image that was found, or by both.
+
+    JupyterLab takes uploads of up to 10 MB; the page that `clip_tutor.lab.demo` serves, of 200.
 
     Args:
         index: of images. Where they are files, it holds them under their paths, as ``add_files`` and ``update`` do.

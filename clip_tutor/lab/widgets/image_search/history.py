@@ -23,7 +23,7 @@ class HistoryBar(ipywidgets.Box):
         self.queries: list[Query] = []
         self._on_return, self._filling = on_return, False
         self.back = ipywidgets.Button(description="← Back", disabled=True, layout={"width": "auto"})
-        self.back.on_click(lambda _: self._go_to(self.menu.value - 1))
+        self.back.on_click(self._on_back)
         self.menu = ipywidgets.Dropdown(
             description="History", disabled=True, style={"description_width": "initial"}, layout={"width": "auto"}
         )
@@ -51,10 +51,14 @@ class HistoryBar(ipywidgets.Box):
         self.menu.disabled = len(self.queries) < 2
         self.back.disabled = place < 1
 
+    def _on_back(self, _: Any) -> None:
+        if self.menu.value:  # neither none nor the first
+            self._go_to(self.menu.value - 1)
+
     def _on_choice(self, change: Any) -> None:
         if not self._filling and change["new"] is not None:
             self._go_to(change["new"])
 
     def _go_to(self, place: int) -> None:
-        self._show(max(0, place))
-        self._on_return(self.queries[max(0, place)])
+        self._show(place)
+        self._on_return(self.queries[place])
