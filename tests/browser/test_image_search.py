@@ -164,7 +164,7 @@ def voila(photos: Path, tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
     with pytest.raises(OSError):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)  # Voila ended with what started it
 
@@ -176,9 +176,11 @@ def test_under_voila(browser: Browser, voila: str, photos: Path) -> None:
     opened.page.goto(voila, timeout=120_000)
     box = opened.page.locator(".kit-image-search")
     expect(box.locator(".kit-tile").first).to_be_visible(timeout=120_000)
-    use(opened, box, photos.parent / "mine.png", "image_search_voila")
+    try:
+        use(opened, box, photos.parent / "mine.png", "image_search_voila")
+    finally:
+        opened.page.close()
     icons = [heard for heard in opened.heard if ICONS in heard]
     missing = [heard for heard in opened.heard if heard.startswith("console: Failed to load resource: net::ERR_")]
     assert len(missing) <= len(icons)
     assert [heard for heard in opened.heard if heard not in (*icons, *missing)] == []
-    opened.page.close()
