@@ -126,12 +126,11 @@ def use(page: NotebookPage, box: Locator, own: Path, name: str) -> None:
 
 def test_in_jupyterlab(open_notebook: Callable[..., NotebookPage], photos: Path, tmp_path: Path) -> None:
     written = json.loads(notebook(str(photos), "emoji"))
-    cache = "from pathlib import Path\nfrom clip_tutor.lab.widgets.image_search import own_folder"
-    written["cells"][0]["cell_type"], written["cells"][0]["source"] = (
-        "code",
-        f"{cache}\nown_folder.CACHE = Path('cache')",
+    index = (
+        "from pathlib import Path\nfrom clip_tutor.lab.widgets.image_search import own_folder\n"
+        f"own_folder.CACHE = Path('cache')\nown_folder.index_folder({str(photos)!r}, 'emoji');"
     )
-    written["cells"][0] |= {"outputs": [], "execution_count": None}
+    written["cells"][0] |= {"cell_type": "code", "source": index, "outputs": [], "execution_count": None}
     (tmp_path / "search.ipynb").write_text(json.dumps(written))
     opened = open_notebook("search", tmp_path)
     opened.run_all()

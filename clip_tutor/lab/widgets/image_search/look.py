@@ -24,7 +24,8 @@ STYLE = """<style>
   width: 100%; margin: 0; line-height: 1.35; font-size: 12px; min-width: 0; }
 .kit-image-search figure { margin: 0; }
 .kit-image-search figure img, .kit-image-search .kit-missing { display: block; width: 100%; aspect-ratio: 1;
-  object-fit: cover; border-radius: 8px; background: var(--jp-layout-color2, #F0F0EE); margin: 0; }
+  object-fit: cover; border-radius: 8px; background: var(--jp-layout-color2, #F0F0EE); margin: 0;
+  box-shadow: 0 0 0 1px rgba(128, 128, 128, 0.25); }
 .kit-image-search .kit-missing { box-sizing: border-box; padding: 10px; overflow: auto; overflow-wrap: anywhere;
   color: #7F1D1D; background: #FDECEA; }
 .kit-image-search figcaption { padding: 5px 2px 0; color: var(--jp-ui-font-color1, #26282B); }
