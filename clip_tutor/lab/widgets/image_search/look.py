@@ -17,8 +17,8 @@ STYLE = """<style>
 .kit-image-search summary { cursor: pointer; }
 .kit-image-search .kit-query { display: flex; gap: 12px; align-items: center; line-height: 1.4; }
 .kit-image-search .kit-query img { width: 72px; height: 72px; object-fit: cover; border-radius: 6px; }
-.kit-image-search .kit-grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(144px, calc(50% - 6px)), 1fr));
-  gap: 16px 12px; margin: 8px 2px 2px; }
+.kit-image-search .kit-grid { display: grid; gap: 16px 12px; margin: 8px 2px 2px;
+  grid-template-columns: repeat(auto-fill, minmax(min(144px, calc(50% - 6px)), 1fr)); }
 .kit-image-search .kit-tile { position: relative; margin: 0; min-width: 0; }
 .kit-image-search .kit-tile .widget-html, .kit-image-search .kit-tile .widget-html-content {
   width: 100%; margin: 0; line-height: 1.35; font-size: 12px; min-width: 0; }
