@@ -172,9 +172,9 @@ def test_under_voila(browser: Browser, voila: str, photos: Path) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
     opened = NotebookPage(browser.new_page(viewport={"width": 1280, "height": 1000}), photos)
     opened.listen()
-    opened.page.goto(voila, timeout=120_000)
+    opened.page.goto(voila, wait_until="commit", timeout=300_000)  # Voila runs the notebook before it answers
     box = opened.page.locator(".kit-image-search")
-    expect(box.locator(".kit-tile").first).to_be_visible(timeout=120_000)
+    expect(box.locator(".kit-tile").first).to_be_visible(timeout=300_000)
     try:
         use(opened, box, photos.parent / "mine.png", "image_search_voila")
     finally:
