@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from clip_tutor.allocator import returning_freed_memory
 from clip_tutor.data.emoji import load_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_images, encode_texts
@@ -75,7 +76,8 @@ def make(count: int = COUNT) -> Files:
     for start in tqdm(range(0, count, PIECE), desc="encoding scenes", unit_scale=PIECE, unit=" scenes"):
         piece = folder / f"piece_{start:09d}.npy"  # (10,000, 128) float16
         if not piece.exists():
-            batches = (scenes.batch(range(n, n + TOGETHER)) for n in range(start, start + PIECE, TOGETHER))
+            starts = returning_freed_memory(range(start, start + PIECE, TOGETHER))
+            batches = (scenes.batch(range(n, n + TOGETHER)) for n in starts)
             _write(piece, torch.cat([encode_images(model, batch.pixels) for batch in batches]).half().numpy())
         pieces.append(piece)
     draft = files.vectors.with_name(f".{files.vectors.name}.{os.getpid()}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 from clip_tutor.data.batches import BatchSource, Photos
@@ -138,6 +139,35 @@ SOURCES = {
     "flickr30k": Flickr30kData,
 }
 DataConfig = ScenesData | PhotoData
+CAPTIONED = ("folder", "parquet", "hub", "webdataset", "coco", "flickr30k")  # the kinds of `open_pairs`
+
+
+def open_pairs(data: str, split: str | None = None) -> PairSet | PairStream:
+    """Return the captioned set that a text names.
+
+    Args:
+        data: folder:PATH, parquet:FILE, hub:owner/name, webdataset:SHARDS, coco:IMAGES,ANNOTATIONS or
+            flickr30k:IMAGES,ANNOTATIONS.
+
+    Raises:
+        FileNotFoundError, ValueError: it is not there, or there is no such kind.
+    """
+    kind, _, place = data.partition(":")
+    if kind == "hub" and place:
+        return HubData(place, split or "test").pairs()
+    if kind == "folder" and place:
+        return FolderData(str(Path(place, split)) if split else place).pairs()
+    if kind == "parquet" and place:
+        return ParquetData(place).pairs()
+    if kind == "webdataset" and place:
+        return WebDatasetData(place).pairs()
+    if kind in ("coco", "flickr30k") and place.count(",") == 1:
+        images, annotations = place.split(",")
+        return (CocoData if kind == "coco" else Flickr30kData)(images, annotations).pairs()
+    raise ValueError(
+        f"{data!r} names no captioned set: write scenes, folder:PATH, parquet:FILE, hub:owner/name, webdataset:SHARDS, "
+        "coco:IMAGES,ANNOTATIONS or flickr30k:IMAGES,ANNOTATIONS"
+    )
 
 
 def open_source(data: DataConfig, image_size: int, seed: int) -> BatchSource:

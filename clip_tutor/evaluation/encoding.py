@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clip_tutor.allocator import returning_freed_memory
 from clip_tutor.data.labelled import LabelledImages
 from clip_tutor.embedding import BATCH, device_of, encode_images
 from clip_tutor.model import CLIP
@@ -83,7 +84,7 @@ def encode_pieces(
     labels = torch.tensor(labelled.labels)
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for first in range(start, len(labelled) + AHEAD * size, size):
+            for first in returning_freed_memory(range(start, len(labelled) + AHEAD * size, size)):
                 rows = range(first, min(first + size, len(labelled)))
                 if rows:
                     waiting.append((rows, [pool.submit(_pixels, model, labelled, row) for row in rows]))

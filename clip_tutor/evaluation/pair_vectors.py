@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clip_tutor.allocator import returning_freed_memory
 from clip_tutor.embedding import BATCH, encode_images, encode_texts
 from clip_tutor.evaluation.retrieval import Retrieval, retrieval
 from clip_tutor.evaluation.usable import Pairs, usable_pairs
@@ -63,7 +64,7 @@ def encode_pairs(
         return torch.from_numpy(np.array(cropped)).permute(2, 0, 1)
 
     usable = usable_pairs(pairs, tokenizer, prepare, left_out)
-    while batch := list(islice(usable, BATCH)):
+    for batch in returning_freed_memory(iter(lambda: list(islice(usable, BATCH)), [])):
         features.append(encode_images(model, torch.stack([pair.pixels for pair in batch])))
         for pair in batch:
             captions += pair.captions

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
 from clip_tutor.data.labelled import LabelledImages, open_labelled
-from clip_tutor.data.sources import CocoData, Flickr30kData, FolderData, HubData, ParquetData, WebDatasetData
+from clip_tutor.data.sources import open_pairs
 from clip_tutor.evaluation.calibration import fit_temperature
 from clip_tutor.evaluation.classification import classification
 from clip_tutor.evaluation.classifier import Classifier, build_classifier
@@ -33,9 +33,6 @@ from clip_tutor.evaluation.pair_vectors import retrieval_on_pairs
 from clip_tutor.evaluation.results import Result
 from clip_tutor.evaluation.retrieval import Retrieval, retrieval
 from clip_tutor.weights import Loaded, fingerprint
-
-if TYPE_CHECKING:
-    from clip_tutor.data.pairs import PairSet, PairStream
 
 SCENES = "scenes"
 
@@ -169,34 +166,6 @@ TASKS: dict[str, Callable[[Job], Result]] = {
     "retrieval": find,
     "hard-negatives": hard_negatives,
 }
-
-
-def open_pairs(data: str, split: str | None = None) -> PairSet | PairStream:
-    """Return the captioned set that a text names.
-
-    Args:
-        data: folder:PATH, parquet:FILE, hub:owner/name, webdataset:SHARDS, coco:IMAGES,ANNOTATIONS or
-            flickr30k:IMAGES,ANNOTATIONS.
-
-    Raises:
-        FileNotFoundError, ValueError: it is not there, or there is no such kind.
-    """
-    kind, _, place = data.partition(":")
-    if kind == "hub" and place:
-        return HubData(place, split or "test").pairs()
-    if kind == "folder" and place:
-        return FolderData(str(Path(place, split)) if split else place).pairs()
-    if kind == "parquet" and place:
-        return ParquetData(place).pairs()
-    if kind == "webdataset" and place:
-        return WebDatasetData(place).pairs()
-    if kind in ("coco", "flickr30k") and place.count(",") == 1:
-        images, annotations = place.split(",")
-        return (CocoData if kind == "coco" else Flickr30kData)(images, annotations).pairs()
-    raise ValueError(
-        f"{data!r} names no captioned set: write scenes, folder:PATH, parquet:FILE, hub:owner/name, webdataset:SHARDS, "
-        "coco:IMAGES,ANNOTATIONS or flickr30k:IMAGES,ANNOTATIONS"
-    )
 
 
 def _objects(place: str) -> Any:

@@ -9,6 +9,9 @@
     lab.my_parts("07.2")                                what the learner has built so far, else the library's
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
     lab.show_source(contrastive_loss, losses.contrastive_loss)
+    lab.embedding_explorer(images, captions, …)         a map of images and captions to walk in
+    lab.gap_board(frames)                               the modality gap, moved and through training
+    lab.retrieval_grid(…), lab.compare_search(…)        what is found, both ways, and by several models
 
 The figures that notebooks share are in `lab.plots`, `lab.training_plots` and
 `lab.evaluation_plots`, flat maps of vectors in `lab.layouts`;
@@ -29,6 +32,7 @@ from clip_tutor.lab.widgets.explore import explore
 from clip_tutor.lab.widgets.gallery import gallery
 from clip_tutor.lab.widgets.gap_board import gap_board
 from clip_tutor.lab.widgets.image_map import image_map
+from clip_tutor.lab.widgets.image_search import image_search, search_my_photos
 from clip_tutor.lab.widgets.live import Live
 from clip_tutor.lab.widgets.meters import meters
 from clip_tutor.lab.widgets.predict import predict
@@ -63,4 +67,6 @@ __all__ = [
     "plots",
     "style",
     "training_plots",
+    "image_search",
+    "search_my_photos",
 ]

@@ -5,9 +5,14 @@
     python -m clip_tutor.search query ~/Pictures "a dog on the beach" --without "a leash" --date 2023-07
     python -m clip_tutor.search query ~/Pictures --image holiday.jpg
     python -m clip_tutor.search info ~/Pictures
+    python -m clip_tutor.search index parquet:photos.parquet --index photos.index     a data set of the kit
+    python -m clip_tutor.search query photos.index "a dog on the beach"
 
 The index lies in the hidden folder .clip_tutor_index of the images' folder, or where --index says. Run `index` again
 after changes: only what is new is read. Ctrl-C loses at most the batch that is being encoded.
+
+Data sets are folder:PATH, parquet:FILE, hub:owner/name, webdataset:SHARDS, coco:IMAGES,ANNOTATIONS,
+flickr30k:IMAGES,ANNOTATIONS, scenes, imagenet:PATH, cifar10:PATH and the other names of `clip_tutor.evaluation --data`.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ import sys
 from pathlib import Path
 
 from clip_tutor.printable import printable
+from clip_tutor.search.data_sets import index_data_set, names_data_set
 from clip_tutor.search.index import ImageIndex
 from clip_tutor.search.store import MANIFEST, Store
 from clip_tutor.shell import run_from_shell
@@ -38,10 +44,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     query = actions.add_parser("query", help="find images")
     info = actions.add_parser("info", help="say what an index holds, and how good it is")
     for action in (index, query, info):
-        action.add_argument("folder", type=Path, help="the folder of images, or the index itself")
+        images = (
+            "the folder of images, or a data set" if action is index else "the folder of images, or the index itself"
+        )
+        action.add_argument("folder", help=images)
         action.add_argument("--index", type=Path, help=f"where the index lies, if not in FOLDER/{HIDDEN}")
     index.add_argument("--model", help=f"a name of the zoo, or a weights file of the kit's (default: {SHIPPED})")
     index.add_argument("--weights", help='a tag such as "openai", or a file of published weights')
+    index.add_argument("--split", help="of a data set; not given, its test split or all there is")
     index.add_argument("--workers", type=int, help="threads that decode (default: one a core, eight at most)")
     query.add_argument("words", nargs="?", help="what to look for")
     query.add_argument("--image", help="an image to look for, or to join with the words")
@@ -54,11 +64,24 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def place_of(options: argparse.Namespace) -> Path:
-    """Return where the index lies."""
+    """Return where the index lies.
+
+    Raises:
+        ValueError: a data set has no folder where it could lie.
+    """
     if options.index:
         return Path(options.index).expanduser()
+    if is_data_set(options):
+        raise ValueError(
+            f"{options.folder} is a data set, and has no folder of its own: say with --index where it goes"
+        )
     folder = Path(options.folder).expanduser()
     return folder if (folder / MANIFEST).is_file() else folder / HIDDEN
+
+
+def is_data_set(options: argparse.Namespace) -> bool:
+    """Return whether a data set is meant, and not a folder; one that is called so comes first."""
+    return names_data_set(options.folder) and not Path(options.folder).expanduser().exists()
 
 
 def opened(options: argparse.Namespace) -> ImageIndex:
@@ -69,7 +92,7 @@ def opened(options: argparse.Namespace) -> ImageIndex:
     """
     place, making = place_of(options), options.action == "index"
     there = (place / MANIFEST).is_file()
-    if making and not there and not Path(options.folder).expanduser().is_dir():
+    if making and not there and not is_data_set(options) and not Path(options.folder).expanduser().is_dir():
         raise NotADirectoryError(f"{options.folder} is no folder: give the folder of images")
     made_with = Store.open(place).manifest.get("made_with", {}) if there or not making else {}
     asked = {"model": options.model, "weights": options.weights} if making and options.model else made_with
@@ -111,7 +134,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     index = opened(options)
     if options.action == "index":
-        said = f"{index.update(options.folder, options.workers, progress=True)}\n{describe(index)}"
+        if is_data_set(options):
+            update = index_data_set(index, options.folder, options.split, options.workers, progress=True)
+        else:
+            update = index.update(options.folder, options.workers, progress=True)
+        said = f"{update}\n{describe(index)}"
     elif options.action == "info":
         said = describe(index)
     else:

@@ -71,6 +71,16 @@ class Chance:
         """Return the fields as JSON holds them."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, fields: object) -> Chance | None:
+        """Return what `as_json` gave; None if it makes no sense, and must be measured again."""
+        if not isinstance(fields, dict) or not all(isinstance(number, int | float) for number in fields.values()):
+            return None
+        try:
+            return cls(**fields)
+        except TypeError:
+            return None
+
 
 def random_captions(tokenizer: Tokenizer, count: int = RANDOM_CAPTIONS, seed: int = 0) -> list[str]:
     """Return captions of one to six random words of the tokenizer's own vocabulary."""

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from torch import Tensor
 
+from clip_tutor.allocator import returning_freed_memory
 from clip_tutor.embedding import encode_images
 from clip_tutor.images import ImageLike, load_image
 from clip_tutor.images.decoding import identify
@@ -98,13 +99,15 @@ def encode_sources(
     waiting = iter(sources)
     opened: deque[tuple[str, Future[_Opened]]] = deque()
     pool = ThreadPoolExecutor(workers or default_workers(), thread_name_prefix="decode")
+
+    def next_files() -> list[tuple[str, Future[_Opened]]]:
+        while len(opened) < 2 * FILES_AT_ONCE and (source := next(waiting, None)) is not None:
+            opened.append((source[0], pool.submit(_open, model, source[1], known)))
+        return [opened.popleft() for _ in range(min(FILES_AT_ONCE, len(opened)))]
+
     try:
-        while True:
-            while len(opened) < 2 * FILES_AT_ONCE and (source := next(waiting, None)) is not None:
-                opened.append((source[0], pool.submit(_open, model, source[1], known)))
-            if not opened:
-                return
-            yield _encoded(model, [opened.popleft() for _ in range(min(FILES_AT_ONCE, len(opened)))])
+        for files in returning_freed_memory(iter(next_files, [])):
+            yield _encoded(model, files)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -22,7 +22,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
-from clip_tutor.data.sources import each_pair
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.images import ImageLike
 from clip_tutor.model import CLIP
@@ -30,6 +29,7 @@ from clip_tutor.printable import listed
 from clip_tutor.search.answer import Answer
 from clip_tutor.search.chance import Chance, measure_chance, random_captions
 from clip_tutor.search.columns import Columns
+from clip_tutor.search.data_sets import add_new_pairs
 from clip_tutor.search.encode import NOT_NUMBERS, FileBatch, Source, encode_sources, pixels_of
 from clip_tutor.search.filters import Where, allowed_rows
 from clip_tutor.search.grouping import best_hits
@@ -38,8 +38,8 @@ from clip_tutor.search.older_files import read_older_file
 from clip_tutor.search.phrases import EVERYDAY_PHRASES
 from clip_tutor.search.query import Vector, combine, words_not_read
 from clip_tutor.search.saving import save_rows
-from clip_tutor.search.store import Store
-from clip_tutor.search.tuning import MOST_QUERIES, Tuning
+from clip_tutor.search.store import Store, holds_nothing
+from clip_tutor.search.tuning import Tuning
 from clip_tutor.search.updating import Update, update_index
 from clip_tutor.search.vector_index import VectorIndex
 from clip_tutor.tokenizers import Tokenizer
@@ -67,8 +67,8 @@ class ImageIndex:
         self.columns = Columns(rows)
         self._chance: Chance | None = None
         self._usual: Vector | None = None
-        if isinstance(rows, Store) and "chance" in rows.manifest:
-            self._chance = Chance(**rows.manifest["chance"])
+        if isinstance(rows, Store):
+            self._chance = Chance.from_json(rows.manifest.get("chance"))
 
     # ---- what it holds ---------------------------------------------------------------------------------------------
 
@@ -140,17 +140,7 @@ class ImageIndex:
         Returns:
             For each image that is not added, by its name: why it cannot be read.
         """
-        each = each_pair(pairs) if isinstance(pairs, PairSet | PairStream) else pairs
-        captions: list[str] = []
-
-        def sources() -> Iterator[Source]:
-            for pair in each:
-                captions.extend(pair.captions[:1] if len(captions) < MOST_QUERIES else ())
-                yield pair.name, pair.image
-
-        problems = self._add(sources(), workers, progress)
-        self.finish(captions)
-        return problems
+        return add_new_pairs(self, pairs, workers, progress).problems
 
     def update(self, folder: str | Path, workers: int | None = None, progress: bool = False) -> Update:
         """Bring the index up to date with a folder of images: see `clip_tutor.search.updating.update_index`."""
@@ -161,15 +151,22 @@ class ImageIndex:
 
         Args:
             captions: text queries to tune on; without any, everyday phrases.
+
+        Raises:
+            TypeError: the captions are one string.
         """
+        if isinstance(captions, str):
+            raise TypeError(f"captions are a list of texts, not one text: {captions!r:.60}")
         if not isinstance(self.rows, Store) or not len(self):
             return
         if self.vectors.wants_lists:
             source = "captions of the data set" if len(captions) > 1 else "everyday phrases"
             texts = list(captions if len(captions) > 1 else EVERYDAY_PHRASES)
             self.vectors.build_lists(encode_texts(self.model, self.tokenizer, texts, truncate=True).numpy(), source)
-        self.rows.manifest["chance"] = self.chance().as_json()
-        self.rows.write_manifest()
+        chance = self.chance().as_json()
+        if self.rows.manifest.get("chance") != chance:
+            self.rows.manifest["chance"] = chance
+            self.rows.write_manifest()
 
     def set_column(self, name: str, values: Sequence[Any] | NDArray[Any]) -> None:
         """Keep a value for each row, to filter by: ``index.search("a cat", where={name: …})``.
@@ -303,7 +300,7 @@ class ImageIndex:
             older = read_older_file(path, model)
             index.rows.append(older.features.numpy(), older.names)
             _warn_of_broken(path, index.rows)
-        elif create and not (path.is_dir() and any(path.iterdir())):
+        elif create and holds_nothing(path):
             index._use(Store.create(path, fingerprint(model), model.config.embed_dim))
         else:
             store = Store.open(path)

@@ -8,15 +8,19 @@
       removed          (R,) int64: rows that no longer count
 
 A batch is appended to all files, and counts from the moment the new manifest is there. Who is killed before that leaves
-bytes behind the end, which the next one writes over: at most one batch is lost.
+bytes behind the end, which the next one writes over: at most one batch is lost. Of two processes that write to one
+index, the later is refused: it does not know the rows of the other.
 """
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +29,30 @@ from numpy.typing import NDArray
 
 from clip_tutor.search.exact import Mask, Vectors
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 # What is known of a row's file. All zero: it was no file, but pixels.
 FILE_FACTS = np.dtype([("size", "<i8"), ("mtime_ns", "<i8"), ("digest", "<u8"), ("taken", "<i8")])
 FileFacts = NDArray[np.void]
+FILES = ("vectors", "names", "name_ends", "files", "removed")
+COUNTS = ("rows", "name_bytes", "removed")  # of the manifest: how far the files count
+ADVICE = {
+    errno.ENOENT: "is its disk connected, and the folder still there?",
+    errno.EACCES: "ask its owner for the permission, or let --index name another place",
+    errno.EROFS: "its disk is for reading only: let --index name another place",
+}
+
+
+def holds_nothing(path: Path) -> bool:
+    """Return whether an index can be made here: nothing is there, or an empty folder, or one that was just begun."""
+    if not path.exists():
+        return True
+    return path.is_dir() and all(file.name in FILES and not file.stat().st_size for file in path.iterdir())
 
 
 class Store:
@@ -45,6 +68,7 @@ class Store:
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path, self.manifest = path, manifest
+        self._seen = {count: manifest[count] for count in COUNTS}  # on the disk, when this process last looked
         self._map()
 
     @classmethod
@@ -59,15 +83,18 @@ class Store:
             OSError: the folder cannot be written.
         """
         path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if not holds_nothing(path):
             raise FileExistsError(f"there is something at {path} already: give the index a new folder")
-        path.mkdir(parents=True, exist_ok=True)
-        for name in ("vectors", "names", "name_ends", "files", "removed"):
-            (path / name).touch()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            for name in FILES:
+                (path / name).touch()
+        except OSError as error:
+            raise _unwritten(path, error) from error
         manifest = {"format": FORMAT, "model": model, "embed_dim": embed_dim, "rows": 0, "name_bytes": 0, "removed": 0}
         store = cls.__new__(cls)
         store.path, store.manifest = path, manifest
-        store.write_manifest()
+        store._write_manifest()
         store._map()
         return store
 
@@ -82,6 +109,8 @@ class Store:
         path = Path(path)
         if not (path / MANIFEST).is_file():
             what = "is not an image index" if path.exists() else "is not there"
+            saved = sorted(path.parent.glob(f".{glob.escape(path.name)}.*/{MANIFEST}"))
+            what += f", but a save that was interrupted has left it as {saved[0].parent}: rename that" if saved else ""
             raise (ValueError if path.exists() else FileNotFoundError)(
                 f"{path} {what}: give the folder of one (it holds {MANIFEST}), or make one with "
                 f"python -m clip_tutor.search index PHOTOS --index {path}"
@@ -113,12 +142,18 @@ class Store:
     def name(self, row: int) -> str:
         """Return the name of a row."""
         start = int(self._ends[row - 1]) if row else 0
-        return bytes(self._names[start : int(self._ends[row])]).decode("utf-8", "surrogatepass")
+        return self._text(bytes(self._names[start : int(self._ends[row])]))
 
     def names(self) -> list[str]:
         """Return the names of all rows, those that were removed among them."""
         joined, ends = self._names.tobytes(), self._ends.tolist()
-        return [joined[a:b].decode("utf-8", "surrogatepass") for a, b in zip([0, *ends], ends, strict=False)]
+        return [self._text(joined[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
+
+    def _text(self, name: bytes) -> str:
+        try:
+            return name.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.path} is damaged: a name is no text; make it anew from the images") from error
 
     def append(self, vectors: Vectors, names: Sequence[str], files: FileFacts | None = None) -> None:
         """Add rows; they count when this returns, and not before.
@@ -129,26 +164,30 @@ class Store:
 
         Raises:
             OSError: they could not be written, most often for want of space; the index is as it was.
+            ValueError: another process has written to the index meanwhile.
         """
         encoded = [name.encode("utf-8", "surrogatepass") for name in names]
         ends = self.manifest["name_bytes"] + np.cumsum([len(name) for name in encoded], dtype=np.int64)
         facts = np.zeros(len(names), FILE_FACTS) if files is None else files
-        rows, size = len(self), self.manifest["name_bytes"]
-        self._write_behind("vectors", rows * self.embed_dim * 2, np.ascontiguousarray(vectors, np.float16).tobytes())
-        self._write_behind("names", size, b"".join(encoded))
-        self._write_behind("name_ends", rows * 8, ends.tobytes())
-        self._write_behind("files", rows * FILE_FACTS.itemsize, facts.tobytes())
-        self._commit(rows=rows + len(names), name_bytes=size + sum(map(len, encoded)))
+        rows, size, half = len(self), self.manifest["name_bytes"], np.ascontiguousarray(vectors, np.float16)
+        with self._alone():
+            self._write_behind("vectors", rows * self.embed_dim * 2, half.tobytes())
+            self._write_behind("names", size, b"".join(encoded))
+            self._write_behind("name_ends", rows * 8, ends.tobytes())
+            self._write_behind("files", rows * FILE_FACTS.itemsize, facts.tobytes())
+            self._commit(rows=rows + len(names), name_bytes=size + sum(map(len, encoded)))
 
     def remove(self, rows: Sequence[int]) -> None:
         """Take rows out of the index; their numbers are not used again.
 
         Raises:
             OSError: it could not be written; the index is as it was.
+            ValueError: another process has written to the index meanwhile.
         """
         before = self.manifest["removed"]
-        self._write_behind("removed", before * 8, np.asarray(rows, np.int64).tobytes())
-        self._commit(removed=before + len(rows))
+        with self._alone():
+            self._write_behind("removed", before * 8, np.asarray(rows, np.int64).tobytes())
+            self._commit(removed=before + len(rows))
 
     def write_column(self, name: str, values: NDArray[Any]) -> None:
         """Keep (N,) values, to filter by.
@@ -173,15 +212,47 @@ class Store:
         return sorted(file.stem.removeprefix("column_") for file in self.path.glob("column_*.npy"))
 
     def read_column(self, name: str) -> NDArray[Any]:
-        """Return (N,) values that were kept."""
-        return np.asarray(np.load(self.path / f"column_{name}.npy", mmap_mode="r"))
+        """Return (N,) values that were kept.
+
+        Raises:
+            ValueError: the file was cut off or damaged.
+        """
+        file = self.path / f"column_{name}.npy"
+        try:
+            return np.asarray(np.load(file, mmap_mode="r"))
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(f"{file} cannot be read ({error}): delete it, and set the column anew") from error
 
     def write_manifest(self) -> None:
         """Write manifest.json, atomically.
 
         Raises:
             OSError: it could not be written.
+            ValueError: another process has written to the index meanwhile.
         """
+        with self._alone():
+            self._write_manifest()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold off other processes while files are written; refuse if one has written since this one looked."""
+        with ExitStack() as stack:
+            try:
+                lock = stack.enter_context(open(self.path / "vectors", "rb"))
+                if fcntl:
+                    with suppress(OSError):  # some network disks have no locks; then the counts alone must do
+                        fcntl.flock(lock, fcntl.LOCK_EX)  # let go of when the file is closed, or the process killed
+                there = json.loads((self.path / MANIFEST).read_text("utf-8"))
+            except OSError as error:
+                raise _unwritten(self.path, error) from error
+            if any(there[count] != self._seen[count] for count in COUNTS):
+                raise ValueError(
+                    f"another process has written to {self.path} since this one opened it: let one at a time do so, "
+                    "and open the index again. What the other wrote is untouched"
+                )
+            yield
+
+    def _write_manifest(self) -> None:
         draft = self.path / f".{MANIFEST}.{os.getpid()}"
         try:
             with draft.open("w", encoding="utf-8") as file:
@@ -189,6 +260,7 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self.path / MANIFEST)
+            self._seen = {count: self.manifest[count] for count in COUNTS}
         except OSError as error:
             raise _unwritten(self.path, error) from error
         finally:
@@ -198,7 +270,7 @@ class Store:
         before = dict(self.manifest)
         self.manifest.update(counts)
         try:
-            self.write_manifest()
+            self._write_manifest()
         except OSError:
             self.manifest = before
             raise
@@ -223,7 +295,11 @@ class Store:
         self.files: FileFacts = self._mapped("files", FILE_FACTS, rows)
         removed = self._mapped("removed", np.dtype("<i8"), self.manifest["removed"])
         ends = self._ends[-1] if rows else 0
-        if ends != self.manifest["name_bytes"] or (len(removed) and not 0 <= removed.min() <= removed.max() < rows):
+        if (
+            ends != self.manifest["name_bytes"]
+            or (self._ends[1:] < self._ends[:-1]).any()
+            or (len(removed) and not 0 <= removed.min() <= removed.max() < rows)
+        ):
             raise ValueError(f"{self.path} is damaged: its names do not fit its vectors; make it anew from the images")
         self.alive: Mask = np.ones(rows, bool)
         self.alive[removed] = False
@@ -247,5 +323,6 @@ class Store:
 
 
 def _unwritten(path: Path, error: OSError) -> OSError:
-    said = f"{path} could not be written ({error.strerror or error}): make room on its disk, and run the same again. "
+    advice = ADVICE.get(error.errno or 0, "make room on its disk, and run the same again")
+    said = f"{path} could not be written ({error.strerror or error}): {advice}. "
     return OSError(error.errno, said + "What the index held before is untouched")

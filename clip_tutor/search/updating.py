@@ -111,8 +111,7 @@ def update_index(index: ImageIndex, folder: str | Path, workers: int | None = No
     if gone:
         rows.remove([held[name] for name in gone])
         update.removed = len(gone)
-    if todo or gone or older:
-        index.finish()
+    index.finish()  # whatever there was to do: the last run may have been killed before this
     return update
 
 

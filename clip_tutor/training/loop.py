@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from clip_tutor.allocator import keep_freed_memory
 from clip_tutor.data.batches import BatchSource
 from clip_tutor.embedding import device_of
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
-from clip_tutor.training.allocator import keep_freed_memory
 from clip_tutor.training.batch_loader import BatchLoader, report_dead_workers
 from clip_tutor.training.config import Record, TrainConfig
 from clip_tutor.training.groups import train_mode

@@ -90,6 +90,8 @@ def test_the_box_lists_what_is_in_it():
     assert f"{N} images, {N} captions, {N} pairs whole" in html.value
     box.controls["across"].value, box.controls["down"].value = (0, 50), (50, 100)
     assert "6 images, 0 captions, 0 pairs whole" in html.value
+    box.controls["down"].value = (0, 50)
+    assert "0 images, 6 captions, 0 pairs whole" in html.value, "captions lie above"
     box.controls["across"].value = (50, 50)
     assert "Nothing: move it" in html.value
 
@@ -116,6 +118,7 @@ def test_a_chosen_point_shows_its_nearest_neighbors_in_the_space():
     )
     assert f"cosine of the pair: {images[3] @ texts[3]:.2f}" in html
     assert "kind: b" in html
+    assert html.count("<li>") == 5, "as many as promised, itself not among them"
     assert box.parts["overlay"].screen.html.value.count('class="kit-ring') == 2
 
 

@@ -51,8 +51,9 @@ def test_markers_stand_on_the_curves_at_the_sliders_place():
 
 
 def test_every_panel_has_a_title_and_axis_names():
-    board = gap_board(frames())
-    figure = board.draw(frame=1, amount=0.5)
+    pairs_seen, images, texts = frames()[1]
+    history = [(0.0, 1.5), (1000.0, 1.2)]
+    figure = gap_figure(GapFrame(pairs_seen, images, texts), along_the_gap(images, texts, 10.0), 0.5, history)
     assert len(figure.axes) == 6
     assert all(axes.get_title(loc="left") and axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)
     figure.draw_without_rendering()
@@ -60,13 +61,13 @@ def test_every_panel_has_a_title_and_axis_names():
 
 def test_the_board_begins_with_the_last_moment_and_its_controls_change_it():
     board = gap_board(frames(), logit_scale=[10.0, 20.0, 30.0])
-    assert "After 2,000 pairs" in board.draw().get_suptitle()
-    before = board.screen.image.value
+    before = board.screen.html.value
+    assert 'alt="After 2,000 pairs, captions moved by +0.00 gap vectors' in before
     board.controls["frame"].value = 0
     assert board.error is None
-    after = board.screen.image.value
+    after = board.screen.html.value
     board.controls["amount"].value = 1.0
-    assert len({before, after, board.screen.image.value}) == 3
+    assert len({before, after, board.screen.html.value}) == 3
     board.sweep()
 
 
@@ -93,7 +94,7 @@ def test_the_angle_of_a_cone():
 def test_identical_vectors_have_a_picture(same: str):
     images = F.normalize(torch.ones(5, 8), dim=-1)
     texts = images.clone() if same == "all" else F.normalize(-torch.ones(5, 8), dim=-1)
-    gap_board([(0, images, texts)]).draw(amount=1.0).draw_without_rendering()
+    assert "a gap of 0.00 is left" in gap_board([(0, images, texts)]).draw(amount=1.0)
 
 
 def test_five_pairs_of_arrays_have_a_picture():

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from clip_tutor.allocator import keep_freed_memory
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lab.course.cells import solution_code
@@ -25,7 +26,6 @@ from clip_tutor.lab.exercises import all_exercises
 from clip_tutor.lab.my_clip.file import run
 from clip_tutor.model import CLIP
 from clip_tutor.towers import VisionTransformer
-from clip_tutor.training.allocator import keep_freed_memory
 from clip_tutor.training.batch_loader import BatchLoader
 from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_settings
 from clip_tutor.weights import save

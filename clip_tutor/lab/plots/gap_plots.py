@@ -50,11 +50,12 @@ def gap_figure(
     _cosines(panels[2], moved)
     _along(panels[3], curve, amount, {"text → image": curve.text_to_image, "image → text": curve.image_to_text})
     panels[3].set(title="Recall@1", ylabel="share found first", ylim=(0, 1.05))
-    panels[3].legend(loc="lower center", fontsize=8)
+    high = np.mean(curve.text_to_image) > 0.5
+    panels[3].legend(loc="lower center" if high else "upper center", fontsize=8)
     _along(panels[4], curve, amount, {"": curve.losses})
     guessing, highest = math.log(len(frame.image_features)), max(curve.losses)
     panels[4].axhline(guessing, color=MUTED, linestyle="--", linewidth=1)
-    panels[4].set(title="Loss", ylabel="nats", ylim=(0, 1.25 * highest))
+    panels[4].set(title="Loss", ylabel="nats", ylim=(0, max(1.25 * highest, 1e-3)))
     if guessing < 1.2 * highest:
         panels[4].set_title("Loss (dashed: guessing)")
     if len(history) > 1:
@@ -76,8 +77,9 @@ def gap_plane(image_features: Tensor, text_features: Tensor) -> Tensor:
     Where there is no gap, or nothing in common, the widest directions of all vectors stand in.
     """
     both = torch.cat([image_features, text_features])
-    _, _, widest = torch.linalg.svd(both - both.mean(dim=0), full_matrices=False)
-    candidates = [gap_vector(image_features, text_features), both.mean(dim=0), *widest[:2]]
+    centered = both - both.mean(dim=0)
+    _, directions = torch.linalg.eigh(centered.T @ centered)  # (E, E), the widest last
+    candidates = [gap_vector(image_features, text_features), both.mean(dim=0), *directions.T[[-1, -2]]]
     plane: list[Tensor] = []
     for vector in candidates:
         rest = vector - sum((vector @ one) * one for one in plane)
@@ -114,7 +116,7 @@ def _cones(axes: Axes, frame: GapFrame, plane: Tensor) -> None:
     )
     axes.set(title="The two cones", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal")
     axes.set(xlabel="along the gap", ylabel="what both have in common", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-    axes.legend(loc="lower center", fontsize=8, ncols=2, columnspacing=1, handlelength=1)
+    axes.legend(loc="lower left", fontsize=8, borderaxespad=0.1, handlelength=1)
 
 
 def _told_apart(axes: Axes, frame: GapFrame) -> None:
@@ -160,13 +162,10 @@ def _along(axes: Axes, curve: GapCurve, amount: float, lines: dict[str, Sequence
         axes.plot(curve.amounts, values, color=color, label=label or None)
         axes.plot(amount, here, "o", color=color, markersize=7, clip_on=False, zorder=5)
     last = next(reversed(lines.values()))
+    value = float(np.interp(amount, curve.amounts, last))
+    below = len(lines) > 1 and value > 0.5  # a recall near 1 has no room above
     axes.annotate(
-        f"{float(np.interp(amount, curve.amounts, last)):.2f}",
-        (amount, float(np.interp(amount, curve.amounts, last))),
-        (0, -14 if len(lines) > 1 else 9),
-        textcoords="offset points",
-        ha="center",
-        size=9,
+        f"{value:.2f}", (amount, value), (0, -14 if below else 9), textcoords="offset points", ha="center", size=9
     )
     axes.axvline(amount, color=MUTED, linewidth=0.8, linestyle=":")
     axes.set(xlabel="captions moved, in gap vectors")

@@ -40,7 +40,7 @@ def compare_search(
     names = next(iter(indexes.values())).names
     addresses: dict[int, str] = {}  # of images that were shown before
 
-    def compare(words: str, k: int = k) -> str:
+    def compare(words: str, k: int) -> str:
         if not words.strip():
             return f'<p style="color:{MUTED}">Type a few words: what, how many, how large, on which color?</p>'
         answers = {name: index.search(words, k=k) for name, index in indexes.items()}
@@ -51,7 +51,8 @@ def compare_search(
         return side_by_side(words, answers, addresses, names)
 
     text = ipywidgets.Text(value=to_try[0], description="search for", layout={"width": "420px"})
-    board = explore(compare, words=text, k=(1, 12))
+    shown = ipywidgets.IntSlider(k, min=1, max=max(12, k), description="images shown")
+    board = explore(compare, words=text, k=shown)
     buttons = [ipywidgets.Button(description=words, layout={"width": "auto"}) for words in to_try]
     for button in buttons:
         button.on_click(lambda pressed: setattr(text, "value", pressed.description))

@@ -1,10 +1,12 @@
 """The modality-gap board: one slider moves the captions' cone along the gap, another walks through training."""
 
+import base64
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import ipywidgets
+import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
@@ -13,6 +15,7 @@ from torch import Tensor
 from clip_tutor.evaluation.modality_gap import AMOUNTS, GapCurve, along_the_gap, check_pairs, gap_vector
 from clip_tutor.lab.plots.gap_plots import GapFrame, gap_figure
 from clip_tutor.lab.widgets.explore import Explorer, explore
+from clip_tutor.lab.widgets.screen import as_png
 
 SECOND = 1000  # milliseconds that a frame stays while training is played
 
@@ -40,10 +43,21 @@ def gap_board(frames: Sequence[tuple[float, Any, Any]], logit_scale: float | Seq
     def curve_of(frame: int) -> GapCurve:
         return along_the_gap(moments[frame].image_features, moments[frame].text_features, float(scales[frame]))
 
-    def gap(frame: int = len(moments) - 1, amount: float = 0.0) -> Figure:
-        return gap_figure(moments[frame], curve_of(frame), amount, history)
+    def gap(frame: int = len(moments) - 1, amount: float = 0.0) -> str:
+        curve = curve_of(frame)
+        words, images, loss, left = (
+            float(np.interp(amount, curve.amounts, values))
+            for values in (curve.text_to_image, curve.image_to_text, curve.losses, curve.gaps)
+        )
+        said = (
+            f"After {moments[frame].pairs_seen:,.0f} pairs, captions moved by {amount:+.2f} gap vectors: a gap of "
+            f"{left:.2f} is left, recall@1 is {words:.3f} for text to image and {images:.3f} for image to text, "
+            f"the loss {loss:.3f}."
+        )
+        figure = gap_figure(moments[frame], curve, amount, history)
+        return f'<img src="{png_address(figure)}" alt="{said}" style="width:100%;max-width:1020px">'
 
-    wide = {"layout": {"width": "380px"}, "style": {"description_width": "initial"}}
+    wide = {"layout": {"width": "440px"}, "style": {"description_width": "initial"}}
     amount = ipywidgets.FloatSlider(
         0.0, min=AMOUNTS[0], max=AMOUNTS[-1], step=0.05, description="move captions, in gap vectors", **wide
     )
@@ -61,6 +75,11 @@ def gap_board(frames: Sequence[tuple[float, Any, Any]], logit_scale: float | Seq
         ]
     board.add_class("kit-gap")
     return board
+
+
+def png_address(figure: Figure) -> str:
+    """Return an address for HTML that holds a figure, so that its image can have a text for those who cannot see it."""
+    return "data:image/png;base64," + base64.b64encode(as_png(figure)).decode()
 
 
 def _frame(number: int, pairs_seen: float, image_features: Any, text_features: Any) -> GapFrame:

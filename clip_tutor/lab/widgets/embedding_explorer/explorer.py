@@ -14,8 +14,10 @@ from clip_tutor.lab.plots.style import FAINT, INK, canvas
 from clip_tutor.lab.widgets.embedding_explorer.beside import draw_card, draw_list
 from clip_tutor.lab.widgets.embedding_explorer.coloring import MODALITY, Coloring, by_attribute, by_modality
 from clip_tutor.lab.widgets.embedding_explorer.page import (
+    HEIGHT,
     SHOW,
     WHOLE,
+    WIDTH,
     View,
     draw_overlay,
     draw_points,
@@ -199,12 +201,12 @@ class EmbeddingExplorer(ipywidgets.VBox):
             return ""
         rows = list(shown_rows(len(self.points), show))
         inside = in_box(self.places[layout], across, down)[rows]
-        figure, panels = canvas(2.4 * max(len(others), 2), 2.3, columns=max(len(others), 2), image=True)
+        figure, panels = canvas(2.6 * max(len(others), 2), 2.25, columns=max(len(others), 2), image=True)
         for axes, name in zip(panels, others, strict=False):
             x, y = self.places[name][rows].T
             axes.scatter(x[~inside], y[~inside], s=4, color=FAINT, linewidths=0)
             axes.scatter(x[inside], y[inside], s=9, color=INK, linewidths=0)
-            axes.set(xlim=(0, 100), ylim=(100, 0))
+            axes.set(xlim=(0, 100), ylim=(100, 0), aspect=HEIGHT / WIDTH)
             axes.set_title(f"The box's points in {name}", size=9)
         return figure
 

@@ -91,7 +91,7 @@ def draw_points(
     marks = []
     for row in shown_rows(N, show):
         x, y = stage[row]
-        if -2 <= x <= 102 and -2 <= y <= 102:
+        if -0.1 <= x <= 100.1 and -0.1 <= y <= 100.1:
             kinds = "t" if row < N else "d"
             kinds += " r" if x > 55 else ""
             kinds += " b" if y > 60 else ""

@@ -51,6 +51,7 @@ def style_sheet(name: str, points: Points) -> str:
 .{name} .kit-surface:has(i:hover) i:focus:not(:hover)::after {{ display:none; }}
 .{name} .kit-box, .{name} .kit-rubber {{ position:absolute; box-sizing:border-box; pointer-events:none;
   border:2px dashed {INK}; background:#26282B0D; border-radius:4px; }}
+.{name} .kit-overlay {{ overflow:hidden; border-radius:8px; }}
 .{name} .kit-ring {{ position:absolute; box-sizing:border-box; width:34px; height:34px; margin:-17px 0 0 -17px;
   border:3px solid {INK}; border-radius:50%; }}
 .{name} .kit-ring.kit-mate {{ border-style:dotted; }}
@@ -67,6 +68,6 @@ def style_sheet(name: str, points: Points) -> str:
 .{name} .kit-near {{ display:inline-flex; flex-direction:column; align-items:center; }}
 .{name} ul {{ margin:4px 0; padding-left:18px; }}
 .{name} small {{ color:{MUTED}; }}
-.{name} .kit-side {{ flex:1 1 280px; min-width:260px; max-width:420px; }}
+.{name} .kit-side {{ flex:1 1 280px; min-width:260px; max-width:420px; padding-left:14px; box-sizing:border-box; }}
 .{name} .kit-unseen {{ display:none; }}
 </style>"""
