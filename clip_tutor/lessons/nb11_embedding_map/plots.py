@@ -58,9 +58,9 @@ def toy_gap(images: Tensor, texts: Tensor, title: str = "Two cones, their means,
             axes.plot(x, y, "o", color=color, label=label if n == 0 else None)
         mean = vectors.mean(dim=0).tolist()
         axes.plot(mean[0], mean[1], "s", color=color, markersize=8, markeredgecolor=INK)
-    start, end = texts.mean(dim=0).tolist(), images.mean(dim=0).tolist()
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2})
-    axes.text((start[0] + end[0]) / 2 - 0.03, (start[1] + end[1]) / 2, "gap", ha="right", weight="bold", size=11)
+    (x0, y0), (x1, y1) = texts.mean(dim=0).tolist(), images.mean(dim=0).tolist()
+    axes.annotate("", (x1, y1), (x0, y0), arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2})
+    axes.text((x0 + x1) / 2 - 0.03, (y0 + y1) / 2, "gap", ha="right", weight="bold", size=11)
     axes.plot(
         moved[:, 0], moved[:, 1], "o", color=TEXT_COLOR, markerfacecolor="white", markersize=8, label="captions, moved"
     )
