@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "images",
         "tokenizers",
         "towers",
+        "losses",
         "model",
         "data",
         "embedding",

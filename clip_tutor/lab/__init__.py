@@ -9,6 +9,9 @@
     lab.my_parts("07.2")                                what the learner has built so far, else the library's
     with lab.expect_error(ValueError, match="unit"):    a mistake made on purpose
     lab.show_source(contrastive_loss, losses.contrastive_loss)
+    lab.embedding_explorer(images, captions, …)         a map of images and captions to walk in
+    lab.gap_board(frames)                               the modality gap, moved and through training
+    lab.retrieval_grid(…), lab.compare_search(…)        what is found, both ways, and by several models
 
 The figures that notebooks share are in `lab.plots`, `lab.training_plots` and
 `lab.evaluation_plots`, flat maps of vectors in `lab.layouts`;
@@ -20,16 +23,20 @@ from clip_tutor.lab.course.course_map import course_map
 from clip_tutor.lab.errors import expect_error
 from clip_tutor.lab.exercises.check import check
 from clip_tutor.lab.my_clip import download_my_clip, my_parts, upload_my_clip
-from clip_tutor.lab.plots import evaluation_plots, layouts, style, training_plots
+from clip_tutor.lab.plots import evaluation_plots, gap_plots, layouts, style, training_plots
 from clip_tutor.lab.setup import setup
 from clip_tutor.lab.source import show_source
+from clip_tutor.lab.widgets.compare_search import compare_search
+from clip_tutor.lab.widgets.embedding_explorer import embedding_explorer
 from clip_tutor.lab.widgets.explore import explore
 from clip_tutor.lab.widgets.gallery import gallery
+from clip_tutor.lab.widgets.gap_board import gap_board
 from clip_tutor.lab.widgets.image_map import image_map
 from clip_tutor.lab.widgets.image_search import image_search, search_my_photos
 from clip_tutor.lab.widgets.live import Live
 from clip_tutor.lab.widgets.meters import meters
 from clip_tutor.lab.widgets.predict import predict
+from clip_tutor.lab.widgets.retrieval_grid import retrieval_grid
 from clip_tutor.lab.widgets.screen import Screen
 from clip_tutor.lab.widgets.search_box import search_box
 
@@ -41,6 +48,10 @@ __all__ = [
     "meters",
     "search_box",
     "image_map",
+    "embedding_explorer",
+    "gap_board",
+    "compare_search",
+    "retrieval_grid",
     "Screen",
     "Live",
     "check",
@@ -51,6 +62,7 @@ __all__ = [
     "show_source",
     "course_map",
     "evaluation_plots",
+    "gap_plots",
     "layouts",
     "plots",
     "style",

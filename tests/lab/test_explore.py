@@ -192,3 +192,12 @@ def test_a_screen_shows_figures_html_and_tables_in_turn():
 def test_what_cannot_be_shown_says_what_can(drawn: object, message: str):
     with pytest.raises(TypeError, match=f"returns a matplotlib Figure or a string of HTML.*{message}"):
         explore(lambda k: drawn, k=(0, 1))
+
+
+def test_boxes_of_numbers_and_ranges_are_swept_to_their_ends():
+    controls = {
+        "count": ipywidgets.BoundedIntText(3, min=1, max=9),
+        "span": ipywidgets.FloatRangeSlider(value=(2.0, 4.0), min=0.0, max=8.0),
+    }
+    settings = [(one["count"], one["span"]) for one in end_points(controls)]
+    assert settings == [(1, (2, 4)), (9, (2, 4)), (3, (0, 0)), (3, (8, 8)), (3, (0, 8))]

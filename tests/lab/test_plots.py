@@ -3,6 +3,7 @@
 import math
 import sys
 import types
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from clip_tutor.lab import gallery, layouts, plots, style
-from clip_tutor.lab.plots.layouts import pca_layout, umap_layout
+from clip_tutor.lab.plots.layouts import pca_layout, tsne_layout, umap_layout
 from clip_tutor.lab.widgets.gallery import as_image
 from tests.lab.conftest import texts
 
@@ -169,14 +170,41 @@ def test_umap_is_imported_when_called_and_given_a_seed(monkeypatch: pytest.Monke
 
     assert "umap" not in vars(layouts)
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Mapper))
-    assert umap_layout(torch.ones(9, 5)).shape == (9, 2)
+    assert umap_layout(torch.eye(9, 5)).shape == (9, 2)
     assert asked == {"n_neighbors": 8, "metric": "cosine", "random_state": 0, "n_jobs": 1}
 
 
 @pytest.mark.parametrize("count", [3, 2001])
-def test_umap_takes_some_points_and_not_too_many(count: int):
+@pytest.mark.parametrize("layout", [umap_layout, tsne_layout])
+def test_neighbors_are_those_of_some_points_and_not_too_many(layout: Callable[..., np.ndarray], count: int):
     with pytest.raises(ValueError, match="takes 4 to 2,000 vectors"):
-        umap_layout(np.zeros((count, 5)))
+        layout(np.zeros((count, 5)))
+
+
+@pytest.mark.parametrize("layout", layouts.LAYOUTS.values(), ids=layouts.LAYOUTS)
+def test_no_layout_is_made_of_nan(layout: Callable[..., np.ndarray]):
+    values = np.ones((8, 3))
+    values[6, 1] = np.nan
+    with pytest.raises(ValueError, match="1 of 8 vectors hold NaN or infinity, the first in row 6"):
+        layout(values, 0)
+
+
+@pytest.mark.parametrize("layout", [umap_layout, tsne_layout])
+def test_identical_vectors_have_no_neighbors(layout: Callable[..., np.ndarray]):
+    with pytest.raises(ValueError, match="all 8 vectors are the same"):
+        layout(np.ones((8, 3)))
+    assert np.abs(pca_layout(np.ones((8, 3)))).max() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [5, 30])
+@pytest.mark.parametrize("name", layouts.LAYOUTS)
+def test_a_layout_is_the_same_again_with_the_same_seed(name: str, count: int):
+    values = np.random.default_rng(0).normal(size=(count, 8))
+    places = layouts.LAYOUTS[name](values, 3)
+    assert places.shape == (count, 2)
+    assert np.isfinite(places).all()
+    assert np.array_equal(places, layouts.LAYOUTS[name](values, 3))
 
 
 def test_a_layout_is_made_of_vectors():

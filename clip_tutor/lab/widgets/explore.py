@@ -115,8 +115,10 @@ def end_points(controls: dict[str, ipywidgets.Widget]) -> Iterator[dict[str, Any
 
 
 def _ends(control: ipywidgets.Widget) -> list[Any]:
-    if isinstance(control, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):
+    if isinstance(control, (ipywidgets.IntSlider, ipywidgets.FloatSlider, ipywidgets.BoundedIntText)):
         return [control.min, control.max]
+    if isinstance(control, (ipywidgets.IntRangeSlider, ipywidgets.FloatRangeSlider)):
+        return [(control.min, control.min), (control.max, control.max), (control.min, control.max)]
     if isinstance(control, (ipywidgets.Dropdown, ipywidgets.ToggleButtons)):
         options = control.options.values() if isinstance(control.options, dict) else control.options
         return [option[1] if isinstance(option, tuple) else option for option in options]
