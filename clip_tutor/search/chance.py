@@ -54,6 +54,8 @@ class Chance:
     def explain(self, score: float, with_image: bool) -> str:
         """Return in a sentence or two whether a score is high for this model and these images."""
         z = self.z(score, with_image)
+        if with_image and self.pair_std == 0:
+            return f"The best score is {score:.2f}. What is usual between two images, an index of so few cannot say."
         if with_image:
             return (
                 f"The best score is {score:.2f}. Two images of this index have {self.pair_mean:.2f} on average, give "

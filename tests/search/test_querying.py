@@ -76,6 +76,12 @@ def test_an_answer_says_what_is_high_for_this_model(index):
     assert ("Nothing here fits" in nothing.explanation) == (not nothing[0].fits)
 
 
+def test_an_index_of_one_image_knows_nothing_of_pairs(trained, shown):
+    index = ImageIndex(*trained)
+    index.add_pixels(shown.pixels[:1], shown.captions[:1])
+    assert "an index of so few cannot say" in index.search(image=0).explanation
+
+
 def test_chance_is_measured_again_when_the_index_has_grown(trained, shown):
     index = ImageIndex(*trained)
     index.add_pixels(shown.pixels[:10], shown.captions[:10])
