@@ -26,6 +26,7 @@ from clip_tutor.lab.source import show_source
 from clip_tutor.lab.widgets.explore import explore
 from clip_tutor.lab.widgets.gallery import gallery
 from clip_tutor.lab.widgets.image_map import image_map
+from clip_tutor.lab.widgets.image_search import image_search, search_my_photos
 from clip_tutor.lab.widgets.live import Live
 from clip_tutor.lab.widgets.meters import meters
 from clip_tutor.lab.widgets.predict import predict
@@ -54,4 +55,6 @@ __all__ = [
     "plots",
     "style",
     "training_plots",
+    "image_search",
+    "search_my_photos",
 ]

@@ -13,7 +13,7 @@ the last cell, which may have given another value to a name that an earlier cell
 import inspect
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import ipywidgets
 
@@ -22,7 +22,15 @@ from clip_tutor.lab.widgets.screen import Screen
 # What a reader may well type into a search box.
 _WORDS_TO_TRY = ("", "   ", "zzqx 🦄 <b>&", "a photo of a cat " * 40)
 
-_swept: list["Explorer"] = []  # while notebooks are tested
+
+class Sweepable(Protocol):
+    """A widget that can try the ends of its controls by itself."""
+
+    def sweep(self) -> None:
+        """Draw at both ends of every control; whatever goes wrong is raised."""
+
+
+_swept: list[Sweepable] = []  # while notebooks are tested
 
 
 class Explorer(ipywidgets.VBox):
@@ -78,19 +86,24 @@ def explore(draw: Callable[..., Any], /, **controls: Any) -> Explorer:
             raise TypeError(f"{draw.__name__} has no argument {name!r}, it has {', '.join(arguments)}")
         built[name] = _control(name, given, arguments[name].default)
     explorer = Explorer(draw, built)
-    if os.environ.get("CLIP_TUTOR_SWEEP") == "1":
-        _swept.append(explorer)
-        explorer.sweep()
+    sweep_if_tested(explorer)
     explorer.refresh()
     for control in built.values():
         control.observe(explorer._on_change, names="value")
     return explorer
 
 
+def sweep_if_tested(widget: Sweepable) -> None:
+    """Sweep a widget where notebooks are tested, now and, by `sweep_again`, after the last cell."""
+    if os.environ.get("CLIP_TUTOR_SWEEP") == "1":
+        _swept.append(widget)
+        widget.sweep()
+
+
 def sweep_again() -> None:
     """Draw every widget of this notebook again at both ends of every control; whatever goes wrong is raised."""
-    for explorer in _swept:
-        explorer.sweep()
+    for widget in _swept:
+        widget.sweep()
 
 
 def end_points(controls: dict[str, ipywidgets.Widget]) -> Iterator[dict[str, Any]]:

@@ -52,11 +52,17 @@ class Screen(ipywidgets.VBox):
     def fail(self, error: Exception) -> None:
         """Say in red what went wrong, above the last good image, and keep the error in ``.error``."""
         self.error = error
-        self.message.value = (
-            f'<div class="{ERROR_MARK}" role="alert" style="border-left:4px solid #C62828;background:#FDECEA;'
-            f'color:#7F1D1D;padding:6px 10px;line-height:1.5"><b>{type(error).__name__}</b>: {escape(str(error))}'
-            f"<br><code>{escape(own_line(error))}</code></div>"
-        )
+        self.message.value = error_box(error, own_line(error))
+
+
+def error_box(error: Exception, line: str = "") -> str:
+    """Return in HTML what went wrong, and the line of code that led to it, if it says anything to the reader."""
+    said = error.args[0] if isinstance(error, KeyError) and error.args else error
+    text = escape(str(said)) + (f"<br><code>{escape(line)}</code>" if line else "")
+    return (
+        f'<div class="{ERROR_MARK}" role="alert" style="border-left:4px solid #C62828;background:#FDECEA;'
+        f'color:#7F1D1D;padding:6px 10px;line-height:1.5"><b>{type(error).__name__}</b>: {text}</div>'
+    )
 
 
 def as_png(figure: Figure) -> bytes:

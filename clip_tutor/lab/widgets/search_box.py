@@ -1,17 +1,16 @@
 """The tour's search box: words go in with each key stroke, and the images that fit them best come out."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import ipywidgets
-import torch
 
 from clip_tutor.lab.plots.style import MUTED
 from clip_tutor.lab.widgets.explore import Explorer, explore
 from clip_tutor.lab.widgets.gallery import data_address, gallery
+from clip_tutor.lab.widgets.image_search.query import one_thread
 from clip_tutor.search import ImageIndex
 
 SIDE = 124  # of an image on the screen, in pixels
@@ -37,7 +36,7 @@ def search_box(index: ImageIndex, images: Sequence[Any], to_try: Sequence[str], 
         if not words.strip():
             return _line("Type a few words: what, how many, how large, on which color?")
         start = time.perf_counter()
-        with _one_thread():
+        with one_thread():
             hits = index.search(words, k=k)
         found = [addresses[hit.row] for hit in hits]
         tiles = gallery(found, [hit.name for hit in hits], [hit.score for hit in hits], SIDE)
@@ -55,17 +54,6 @@ def search_box(index: ImageIndex, images: Sequence[Any], to_try: Sequence[str], 
     box.children = [box.children[0], row, box.screen.message, box.screen.html]
     box.add_class("kit-search")
     return box
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One short query is too little work to share: on a busy machine, threads wait for each other 40 times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _line(words: str) -> str:
