@@ -24,7 +24,7 @@ def caption_recall(similarity: torch.Tensor, image_of: torch.Tensor, k: int) -> 
 
 
 def _table(seed: int, M: int = 6, each: int = 5, shuffled: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return similarities (N, M) of M images with ``each`` captions apiece, right ones a little higher, and image_of."""
+    """Return similarities (N, M) of M images with ``each`` captions apiece, the right ones higher, and image_of."""
     random = torch.Generator().manual_seed(seed)
     image_of = torch.arange(M * each) // each
     image_of = image_of[torch.randperm(M * each, generator=random)] if shuffled else image_of
