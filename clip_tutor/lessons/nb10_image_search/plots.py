@@ -20,6 +20,7 @@ def growth(sizes: Sequence[int], milliseconds: Sequence[float], E: int) -> Figur
     for size, time in zip(sizes, milliseconds, strict=True):
         axes.annotate(f"{time:,.2g} ms", (size, time), xytext=(0, 9), textcoords="offset points", ha="center", size=9)
     axes.xaxis.set_major_formatter(THOUSANDS)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="vectors that are searched", ylabel="milliseconds", ylim=(min(milliseconds) / 2, None))
     axes.margins(x=0.1, y=0.25)
     figure.suptitle(f"One query against every vector of {E} numbers")
@@ -54,8 +55,8 @@ class Cloud(NamedTuple):
     lists: NDArray[np.int64]
 
 
-def _cloud(M: int = 14) -> Cloud:
-    points = np.random.default_rng(3).standard_normal((420, 2)) * (1.5, 0.8)
+def _cloud(M: int = 16) -> Cloud:
+    points = np.random.default_rng(27).standard_normal((420, 2)) * (1.5, 0.8)
     centers = points[:M].copy()
     for _ in range(20):
         lists = ((points[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
@@ -71,7 +72,7 @@ def ball_and_slice() -> Figure:
     near = ((cloud.points - among) ** 2).sum(axis=1).argsort()[:10]
     _best_of(left, cloud, near, among, IMAGE_COLOR, "a query among its like: an image")
     slice_of_a_cloud(right)
-    figure.suptitle("Points in a plane, in fourteen lists; ten best points in circles")
+    figure.suptitle("Points in a plane, in sixteen lists; ten best points in circles")
     return figure
 
 
@@ -111,7 +112,8 @@ def score_histograms(
     bins = np.linspace(min(every.min(), *lines.values()) - 0.01, every.max() + 0.01, 60).tolist()
     for (name, values), color in zip(arrays.items(), (MUTED, *COLORS[1:]), strict=False):
         axes.hist(values, bins=bins, density=True, color=color, alpha=0.55, label=name)
-    top = axes.get_ylim()[1]
+    top = 1.12 * axes.get_ylim()[1]
+    axes.set_ylim(0, top)
     for (name, place), style in zip(lines.items(), ("--", "-"), strict=False):
         axes.axvline(place, color=INK, linestyle=style, linewidth=1.4)
         axes.annotate(name, (place, top), xytext=(5, -11), textcoords="offset points", size=9)

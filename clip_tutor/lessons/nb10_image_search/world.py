@@ -63,7 +63,7 @@ class Named(NamedTuple):
     """M animals and dishes, and what the model makes of images of them."""
 
     objects: tuple[Emoji, ...]
-    learned: Tensor  # (M, E) of training scenes
+    learned: Tensor  # (M, E) of training scenes, several of each
     unseen: Tensor  # (M, E) of one test scene each
 
     def names(self, language: str) -> list[str]:
@@ -72,9 +72,9 @@ class Named(NamedTuple):
 
 
 def animals_and_dishes(model: CLIP) -> Named:
-    """Return 285 objects, alone and large enough to see: the mean of two training scenes, and a test scene, of each."""
+    """Return 285 objects, alone and large enough to see: the mean of six training scenes, and a test scene, of each."""
     objects = tuple(emoji for emoji in load_emoji() if emoji.group in TO_LEARN)
-    return Named(objects, _alone(model, objects, "train", 2), _alone(model, objects, "test", 1))
+    return Named(objects, _alone(model, objects, "train", 6), _alone(model, objects, "test", 1))
 
 
 def _alone(model: CLIP, objects: tuple[Emoji, ...], split: str, each: int) -> Tensor:

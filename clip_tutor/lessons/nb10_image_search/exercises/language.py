@@ -21,7 +21,7 @@ def learn_names(names: list[str], image_features: torch.Tensor, steps: int) -> C
     """
     tokenizer = BPETokenizer.train(names, vocab_size=1024, context_length=32)
     tower = TextTower(TextConfig(tokenizer.vocab_size, 32, width=96, layers=1, heads=4), image_features.shape[1])
-    optimizer = torch.optim.AdamW(tower.parameters(), lr=2e-3, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(tower.parameters(), lr=1e-3, weight_decay=0.1)
 
     def encode(texts: list[str]) -> torch.Tensor:
         ids = tokenizer(texts, truncate=True, pad=tokenizer.batch_padding)  # as long as the longest of them
@@ -166,7 +166,7 @@ LANGUAGE = Exercise(
         "Four parts: `BPETokenizer.train`, a `TextTower`, an optimizer, and a loop over batches of names. What does a "
         "batch of the contrastive loss need, and which side of it is there already?",
         "`TextTower(TextConfig(vocab_size, context_length, width, layers, heads), E)` makes (B, E) of ids (B, T). One "
-        "layer of width 96 is enough; a fixed logit scale of 14 and a learning rate of 2e-3 will do.",
+        "layer of width 96 is enough; a fixed logit scale of 14 and a learning rate of 1e-3 will do.",
         "Write `encode(texts)` first, and use it twice: in the loop, and, under `torch.no_grad()`, as what you return. "
         "`tokenizer(texts, truncate=True, pad=tokenizer.batch_padding)` gives rows as long as the longest.",
     ),
