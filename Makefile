@@ -2,6 +2,7 @@
 # Needs make, git and Python 3.10 or newer. Another Python:  make lab PYTHON=python3.12
 # More for JupyterLab:  make lab ARGS="--ip=0.0.0.0 --port=9000"
 # Less for pytest:      make test ARGS=tests/losses/test_softmax.py       make test ARGS="-k sigmoid"
+# Your own images:      make demo ARGS=~/Pictures
 # In one process:       make unit ARGS="tests/losses -n 0 --pdb"          make notebooks ARGS=notebooks/03_pixels.ipynb
 
 PYTHON ?= python3
@@ -36,10 +37,11 @@ nbmake   = $(call pytest,$(1),--nbmake --nbmake-timeout=1200 $(2))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test quick ready checked lint types unit fast notebooks format clean distclean
+.PHONY: help lab demo test quick ready checked lint types unit fast notebooks format clean distclean
 
 help:
 	@echo "make lab        set up .venv on first use, then open JupyterLab at the first notebook"
+	@echo "make demo       set up likewise, then open the image search; of your own: make demo ARGS=~/Pictures"
 	@echo "make test       set up .venv on first use, then run everything below and say what failed:"
 	@echo "  make lint       ruff: mistakes and layout"
 	@echo "  make types      mypy: the library's type hints"
@@ -49,17 +51,27 @@ help:
 	@echo "make format     lay out the code with ruff, strip the outputs from the notebooks"
 	@echo "make clean      remove caches and build leftovers; make distclean removes .venv as well"
 
-# As root, over SSH or without a screen there is no browser to open: JupyterLab prints the address instead.
+# As root, over SSH or without a screen there is no browser to open: the address is printed instead.
+NO_SCREEN = [ "`uname -s`" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]
+NO_BROWSER = [ "`id -u`" = 0 ] || [ -n "$$SSH_CONNECTION" ] || { $(NO_SCREEN); }
+
 lab: ready
 	@root=; if [ "`id -u`" = 0 ]; then root=--allow-root; fi; \
-	screen=; if [ "`uname -s`" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then screen=yes; fi; \
-	if [ -n "$$root$$SSH_CONNECTION" ] || [ -z "$$screen" ]; then \
+	if $(NO_BROWSER); then \
 	  browser=--no-browser; echo "==> Starting JupyterLab: open the address it prints (Ctrl-C twice stops it)"; \
 	else \
 	  browser=; echo "==> Opening JupyterLab in your browser (Ctrl-C twice stops it)"; \
 	fi; \
 	cd notebooks && exec ../$(BIN)/python -m jupyterlab $$root $$browser \
 	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(ARGS)
+
+demo: ready
+	@if $(NO_BROWSER); then \
+	  browser=--no-browser; echo "==> Starting the image search: open the address it prints (Ctrl-C stops it)"; \
+	else \
+	  browser=; echo "==> Opening the image search in your browser (Ctrl-C stops it)"; \
+	fi; \
+	exec $(BIN)/python -m clip_tutor.lab.demo $(ARGS) $$browser
 
 test: ready
 	@failed=; \

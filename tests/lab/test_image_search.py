@@ -104,7 +104,7 @@ def test_without_anything_to_try_it_waits(index: ImageIndex, scenes: Scenes):
     demo = image_search(index, scenes.batch(range(COUNT)).pixels)
     assert demo.grid.children == ()
     assert "Type what an image should show" in demo.status.value
-    assert demo.history == []
+    assert demo.history.queries == []
 
 
 def test_each_tile_says_score_z_and_whether_that_is_chance():
@@ -112,10 +112,10 @@ def test_each_tile_says_score_z_and_whether_that_is_chance():
     assert 'alt="a &lt;b&gt;.jpg"' in shown
     assert "<b>0.313</b>" in shown
     assert "z&nbsp;+4.2" in shown
-    assert "chance</div>" not in shown
+    assert "no better than chance" not in shown
     shown = tile_html(Hit("b.jpg", 0.1, 4, -1.26, fits=False), Thumbnail("data:,"))
     assert "z&nbsp;−1.3" in shown
-    assert "fits no better than chance" in shown
+    assert "no better than chance" in shown
 
 
 def test_copies_and_the_query_itself_are_named_in_their_tile():
@@ -135,7 +135,7 @@ def test_nothing_here_fits_is_said(demo: ImageSearch, monkeypatch: pytest.Monkey
     monkeypatch.setattr("clip_tutor.search.chance.FITS_WORDS", 1000.0)
     demo.words.value = "a cat"
     assert "Nothing here fits: random words find as much." in demo.status.value
-    assert demo.grid.children[0].html.value.count("fits no better than chance") == 1
+    assert demo.grid.children[0].html.value.count("no better than chance") == 1
 
 
 def test_notes_of_the_answer_are_shown(demo: ImageSearch):
@@ -179,11 +179,11 @@ def test_a_click_on_a_thumbnail_finds_more_like_it(demo: ImageSearch, index: Ima
 
 
 def test_weights_count_where_there_are_words_and_an_image(demo: ImageSearch, index: ImageIndex):
-    assert demo._weights_row.layout.display == "none"
+    assert demo.weights_row.layout.display == "none"
     demo.grid.children[1].more.click()
     row = demo.query.image
     demo.words.value = "on a blue background"
-    assert demo._weights_row.layout.display is None
+    assert demo.weights_row.layout.display is None
     for weights in ((1.0, 0.2), (0.0, 1.0)):
         demo.words_weight.value, demo.image_weight.value = weights
         assert names(demo) == [hit.name for hit in index.search("on a blue background", row, 5, weights=weights)]
@@ -209,7 +209,7 @@ def test_a_button_searches_for_its_words_alone(demo: ImageSearch):
     demo.without.value = "red"
     demo.to_try[1].click()
     assert (demo.words.value, demo.without.value, demo.query.image) == (TO_TRY[1], "", None)
-    assert demo._image_row.layout.display == "none"
+    assert demo.image_row.layout.display == "none"
 
 
 def test_the_search_button_searches_again(demo: ImageSearch):
@@ -266,10 +266,10 @@ def test_an_uploaded_image_is_searched_with(demo: ImageSearch, index: ImageIndex
     assert names(demo) == [hit.name for hit in index.search(image=png(), k=5)]
     assert "Searching with <b>my red.png</b>" in demo.image_shown.value
     assert 'alt="my red.png"' in demo.image_shown.value
-    assert demo._image_row.layout.display is None
+    assert demo.image_row.layout.display is None
     demo.no_image.click()
     assert demo.query.image is None
-    assert demo._image_row.layout.display == "none"
+    assert demo.image_row.layout.display == "none"
 
 
 def test_an_uploaded_image_joins_the_words(demo: ImageSearch, index: ImageIndex):
@@ -306,43 +306,48 @@ def test_an_empty_upload_widget_stays_empty():
 
 def test_one_can_go_back_in_the_history(demo: ImageSearch):
     first = names(demo)
-    assert demo.back.disabled
+    assert demo.history.back.disabled
     demo.words.value = "a dog"
     second = names(demo)
     demo.grid.children[2].more.click()
     upload(demo, "red.png", png())
-    assert [query.label for query in demo.history][:2] == ["three cats", "a dog"]
-    assert demo.history[3].label == "like red.png"
-    demo.earlier.value = 1
+    assert [query.label for query in demo.history.queries][:2] == ["three cats", "a dog"]
+    assert demo.history.queries[3].label == "like red.png"
+    demo.history.menu.value = 1
     assert (demo.words.value, names(demo)) == ("a dog", second)
-    demo.back.click()
+    demo.history.back.click()
     assert (demo.words.value, names(demo)) == ("three cats", first)
-    assert demo.back.disabled
-    assert len(demo.history) == 4, "going back is no new search"
-    demo.earlier.value = 3
+    assert demo.history.back.disabled
+    assert len(demo.history.queries) == 4, "going back is no new search"
+    demo.history.menu.value = 3
     assert demo.query.image == png()
     assert "Searching with <b>red.png</b>" in demo.image_shown.value
     assert demo.error is None
 
 
+def test_there_is_no_way_back_from_the_first_search(demo: ImageSearch):
+    demo.history.back.click()
+    assert (demo.words.value, demo.error) == (TO_TRY[0], None)
+
+
 def test_the_latest_search_stands_on_top_of_the_history(demo: ImageSearch):
     demo.words.value = "a dog"
     demo.without.value = "a leash"
-    assert [label for label, _ in demo.earlier.options] == ["3. a dog − a leash", "2. a dog", "1. three cats"]
+    assert [label for label, _ in demo.history.menu.options] == ["3. a dog − a leash", "2. a dog", "1. three cats"]
 
 
 def test_more_images_and_other_weights_are_no_new_search(demo: ImageSearch):
     demo.k.value = 3
     demo.k.value = 9
-    assert [query.k for query in demo.history] == [9]
+    assert [query.k for query in demo.history.queries] == [9]
 
 
 def test_the_history_ends_somewhere(demo: ImageSearch, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("clip_tutor.lab.widgets.image_search.demo.REMEMBERED", 3)
+    monkeypatch.setattr("clip_tutor.lab.widgets.image_search.history.REMEMBERED", 3)
     for n in range(5):
         demo.words.value = f"{n} cats"
-    assert [query.words for query in demo.history] == ["2 cats", "3 cats", "4 cats"]
-    demo.back.click()
+    assert [query.words for query in demo.history.queries] == ["2 cats", "3 cats", "4 cats"]
+    demo.history.back.click()
     assert demo.words.value == "3 cats"
 
 
@@ -350,10 +355,10 @@ def test_the_history_ends_somewhere(demo: ImageSearch, monkeypatch: pytest.Monke
 
 
 def test_every_control_has_a_label_that_is_not_cut(demo: ImageSearch):
-    for control in (*demo.controls.values(), demo.earlier):
+    for control in (*demo.controls.values(), demo.history.menu):
         assert control.description
         assert control.style.description_width == "initial"
-    for button in (demo.go, demo.upload, demo.no_image, demo.back, *demo.to_try):
+    for button in (demo.go, demo.upload, demo.no_image, demo.history.back, *demo.to_try):
         assert button.description
 
 

@@ -8,7 +8,9 @@ query.py        what is looked for, and looking for it: no widget is needed
 uploads.py      an uploaded file, as ipywidgets 7 and 8 hand it over
 thumbnails.py   small images, decoded when they are shown
 tiles.py        one image that was found
-demo.py         the widget
+remarks.py      what is said around the images
+history.py      all queries so far
+demo.py         the widget; look.py, its style sheet
 own_folder.py   the same for a folder of one's own photographs
 """
 

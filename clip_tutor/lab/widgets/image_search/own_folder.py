@@ -45,25 +45,43 @@ def index_folder(folder: str | Path, model: str | Path | None = None) -> tuple[I
     Raises:
         FileNotFoundError, ValueError: see `search_my_photos`.
     """
-    path = Path(folder).expanduser().resolve()
+    index = open_index(folder, model, create=True)
+    update = index.update(_resolved(folder), progress=True)
+    if not len(index):
+        raise ValueError(f"{folder} holds no image that can be read: give a folder of photographs.\n{update}")
+    return index, update
+
+
+def open_index(folder: str | Path, model: str | Path | None = None, create: bool = False) -> ImageIndex:
+    """Return the index of a folder as it lies in the user's cache.
+
+    Args:
+        create: make an empty one where there is none.
+
+    Raises:
+        FileNotFoundError: there is no such folder, no index, or the weights are not to be had.
+    """
+    path = _resolved(folder)
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {path}: give the folder that holds your images")
     name, weights = _model_and_weights(model)
     loaded = _loaded(name, weights)
-    index = ImageIndex.open(place_of(path, loaded), loaded.model, loaded.tokenizer, create=True)
-    if isinstance(index.rows, Store):
+    index = ImageIndex.open(place_of(path, loaded), loaded.model, loaded.tokenizer, create)
+    if create and isinstance(index.rows, Store):
         index.rows.manifest["made_with"] = {"model": name, "weights": weights}
         index.rows.write_manifest()
-    update = index.update(path, progress=True)
-    if not len(index):
-        raise ValueError(f"{path} holds no image that can be read: give a folder of photographs.\n{update}")
-    return index, update
+    return index
 
 
 def place_of(folder: Path, loaded: Loaded) -> Path:
     """Return where the index of a folder lies that this model makes."""
     identity = f"{folder}\n{fingerprint(loaded.model)}".encode("utf-8", "surrogateescape")
     return CACHE / f"{folder.name or 'root'}-{hashlib.blake2b(identity, digest_size=6).hexdigest()}"
+
+
+def _resolved(folder: str | Path) -> Path:
+    """Return one path for a folder, whichever links lead to it."""
+    return Path(folder).expanduser().resolve()
 
 
 def _model_and_weights(model: str | Path | None) -> tuple[str, str | None]:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from clip_tutor.images import load_image
 from clip_tutor.images.drafts import draft_decode
@@ -69,7 +70,7 @@ class Thumbnails:
         ValueError: there is not one image for each row; or there are none, and names are no paths of files.
     """
 
-    def __init__(self, index: ImageIndex, images: Sequence[Any] | None = None) -> None:
+    def __init__(self, index: ImageIndex, images: Sequence[Any] | Tensor | None = None) -> None:
         rows = index.rows
         if images is not None and len(images) != len(rows):
             raise ValueError(f"an index of {len(rows)} images needs these, in its order, and not {len(images)} others")
@@ -95,7 +96,8 @@ class Thumbnails:
         return thumbnails
 
     def _one(self, row: int) -> Thumbnail:
-        image = self._rows.name(row) if self._images is None else self._images[row]
         kept = self._kept.get(row)
-        gone = self._images is None and not os.path.exists(image)
-        return kept if kept is not None and not gone else thumbnail_of(image)
+        if self._images is not None:
+            return kept or thumbnail_of(self._images[row])
+        path = self._rows.name(row)
+        return kept if kept is not None and os.path.exists(path) else thumbnail_of(path)

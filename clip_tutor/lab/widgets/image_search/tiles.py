@@ -54,7 +54,7 @@ def tile_html(hit: Hit, thumbnail: Thumbnail) -> str:
         image = f'<div class="kit-missing">{escape(thumbnail.problem)}</div>'
     remarks = ["the image you search with"] if hit.is_query else []
     if not (hit.fits or hit.is_query):
-        remarks.append("fits no better than chance")
+        remarks.append("no better than chance")
     if hit.copies:
         count = "1 copy" if len(hit.copies) == 1 else f"{len(hit.copies)} copies"
         names = ", ".join(map(shown_name, hit.copies))
