@@ -67,7 +67,9 @@ def test_what_fits_is_what_the_library_says(model, tokenizer, scenes):
     for words in ("a cat", "two dogs on red", "zq"):
         hits = index.search(words, k=30)
         scores = torch.tensor([hit.score for hit in hits])
-        assert fits(scores, random_scores[:, [hit.row for hit in hits]], FITS_WORDS).tolist() == [hit.fits for hit in hits]
+        assert fits(scores, random_scores[:, [hit.row for hit in hits]], FITS_WORDS).tolist() == [
+            hit.fits for hit in hits
+        ]
 
 
 def test_what_was_learned_reads_names_in_any_alphabet():

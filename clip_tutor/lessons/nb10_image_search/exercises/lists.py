@@ -129,8 +129,8 @@ class InvertedLists:
     def __init__(self, vectors: torch.Tensor, centers: torch.Tensor) -> None:
         """Put each of (N, E) vectors into the list of one of (M, E) centers."""
         self.vectors, self.centers = vectors, centers
-        nearest = (vectors @ centers.T).argmax(dim=1)  # (N,)
-        self.lists = [(nearest == m).nonzero()[:, 0] for m in range(len(centers))]
+        joined = (vectors @ self.centers.T).argmax(dim=1)  # (N,)
+        self.lists = [(joined == m).nonzero()[:, 0] for m in range(len(centers))]
 
     def search(self, query: torch.Tensor, k: int, probes: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the k largest dot products with a query (E,), the best first, and the rows they belong to.
@@ -244,7 +244,7 @@ LISTS = Exercise(
     hints=(
         "Once: which rows lie in which list? For each query: which lists, which rows lie in them, and which of those "
         "are best?",
-        "`(nearest == m).nonzero()[:, 0]` are the rows of list m, and `torch.cat` joins the lists that are probed. An "
+        "If `joined` says of each vector which list it is in, `(joined == m).nonzero()[:, 0]` are the rows of list m, and `torch.cat` joins the lists that are probed. An "
         "empty list may be among them.",
         "topk on the joined rows gives places among these: `rows[best.indices]` are places in the whole index.",
         "If rows are wrong where lengths differ: the nearest point (`torch.cdist`) and the largest dot product are two "
