@@ -244,8 +244,8 @@ LISTS = Exercise(
     hints=(
         "Once: which rows lie in which list? For each query: which lists, which rows lie in them, and which of those "
         "are best?",
-        "If `joined` says of each vector which list it is in, `(joined == m).nonzero()[:, 0]` are the rows of list m, and `torch.cat` joins the lists that are probed. An "
-        "empty list may be among them.",
+        "If `joined` says of each vector which list it is in, `(joined == m).nonzero()[:, 0]` are the rows of list m. "
+        "`torch.cat` joins the lists that are probed; an empty list may be among them.",
         "topk on the joined rows gives places among these: `rows[best.indices]` are places in the whole index.",
         "If rows are wrong where lengths differ: the nearest point (`torch.cdist`) and the largest dot product are two "
         "things. Which of the two is asked for, three times?",
