@@ -73,16 +73,15 @@ def _drawn(found: Probed, sizes: Tensor, probes: int, color: str, images: Sequen
     figure, axes = canvas(11, 4.4, rows=2, columns=1)
     bars, strip = axes
     heights = sizes[found.order].tolist()
-    bars.bar(
-        range(len(heights)), heights, color=[color if n < probes else FAINT for n in range(len(heights))], width=0.85
-    )
+    places = range(1, len(heights) + 1)
+    bars.bar(places, heights, color=[color if n <= probes else FAINT for n in places], width=0.85)
     for n, count in enumerate(hits):
         if count:
-            bars.text(n, heights[n], str(count), ha="center", va="bottom", size=10, weight="bold", color=INK)
+            bars.text(n + 1, heights[n], str(count), ha="center", va="bottom", size=10, weight="bold", color=INK)
     bars.set(
         xlabel="lists, the nearest center first; a number says how many of the ten best lie in a list",
         ylabel="images in it",
-        xlim=(-0.8, len(heights) - 0.2),
+        xlim=(0.2, len(heights) + 0.8),
         ylim=(0, 1.25 * max(heights)),
     )
     bars.grid(axis="x", visible=False)
