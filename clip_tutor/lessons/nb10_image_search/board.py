@@ -42,8 +42,8 @@ def probe(vectors: Tensor, centers: Tensor, list_of: Tensor, query: Tensor, prob
 
 
 def lists_board(
-    model: CLIP, tokenizer: Tokenizer, vectors: Tensor, centers: Tensor, images: Sequence[Any]
-) -> Callable[[str, str, int], Figure]:
+    model: CLIP, tokenizer: Tokenizer, vectors: Tensor, centers: Tensor, images: Sequence[Any] | Tensor
+) -> Callable[..., Figure]:
     """Return what draws the board for words, what is searched with, and a number of probes.
 
     Args:

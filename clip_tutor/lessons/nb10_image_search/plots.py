@@ -27,24 +27,25 @@ def growth(sizes: Sequence[int], milliseconds: Sequence[float], E: int) -> Figur
     return figure
 
 
-def recall_by_probes(
-    probes: Sequence[int], curves: Mapping[str, Sequence[float]], lists: int, title: str, axes: Axes | None = None
-) -> Figure:
+def recall_by_probes(probes: Sequence[int], curves: Mapping[str, Sequence[float]], lists: int, title: str) -> Figure:
     """Draw recall over the number of probes; a curve whose name begins with "words" is orange, "images" blue."""
-    figure, (axes,) = canvas(7.5, 3.8) if axes is None else (axes.figure, [axes])  # type: ignore[assignment]
+    figure, (axes,) = canvas(7.5, 3.8)
+    recall_curves(axes, probes, curves, lists)
+    figure.suptitle(title)
+    return figure
+
+
+def recall_curves(axes: Axes, probes: Sequence[int], curves: Mapping[str, Sequence[float]], lists: int) -> None:
+    """Draw the same into the axes of another figure."""
     others = iter(COLORS[2:])
     for name, values in curves.items():
-        first = name.split()[0]
-        color = {"words": TEXT_COLOR, "images": IMAGE_COLOR}.get(first) or next(others)
+        color = {"words": TEXT_COLOR, "images": IMAGE_COLOR}.get(name.split()[0]) or next(others)
         axes.plot(probes, values, "o-", color=color, label=name, markersize=5)
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(probes), [str(one) for one in probes])
     axes.minorticks_off()
     axes.set(xlabel=f"probes: lists that are read, of {lists}", ylabel="recall@10 against exact search", ylim=(0, 1.04))
     axes.legend(loc="lower right")
-    if title:
-        axes.figure.suptitle(title)
-    return figure
 
 
 class Cloud(NamedTuple):
@@ -82,13 +83,15 @@ def slice_of_a_cloud(axes: Axes) -> None:
     best = (cloud.points @ direction).argsort()[::-1][:10]
     star = np.array([0.4, 3.4])
     _best_of(axes, cloud, best, star, TEXT_COLOR, "a query from outside: words")
-    axes.annotate("far away ↑", star, xytext=(12, -3), textcoords="offset points", color=TEXT_COLOR)
+    axes.annotate("far away ↑", (star[0], star[1]), xytext=(12, -3), textcoords="offset points", color=TEXT_COLOR)
 
 
 def _best_of(axes: Axes, cloud: Cloud, best: NDArray[np.int64], star: Any, color: str, title: str) -> None:
-    axes.scatter(*cloud.points.T, c=[pale(m) for m in cloud.lists.tolist()], s=16, linewidths=0)
-    axes.scatter(*cloud.points[best].T, facecolors="none", edgecolors=color, s=62, linewidths=1.7)
-    axes.scatter(*star, marker="*", s=190, color=color, zorder=3)
+    axes.scatter(cloud.points[:, 0], cloud.points[:, 1], c=[pale(m) for m in cloud.lists.tolist()], s=16, linewidths=0)
+    axes.scatter(
+        cloud.points[best, 0], cloud.points[best, 1], facecolors="none", edgecolors=color, s=62, linewidths=1.7
+    )
+    axes.scatter(star[0], star[1], marker="*", s=190, color=color, zorder=3)
     count = len(set(cloud.lists[best].tolist()))
     axes.set_title(f"{title}\nits ten best lie in {count} list{'s' if count > 1 else ''}")
     axes.set(xlim=(-4.2, 4.2), ylim=(-2.7, 3.9), xticks=[], yticks=[])

@@ -34,7 +34,7 @@ def card() -> Figure:
     curves = {name: [_recall(lists, queries, probes) for probes in PROBES] for name, queries in asked.items()}
     figure, (left, right) = canvas(11, 4.2, columns=2)
     plots.slice_of_a_cloud(left)
-    plots.recall_by_probes(PROBES, curves, LISTS, "", right)
+    plots.recall_curves(right, PROBES, curves, LISTS)
     figure.suptitle("Words look at the images from outside")
     return figure
 

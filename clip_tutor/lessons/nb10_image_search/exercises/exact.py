@@ -1,5 +1,7 @@
 """Exercise 10.1: exact search, with a mask of what may be found."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -60,7 +62,7 @@ def _check(answer: Attempt) -> str:
     vectors, queries = _vectors(12, 0), _vectors(2, 1)
     # In the first mask the rows that are most alike to the first query are all forbidden.
     far = (F.normalize(queries[:1], dim=-1) @ F.normalize(vectors, dim=-1).T)[0] < -0.05
-    cases = (
+    cases: tuple[tuple[Any, ...], ...] = (
         (vectors, queries, 4, None, "for 12 vectors and 2 queries"),
         (vectors, queries[:1], 3, far, f"with only the rows {far.nonzero()[:, 0].tolist()} allowed"),
         (vectors, queries, 5, torch.arange(12) % 5 == 3, "with only the rows 3 and 8 allowed, and k = 5"),

@@ -1,5 +1,7 @@
 """Exercises 10.2 and 10.3: k-means on unit vectors, and inverted lists that are right for dot products."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -32,7 +34,7 @@ def _unit(count: int, seed: int, E: int = 4) -> torch.Tensor:
 def _check_kmeans(answer: Attempt) -> str:
     vectors, lonely = _unit(30, 0), F.normalize(torch.tensor([[-9.0, 1, 1, 1], [1, 1, 1, 1]]), dim=-1)
     crowd = F.normalize(_unit(12, 1) + torch.tensor([3.0, 3, 3, 3]), dim=-1)
-    cases = (
+    cases: tuple[tuple[Any, ...], ...] = (
         (vectors, vectors[:3], 1, "after one round with 3 centers"),
         (vectors, vectors[:5], 4, "after 4 rounds with 5 centers"),
         (crowd, lonely, 2, "where no vector joins the first of 2 centers"),
@@ -153,7 +155,7 @@ def _check_lists(answer: Attempt) -> str:
     queries = _unit(4, 12)
     unit_case = (_unit(60, 13), _unit(6, 14), _unit(1, 15)[0], 5, 2, "for vectors of unit length and 2 probes")
     lengths = "for vectors and centers of several lengths"
-    cases = [unit_case]
+    cases: list[tuple[Any, ...]] = [unit_case]
     cases += [(vectors, centers, query, 5, 2, f"{lengths}, and 2 probes") for query in queries]
     cases += [(vectors, centers, queries[0], 6, 8, f"{lengths}, and all 8 lists probed")]
     cases += [(vectors, centers, queries[1], 200, 3, f"{lengths}, k = 200 and 3 probes")]
