@@ -1,6 +1,6 @@
 """Images lie in one cone of the joint space and captions in another: how far apart, and what if one of them is moved?
 
-    gap vector = mean of the images − mean of the captions          (Liang et al. 2022, section 3)
+    gap vector = mean of the images − mean of the captions          (Liang et al. 2022)
     moved caption = caption + amount · gap vector, brought back to unit length
 
 At amount 1 the two means lie on each other before the lengths are brought back, and almost so afterwards.
@@ -87,7 +87,7 @@ def modality_gap(image_features: Tensor, text_features: Tensor) -> ModalityGap:
     Raises:
         ValueError: there are fewer than two pairs, not as many captions as images, or a vector is not of numbers.
 
-    Source: Liang et al. 2022, sections 2 and 3.
+    Source: Liang et al. 2022.
     """
     check_pairs(image_features, text_features)
     N = len(image_features)
@@ -120,7 +120,7 @@ def along_the_gap(
     Raises:
         ValueError: as `modality_gap`.
 
-    Source: Liang et al. 2022, section 5, who move both modalities by half of it each.
+    Source: Liang et al. 2022, who move both modalities by half of it each.
     """
     check_pairs(image_features, text_features)
     vector = gap_vector(image_features, text_features)

@@ -43,7 +43,7 @@ def k_occurrences(similarity: Tensor, k: int) -> Tensor:
     Raises:
         ValueError: there are fewer than k candidates, no query, or similarities that are not a number.
 
-    Source: Radovanović et al. 2010, section 2.
+    Source: Radovanović et al. 2010.
     """
     if similarity.ndim != 2 or not 1 <= k <= similarity.shape[1] or not len(similarity):
         raise ValueError(f"{k} neighbors of each row need a table (N, M) with M ≥ {k}: got {tuple(similarity.shape)}")
@@ -55,7 +55,7 @@ def k_occurrences(similarity: Tensor, k: int) -> Tensor:
 def hubness(similarity: Tensor, k: int = 10) -> Hubness:
     """Return how uneven the `k_occurrences` of (N, M) similarities are; a skewness of 0 where all are alike.
 
-    Source: Radovanović et al. 2010, section 2: the standardized third moment.
+    Source: Radovanović et al. 2010, who take the standardized third moment of the k-occurrences.
     """
     counts = k_occurrences(similarity, k)
     N, M = similarity.shape

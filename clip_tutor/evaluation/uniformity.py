@@ -37,7 +37,7 @@ def uniformity(features: Tensor) -> float:
     Raises:
         ValueError: there are fewer than two vectors.
 
-    Source: Wang and Isola 2020, section 4, with t = 2.
+    Source: Wang and Isola 2020, with t = 2.
     """
     if len(features) < 2:
         raise ValueError(f"distances among vectors need two of them at least, not {len(features)}")
@@ -50,7 +50,7 @@ def alignment_and_uniformity(image_features: Tensor, text_features: Tensor) -> U
     Raises:
         ValueError: there is not one caption for each image, or fewer than two pairs.
 
-    Source: Wang and Isola 2020, section 4, with α = 2 and t = 2.
+    Source: Wang and Isola 2020, with α = 2 and t = 2.
     """
     if image_features.shape != text_features.shape:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""A split by group: nothing on both sides, by lot, and repeatable."""
+"""A split by group: nothing on both sides, at random, and repeatable."""
 
 import pytest
 import torch

@@ -48,7 +48,7 @@ def _check(recall: Attempt) -> str:
         )
         right = color_recall(image, said, k)
         demand(abs(float(value) - right) < 1e-4, f"recall@{k} is {float(value):.4f} for {where}", f"{right:.4f}")
-    return "ties broken by lot, captions without a color, colors mistaken, and k beyond the number of one color"
+    return "ties broken at random, captions without a color, colors mistaken, and k beyond the number of one color"
 
 
 def _parts(seen, told, k):  # type: ignore[no-untyped-def]

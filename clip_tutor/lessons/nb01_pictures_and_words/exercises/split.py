@@ -10,7 +10,7 @@ def split_by_group(group: torch.Tensor, share: float, seed: int) -> torch.Tensor
     """Return (N,) truth values: does this row belong to the test set?
 
     group is (N,), whole numbers: rows with the same number show the same image, and stay on the same side.
-    Of the G groups, round(share * G) are drawn for the test set by lot: another seed, other groups.
+    Of the G groups, round(share * G) are drawn for the test set at random: another seed, other groups.
     """
     names, place = group.unique(return_inverse=True)  # (G,) and (N,): where in `names` each row's group stands
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))  # (G,)
@@ -118,7 +118,7 @@ SPLIT = Exercise(
         Mutant(_by_rows, "rows were drawn instead of groups: a copy of a test image stays in the training set"),
         Mutant(
             lambda g, share, seed: g <= g.unique()[round(share * len(g.unique())) - 1],
-            "the groups with the lowest numbers were taken: collections are sorted by something, so draw by lot",
+            "the groups with the lowest numbers were taken: collections are sorted by something, so draw at random",
         ),
         Mutant(lambda g, share, seed: split_by_group(g, share, 0), "the seed is not used: every split is the same one"),
         Mutant(
