@@ -18,9 +18,10 @@ from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_texts
 from clip_tutor.evaluation.retrieval import bootstrap_interval, ranks
-from clip_tutor.images import CLIP_PREPROCESSING, CLIPA_PREPROCESSING, SIGLIP_PREPROCESSING, resize_pixels
+from clip_tutor.images import CLIP_PREPROCESSING, resize_pixels
 from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR
 from clip_tutor.lab.widgets.gallery import as_image
+from clip_tutor.lessons.nb03_pixels.recipes import RECIPES
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
@@ -32,15 +33,7 @@ SURFACES = ("clean", "grainy", "off a screen")
 FITS = ("crop", "squash")
 
 # What becomes of pixels from 0 to 1 before the tower reads them.
-NUMBERS: dict[str, Callable[[Tensor], Tensor]] = {
-    "CLIP's mean and std": CLIP_PREPROCESSING.normalize,
-    "ImageNet's": CLIPA_PREPROCESSING.normalize,
-    "0.5 and 0.5": SIGLIP_PREPROCESSING.normalize,
-    "none, 0 to 1": lambda pixels: pixels,
-    "normalized twice": lambda pixels: CLIP_PREPROCESSING.normalize(CLIP_PREPROCESSING.normalize(pixels)),
-    "divided by 255 twice": lambda pixels: CLIP_PREPROCESSING.normalize(pixels / 255),
-    "never divided by 255": lambda pixels: CLIP_PREPROCESSING.normalize(pixels * 255),
-}
+NUMBERS: dict[str, Callable[[Tensor], Tensor]] = {name: recipe.of_shades for name, recipe in RECIPES.items()}
 
 
 def photographed(pixels: Tensor, surface: Surface, seed: int = 0) -> Tensor:
