@@ -15,13 +15,14 @@ def diagnose(tensor: torch.Tensor, recipes: Mapping[str, Recipe]) -> str:
     """Return the name of the recipe that made this tensor, "none" if none of them did.
 
     tensor is (3, H, W): one image as a tower was to read it. A recipe has a .factor, and three numbers each in .mean
-    and .std; of the bytes of an image, whole numbers from 0 to 255, it made (factor * bytes - mean) / std.
+    and .std; of the bytes of an image, whole numbers from 0 to 255 and not all of them 0, it made
+    (factor * bytes - mean) / std.
     """
     for name, (factor, mean, std) in recipes.items():
         middle, spread = (torch.tensor(three, dtype=torch.float64).view(3, 1, 1) for three in (mean, std))
         values = (tensor * spread + middle) / factor  # bytes, if this is the recipe
         rests = (values - values.round()).abs()  # float32 has rounded a little on the way
-        if rests.max() < 0.05 and values.min() > -0.5 and values.max() < 255.5:
+        if rests.max() < 0.05 and values.min() > -0.5 and 0.5 < values.max() < 255.5:
             return name
     return "none"
 
@@ -76,7 +77,7 @@ def _rests(values):  # type: ignore[no-untyped-def]
 
 
 def _within(values):  # type: ignore[no-untyped-def]
-    return values.min() > -0.5 and values.max() < 255.5
+    return values.min() > -0.5 and 0.5 < values.max() < 255.5
 
 
 def _first(holds):  # type: ignore[no-untyped-def]
@@ -109,7 +110,7 @@ DIAGNOSE = Exercise(
         "They are whole numbers from 0 to 255. Undo each recipe: which of them gives such numbers back, for every "
         "pixel of every channel?",
         "float32 rounds, so whole means *nearly* whole: within 0.05 or so. Undo in float64, and do not forget the "
-        "range: bytes that were never divided are whole numbers under the right recipe as well, 255 times as large.",
+        "range: under a wrong recipe whole numbers may come out far above 255, or all of them as 0.",
     ),
     mutants=(
         Mutant(
@@ -138,6 +139,13 @@ DIAGNOSE = Exercise(
                 recipes, key=lambda name: abs(float(_undone(tensor, recipes[name]).mean()) - 127.5)
             ),
             "chosen by how bright the image would be on average: a night and a field of snow are images as well",
+        ),
+        Mutant(
+            _first(
+                lambda values, tensor, recipe: _rests(values) < 0.05 and -0.5 < values.min() <= values.max() < 255.5
+            ),
+            "black is a whole number, too: a recipe with too large a factor takes any tensor for an image that is "
+            "black all over. This one has many shades",
         ),
         Mutant(_wrong_order, "undone in the wrong order: what was divided last is multiplied first, then add the mean"),
     ),
