@@ -132,7 +132,7 @@ class NotebookPage:
 
         self.wait_until(finished, "all cells have run", timeout)
 
-    def wait_until(self, arrived: Callable[[], bool], what: str, timeout: float = 30) -> None:
+    def wait_until(self, arrived: Callable[[], bool], what: str, timeout: float = 120) -> None:
         """Look again and again until something is so; after ``timeout`` seconds fail and say what was awaited."""
         end = time.monotonic() + timeout
         while not arrived():
