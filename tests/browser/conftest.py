@@ -140,7 +140,7 @@ class NotebookPage:
         text.press_sequentially(words, delay=15)
         text.press("Enter")
 
-    def wait_until(self, arrived: Callable[[], bool], what: str, timeout: float = 120) -> None:
+    def wait_until(self, arrived: Callable[[], bool], what: str, timeout: float = 30) -> None:
         """Look again and again until something is so; after ``timeout`` seconds fail and say what was awaited."""
         end = time.monotonic() + timeout
         while not arrived():
