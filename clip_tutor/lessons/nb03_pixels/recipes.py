@@ -1,4 +1,4 @@
-"""The ways from an image's bytes to the numbers that a tower reads: CLIP's, others that are in use, and mistakes.
+"""The ways from an image's bytes to the numbers that an encoder reads: CLIP's, others that are in use, and mistakes.
 
 bytes 0..255 ─ × factor ─▶ 0..1 if all is well ─ − mean, / std, channel by channel ─▶ about −2..2 if all is well
 """

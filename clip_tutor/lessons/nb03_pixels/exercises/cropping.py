@@ -12,8 +12,8 @@ from clip_tutor.lessons.nb03_pixels.exercises.weights import resize_weights
 def resize_and_crop(pixels: torch.Tensor, size: int) -> torch.Tensor:
     """Return (3, size, size): pixels (3, H, W), 0 to 1, with the shorter side scaled to size, and the middle of that.
 
-    The longer side becomes size * longer // shorter pixels, the kernel is `cubic`. What cubic carries below 0 or above
-    1 is set to 0 or 1. A side of S pixels is cropped from pixel round((S - size) / 2) on.
+    The longer side becomes size * longer // shorter pixels, the kernel is `cubic`. Values that end up below 0 or
+    above 1 are set to 0 or 1. A side of S pixels is cropped from pixel round((S - size) / 2) on.
     """
     H, W = pixels.shape[-2:]
     new_H, new_W = (size * side // min(H, W) for side in (H, W))

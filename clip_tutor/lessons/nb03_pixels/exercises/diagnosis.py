@@ -14,7 +14,7 @@ NONE = "none"
 def diagnose(tensor: torch.Tensor, recipes: Mapping[str, Recipe]) -> str:
     """Return the name of the recipe that made this tensor, "none" if none of them did.
 
-    tensor is (3, H, W): one image as a tower was to read it. A recipe has a .factor, and three numbers each in .mean
+    tensor is (3, H, W): one image, ready for an encoder. A recipe has a .factor, and three numbers each in .mean
     and .std; of the bytes of an image, whole numbers from 0 to 255 and not all of them 0, it made
     (factor * bytes - mean) / std.
     """

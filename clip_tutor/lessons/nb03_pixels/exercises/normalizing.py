@@ -31,7 +31,7 @@ def _check(answer: Attempt) -> str:
         "a tensor (2, 3, 4, 5), as large as what came in",
         "view the three numbers as (3, 1, 1), so that they stand along the channels",
     )
-    demand(result.dtype == torch.float32, f"{result.dtype}", "torch.float32, what towers read")
+    demand(result.dtype == torch.float32, f"{result.dtype}", "torch.float32, what encoders read")
     white = [round(value, 4) for value in answer(torch.ones(1, 3, 2, 2), (0.5,) * 3, (0.5,) * 3)[0, :, 0, 0].tolist()]
     demand(white == [1, 1, 1], f"white becomes {white} with mean and std of 0.5", "[1, 1, 1]: (1 - 0.5) / 0.5")
     for seed, shape in enumerate([(1, 3, 3, 3), (3, 3, 3, 3), (4, 3, 2, 7), (3, 5, 6)]):

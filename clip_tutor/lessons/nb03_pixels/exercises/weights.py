@@ -56,7 +56,7 @@ def _check(weights_of: Attempt) -> str:
             f"row {wrong} of {name} begins with {_rounded(weights[wrong])}",
             f"{_rounded(right[wrong])}",
         )
-    return "rows that sum to 1; shrinking by whole and broken numbers, enlarging, and no change; both kernels"
+    return "rows that sum to 1; shrinking by whole and fractional factors, enlarging, and no change; both kernels"
 
 
 def _rounded(values: torch.Tensor) -> list[float]:
@@ -95,8 +95,8 @@ WEIGHTS = Exercise(
         ),
         Mutant(
             lambda old, new, kernel: _general(old, new, kernel, stretch=old / new),
-            "right for shrinking; but where the row gets longer, a kernel below its own width repeats pixels instead "
-            "of blending them: never stretch by less than 1",
+            "right for shrinking; but where the row gets longer, a kernel made narrower repeats pixels instead of "
+            "blending them: never stretch by less than 1",
         ),
         Mutant(
             lambda old, new, kernel: _general(old, new, kernel, stretch=1 / max(old / new, 1.0)),
@@ -123,7 +123,7 @@ WEIGHTS = Exercise(
         ),
         Mutant(
             lambda old, new, kernel: _general(old, new, kernel, dim=0),
-            "divided along the wrong axis: each *row* shares out 1 among the old pixels, so sum over `dim=1`",
+            "divided along the wrong axis: it is the *rows* that have to sum to 1, so sum over `dim=1`",
         ),
         Mutant(
             lambda old, new, kernel: _general(old, new, kernel).T,

@@ -1,4 +1,4 @@
-"""03.4: from an opened image to the tensor that CLIP's image tower reads."""
+"""03.4: from an opened image to the tensor that CLIP's image encoder reads."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from clip_tutor.lessons.nb03_pixels.exercises.normalizing import normalize
 
 
 def preprocess(image: Image.Image, size: int) -> torch.Tensor:
-    """Return the normalized pixels (3, size, size), float32, of an RGB image, as CLIP's image towers expect them.
+    """Return the normalized pixels (3, size, size), float32, of an RGB image, as CLIP's image encoders expect them.
 
     The mean and the std are `images.CLIP_MEAN` and `images.CLIP_STD`.
     """
@@ -36,7 +36,7 @@ def _check(answer: Attempt) -> str:
         f"of an image of 6 × 4 pixels, size 2, you make {describe(result)}",
         "a tensor (3, 2, 2), the channels in front",
     )
-    demand(result.dtype == torch.float32, f"{result.dtype}", "torch.float32, what towers read")
+    demand(result.dtype == torch.float32, f"{result.dtype}", "torch.float32, what encoders read")
     for seed, (width, height, size) in enumerate([(12, 8, 4), (8, 12, 4), (30, 30, 10), (41, 29, 12)]):
         image = _image(width, height, seed)
         result, right = answer(image, size), preprocess(image, size)
