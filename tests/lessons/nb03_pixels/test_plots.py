@@ -80,6 +80,7 @@ def test_the_lecture_says_rightly_which_numbers_cost_what(studio: Studio):
     assert studio.found(studio.tensors(smooth=False)).float().mean() > usual - 0.03, "drawings hold no fine detail"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "as_drawn", "mirrored"), [("emoji", 1.0, 0.0), ("emoji_plain", 0.5, 0.5)])
 def test_the_lecture_says_rightly_which_model_notices_a_mirror(name: str, as_drawn: float, mirrored: float):
     scenes = Scenes(find_emoji(FIRST_WORDS), "test", 64).batch(range(600))
