@@ -1,7 +1,7 @@
 """Training batches in which what a model knows already decides nothing, and captions that grow harder.
 
 Drawn evenly from 1,870 objects and 12 backgrounds, the scenes of a batch are told apart by color and number alone, and
-a model that knows those two has little left to learn. So half of the batches are hard ones:
+a model that knows those two has little left to learn. So a share of the batches are hard ones:
 
     two_backgrounds   all scenes of the batch stand on one of two
     neighbors         objects come from a few stretches of Unicode's order, where look-alikes stand side by side
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from clip_tutor.data.scenes import Scenes
 
 Part = Literal["two_backgrounds", "neighbors", "twins"]
-HARD_SHARE = 0.5  # of the batches; the others are drawn evenly, so that nothing is forgotten
 STRETCHES, STRETCH = 8, 20  # a hard batch draws its objects from so many stretches of so many objects
 NEAR = 4  # a twin's object stands at most so many places behind the first one's
 SIZE_SHARE = 0.25  # of the twins of a single object: they differ in size
@@ -66,11 +65,11 @@ class Wordings(NamedTuple):
 
 def is_hard(scenes: Scenes, k: int) -> bool:
     """Return whether training batch ``k`` is one of the hard ones."""
-    return bool(scenes.hard) and counter_rng(scenes.seed, np.array([k + _OF_BATCH]), 1)[0, 0] < HARD_SHARE
+    return bool(scenes.hard) and counter_rng(scenes.seed, np.array([k + _OF_BATCH]), 1)[0, 0] < scenes.hard_share
 
 
 def hard_facts(scenes: Scenes, facts: Facts, k: int) -> Facts:
-    """Return the facts of training batch ``k``: those given, drawn evenly, or in half of the batches hard ones.
+    """Return the facts of training batch ``k``: those given, drawn evenly, or in some batches hard ones.
 
     It is a function of the seed and ``k`` alone, and no withheld pair occurs in it.
     """

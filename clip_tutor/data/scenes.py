@@ -102,12 +102,14 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         size: H = W of an image, in pixels.
         seed: another seed, other scenes.
         length: how many scenes ``len`` reports; any index can be asked for.
-        hard: what makes half of the training batches hard; see `clip_tutor.data.hard_batches`.
+        hard: what makes some training batches hard; see `clip_tutor.data.hard_batches`.
         wordings: when training captions begin to say "right of" and "below"; not given, they always do.
         kinds: which kinds of scene there are; their shares among each other stay.
         searches: the share of training captions that are words for a search; see `captions.search_words`.
         everyday: the share of training scenes whose first object is an everyday one (`emoji.FIRST_WORDS`); the others
             are drawn evenly from all. On the web, too, cats come more often than abacuses.
+        hard_share: the share of training batches that are hard; the others are drawn evenly, so that nothing is
+            forgotten.
 
     Raises:
         ValueError: fewer than 48 objects, or an unknown split.
@@ -125,13 +127,14 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         kinds: tuple[Kind, ...] = KINDS,
         searches: float = 0.0,
         everyday: float = 0.0,
+        hard_share: float = 0.5,
     ) -> None:
         if len(objects) < FEWEST_OBJECTS:
             raise ValueError(f"{len(objects)} objects are too few for scenes: take at least {FEWEST_OBJECTS}")
         if split not in get_args(Split):
             raise ValueError(f"there is no split {split!r}: take one of {', '.join(get_args(Split))}")
         self.objects, self.split, self.size, self.seed, self.length = tuple(objects), split, size, seed, length
-        self.hard, self.wordings, self.searches = hard, wordings, searches
+        self.hard, self.hard_share, self.wordings, self.searches = hard, hard_share, wordings, searches
         self.everyday = everyday if split == "train" else 0.0
         self._everyday_ranks = np.flatnonzero([emoji.character in FIRST_WORDS for emoji in self.objects])
         self._kind_shares = np.where(np.isin(KINDS, kinds), KIND_SHARES, 0)
@@ -341,9 +344,9 @@ class SceneStream(IterableDataset[TrainBatch]):
             wordings = self.scenes.wordings
             mirrored = wordings.mirrored(k * self.batch_size) if wordings else 0.5
             plan = Plan._make(column[own] for column in plan)
-            # In a hard batch the twins of several things, and of two, differ in what a search leaves out.
-            told = (plan.kind == KINDS.index("one")) | (not is_hard(self.scenes, k))
-            batch = self.scenes.show(plan, indices[own], mirrored, self.scenes.searches * told)
+            # In a hard batch "a flower" would fit every image, and twins differ in what a search leaves out.
+            searches = 0.0 if is_hard(self.scenes, k) else self.scenes.searches
+            batch = self.scenes.show(plan, indices[own], mirrored, np.full(len(plan.kind), searches))
             names = [f"{self.scenes.split} scene {scene.index}" for scene in batch.scenes]
             yield TrainBatch(batch.pixels, as_ids(self.tokenizer, batch.captions), names, [])
             k += step

@@ -31,10 +31,11 @@ class ScenesData:
     """Emoji scenes, drawn while training."""
 
     objects: Literal["everyday", "all"] = "everyday"  # 104 objects, or all 1,870
-    hard: tuple[Part, ...] = ()  # what makes half of the batches hard: see `clip_tutor.data.hard_batches`
+    hard: tuple[Part, ...] = ()  # what makes some batches hard: see `clip_tutor.data.hard_batches`
     wordings: Wordings | None = None  # pairs seen before "right of" and "below" come into the captions, and until when
     searches: float = 0.0  # the share of captions that are words for a search: see `captions.search_words`
     everyday: float = 0.0  # the share of scenes that show an everyday thing; the others show any of all
+    hard_share: float = 0.5  # of the batches, where there are hard ones
 
     def scenes(self, image_size: int, seed: int) -> Scenes:
         """Return the training scenes."""
@@ -48,6 +49,7 @@ class ScenesData:
             wordings=self.wordings,
             searches=self.searches,
             everyday=self.everyday,
+            hard_share=self.hard_share,
         )
 
 

@@ -14,6 +14,7 @@ that the thing has its ordinary size. ``test_an_ensemble_asserts_nothing``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
@@ -43,8 +44,13 @@ def _worded(thing: str, ensemble: bool) -> Prompts:
 
 
 def object_prompts(objects: Sequence[Emoji], ensemble: bool) -> list[Prompts]:
-    """Return the prompts of each object: "a dog", and "dog" as well in an ensemble."""
-    return [[singular(emoji.noun), emoji.noun.singular][: 2 if ensemble else 1] for emoji in objects]
+    """Return the prompts of each object: "a baby"; in an ensemble also "an infant", a name that no other object has."""
+    if not ensemble:
+        return [[singular(emoji.noun)] for emoji in objects]
+    nouns = [list(dict.fromkeys((emoji.noun, *emoji.synonyms))) for emoji in objects]
+    called = Counter(name for of_one in nouns for name in {noun.singular for noun in of_one})
+    own = [[noun for noun in of_one[1:] if called[noun.singular] == 1] for of_one in nouns]
+    return [[singular(noun) for noun in (emoji.noun, *others)] for emoji, others in zip(objects, own, strict=True)]
 
 
 def _thing(scene: Scene) -> str:

@@ -31,32 +31,26 @@ RECIPES = {
     "first_light": Recipe(
         "tiny", ScenesData("everyday"), TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=780, workers=1)
     ),
-    "emoji": Recipe(
-        "emoji",
-        ScenesData("all", ("two_backgrounds", "neighbors", "twins"), Wordings(300_000, 900_000)),
-        TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
-        half=True,
-    ),
-    # The same model goes on: it now hears what people type, and sees everyday things more often.
-    "emoji_search": Recipe(
-        "emoji",
-        ScenesData("all", ("two_backgrounds", "neighbors", "twins"), searches=0.7, everyday=0.3),
-        TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
-        start_from="runs/emoji.safetensors",
-        half=True,
-    ),
-    # The same two runs without a hard batch and without an order of wordings: what the parts above are compared with.
     "emoji_plain": Recipe(
         "emoji",
         ScenesData("all"),
         TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
         half=True,
     ),
+    # The same model goes on: it now hears what people type, and sees everyday things more often.
     "emoji_plain_search": Recipe(
         "emoji",
         ScenesData("all", searches=0.7, everyday=0.3),
         TrainConfig(batch_size=256, learning_rate=1e-3, steps=8000, warmup_steps=200, seed=1, workers=1),
         start_from="runs/emoji_plain.safetensors",
+        half=True,
+    ),
+    # It goes on once more and learns left from right: of mirror images in one batch, and of wordings in an order.
+    "emoji": Recipe(
+        "emoji",
+        ScenesData("all", ("twins",), Wordings(250_000, 550_000), searches=0.7, everyday=0.3, hard_share=0.4),
+        TrainConfig(batch_size=256, learning_rate=1e-3, steps=3600, warmup_steps=200, seed=2, workers=1),
+        start_from="data/checkpoints/emoji_plain.safetensors",
         half=True,
     ),
     "first_light_gpu": Recipe(
