@@ -33,13 +33,7 @@ def _check_absorb(change: Attempt) -> str:
             (torch.rand(3, generator=random), 0.2 + torch.rand(3, generator=random)),
             (torch.rand(3, generator=random), 0.2 + torch.rand(3, generator=random)),
         ]
-        before = torch.cat([weight.flatten(), positions.flatten()])
         result, right = change(weight, positions, *pairs), absorb(weight, positions, *pairs)
-        demand(
-            torch.equal(before, torch.cat([weight.flatten(), positions.flatten()])),
-            "the weights that were given are changed",
-            "new ones beside them",
-        )
         demand(
             isinstance(result, tuple) and len(result) == 2 and all(isinstance(one, Tensor) for one in result),
             f"the result is {describe(result)}",
