@@ -92,7 +92,7 @@ def cosines(own: Tensor, others: Tensor, title: str = "How large is the cosine o
     for values, color, label in ((others, MUTED, "another caption"), (own, IMAGE_COLOR, "its own caption")):
         shown = f"{label}: {values.mean():.2f} on average"
         axes.hist(values.flatten().numpy(), bins=steps.tolist(), density=True, color=color, alpha=0.6, label=shown)
-    axes.set(xlabel="cosine similarity of an image and", ylabel="density", xlim=(-1.02, 1.02))
+    axes.set(xlabel="cosine similarity of an image and a caption", ylabel="density", xlim=(-1.02, 1.02))
     axes.legend(loc="upper left")
     figure.suptitle(title)
     return figure
