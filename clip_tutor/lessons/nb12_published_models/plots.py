@@ -2,14 +2,18 @@
 
     parameters →, work ↑, a number beside each point          `cost_map`
     tokens | parameters | file, a bar for each model          `beside`
+    cosines of pairs that belong together, and of others      `cosines`
+    a bar for each way to load weights                        `found`
 
 Like those of `lab.plots.common`, plain functions from data to a matplotlib ``Figure``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, canvas
 
@@ -77,5 +81,33 @@ def beside(models: Sequence[Measured], own: Measured, title: str = "A tower of y
         axes.axhline(len(models) - 0.5, color=MUTED, linewidth=0.8)
         axes.grid(visible=False)
         axes.spines["bottom"].set_visible(False)
+    figure.suptitle(title)
+    return figure
+
+
+def cosines(own: Tensor, others: Tensor, title: str = "How large is the cosine of an image and its caption?") -> Figure:
+    """Draw two histograms of cosine similarities: pairs that belong together, and all others."""
+    figure, (axes,) = canvas(8.0, 3.2)
+    steps = np.linspace(-1, 1, 101)
+    for values, color, label in ((others, MUTED, "another caption"), (own, IMAGE_COLOR, "its own caption")):
+        shown = f"{label}: {values.mean():.2f} on average"
+        axes.hist(values.flatten().numpy(), bins=steps.tolist(), density=True, color=color, alpha=0.6, label=shown)
+    axes.set(xlabel="cosine similarity of an image and a caption", ylabel="density", xlim=(-1.02, 1.02))
+    axes.legend(loc="upper left")
+    figure.suptitle(title)
+    return figure
+
+
+def found(recalls: Mapping[str, float], title: str) -> Figure:
+    """Draw a bar for each name: the share of captions that find their own image first."""
+    figure, (axes,) = canvas(8.0, 0.55 * len(recalls) + 1.2)
+    drawn = axes.barh(range(len(recalls)), list(recalls.values()), color=IMAGE_COLOR)
+    axes.bar_label(drawn, [f"{recall:.1%}" for recall in recalls.values()], padding=4, size=9)
+    axes.set_yticks(range(len(recalls)), list(recalls))
+    axes.tick_params(axis="y", length=0)
+    axes.set(
+        xlabel="recall@1: captions that find their own image first", xlim=(0, 1.12), ylim=(len(recalls) - 0.4, -0.6)
+    )
+    axes.grid(axis="y", visible=False)
     figure.suptitle(title)
     return figure

@@ -1,6 +1,7 @@
 """Notebook 12's figures: each model stands where its numbers say, under its own name."""
 
 import pytest
+import torch
 
 from clip_tutor.lessons.nb12_published_models import plots, stills
 from clip_tutor.lessons.nb12_published_models.plots import Measured
@@ -35,6 +36,18 @@ def test_beside_draws_every_number_of_every_model():
 def test_the_reader_s_own_is_the_one_in_color():
     bars = plots.beside([SMALL], UNKNOWN).axes[1].patches
     assert [bar.get_facecolor() == bars[0].get_facecolor() for bar in bars] == [True, False]
+
+
+def test_cosines_tell_own_pairs_from_others():
+    figure = plots.cosines(torch.full((4,), 0.3), torch.full((4, 3), 0.1))
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert sorted(labels) == ["another caption: 0.10 on average", "its own caption: 0.30 on average"]
+
+
+def test_found_has_a_bar_of_its_length_for_each_name():
+    figure = plots.found({"right": 0.5, "wrong": 0.0}, "Two ways")
+    assert texts(figure) == ["50.0%", "0.0%"]
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [0.5, 0.0]
 
 
 @pytest.mark.slow
