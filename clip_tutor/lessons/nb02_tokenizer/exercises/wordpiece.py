@@ -78,10 +78,11 @@ def _from_the_end(word, pieces):  # type: ignore[no-untyped-def]
 
 
 MATCH = Exercise(
-    id="02.4",
+    id="02.7",
     title="BERT's way: the longest piece that fits",
     difficulty=2,
     minutes=10,
+    kind="further",
     reference=longest_match,
     check=_check_match,
     hints=(
