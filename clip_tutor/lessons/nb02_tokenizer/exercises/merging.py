@@ -228,7 +228,7 @@ TRAIN = Exercise(
         "Three things are repeated: count the pairs of all words, choose one, merge it in every word.",
         "A word that stands there four times counts each of its pairs four times. `pairwise(symbols)` gives the pairs, "
         "and a `Counter` adds up.",
-        "The commonest, and of equals the first in the alphabet, in one go: `min` with a key that is a tuple, minus the "
+        "The commonest, and of equals the first in the alphabet, in one go: `min` with a tuple as its key, minus the "
         "count and then the pair itself. `default=None` is for the moment when no pair is left.",
         "After each merge make a new dictionary: the keys are `tuple(merge_pair(list(symbols), best))`.",
     ),

@@ -75,7 +75,7 @@ SYMBOLS = Exercise(
             "bytes above 126 were shifted by 256: the borrowed characters are counted through, 256, 257, 258, …",
         ),
         Mutant(
-            _with(lambda byte: chr(byte) if 33 <= byte <= 126 or 161 <= byte else _table(byte)),
+            _with(lambda byte: chr(byte) if 33 <= byte <= 126 or byte >= 161 else _table(byte)),
             "byte 173, the soft hyphen, was left as it is: it cannot be seen and borrows the last of the characters",
         ),
         Mutant(_with(_right, end=""), "the end of the word is not marked: the last symbol ends in </w>"),

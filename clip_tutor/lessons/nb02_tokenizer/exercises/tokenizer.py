@@ -13,7 +13,7 @@ class MyTokenizer:
     """Captions to rows of ids, with CLIP's conventions.
 
     The ids in order: 256 symbols of bytes, in the order of their code points; the same 256 with "</w>" behind them;
-    each merge, both symbols joined; "<|startoftext|>"; "<|endoftext|>", which so has the largest id.
+    each merge, both symbols joined; "<|startoftext|>"; "<|endoftext|>".
     """
 
     def __init__(self, merges: list[tuple[str, str]], context_length: int = 77) -> None:
@@ -27,10 +27,7 @@ class MyTokenizer:
         self.context_length = context_length
 
     def encode(self, caption: str) -> list[int]:
-        """Return the ids of a caption, of any length and without special tokens.
-
-        ``word_pattern().findall(clean(caption))`` are its words.
-        """
+        """Return the ids of a caption, of any length and without special tokens."""
         found = []
         for word in word_pattern().findall(clean(caption)):
             found += [self.ids[symbol] for symbol in encode_word(word_symbols(word), self.ranks)]
@@ -39,8 +36,7 @@ class MyTokenizer:
     def __call__(self, captions: list[str], truncate: bool = False) -> list[list[int]]:
         """Return a row of ``context_length`` ids for each caption.
 
-        Raises:
-            ValueError: a caption is too long, and ``truncate`` is off.
+        Raises a ValueError if a caption is too long and ``truncate`` is off.
         """
         rows, end_id = [], len(self.symbols) - 1
         for caption in captions:
