@@ -34,10 +34,7 @@ class MyTokenizer:
         return found
 
     def __call__(self, captions: list[str], truncate: bool = False) -> list[list[int]]:
-        """Return a row of ``context_length`` ids for each caption.
-
-        Raises a ValueError if a caption is too long and ``truncate`` is off.
-        """
+        """Return a row of ids for each caption; raise a ValueError if one is too long and ``truncate`` is off."""
         rows, end_id = [], len(self.symbols) - 1
         for caption in captions:
             found = self.encode(caption)
