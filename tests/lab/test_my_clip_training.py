@@ -142,7 +142,7 @@ def test_the_learners_tokenizer_lays_out_the_rows(file, fresh):
     solved([exercise for exercise in KEPT if exercise.id.startswith("02")])
     _, tokenizer, scenes = fresh()
     own = training.OwnTokenizer(file, tokenizer.merges, tokenizer.context_length)
-    captions = [*next(iter(scenes.stream(tokenizer, 8))).captions, "a cat " * 90, "CAFÉ &amp; 🐶"]
+    captions = [*scenes.batch(range(8)).captions, "a cat " * 90, "CAFÉ &amp; 🐶"]
     for one in (own, pickle.loads(pickle.dumps(own))):  # a process that prepares batches may get it so
         assert training.is_own(type(one._own))
         for pad in ("longest", "context_length"):
