@@ -1,8 +1,8 @@
-"""Notebook 02's exercises against the library: its symbols, its merges, its rows, and the most probable cut."""
+"""Notebook 02's exercises against the library: its merges, its rows, and the most probable cut."""
 
 import pytest
 
-from clip_tutor.lessons.nb02_tokenizer.exercises import symbols, tokenizer, unigram
+from clip_tutor.lessons.nb02_tokenizer.exercises import tokenizer, unigram
 from clip_tutor.lessons.nb02_tokenizer.exercises.encoding import encode_word
 from clip_tutor.lessons.nb02_tokenizer.exercises.merging import train_bpe
 from clip_tutor.lessons.nb02_tokenizer.page import PAGE
@@ -11,12 +11,6 @@ from clip_tutor.tokenizers.sentencepiece.normalization import Normalization
 from clip_tutor.tokenizers.sentencepiece.pieces import Piece, PieceType, Vocabulary
 
 MERGES = bpe.train_bpe([PAGE], 10_000)
-
-
-def test_the_symbols_of_every_byte_are_the_librarys():
-    for code in (*range(33, 0x800, 7), *range(0x800, 0xD800, 997), *range(0x10000, 0x11000, 97)):
-        word = chr(code) + "x"
-        assert symbols.word_symbols(word) == bpe.as_symbols(bpe.spell_bytes(word))
 
 
 @pytest.mark.parametrize("count", [0, 1, 20, 10_000])

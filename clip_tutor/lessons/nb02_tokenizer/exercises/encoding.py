@@ -1,4 +1,4 @@
-"""Exercise 02.4: encode a word, the merge that was learned first before all others."""
+"""Exercise 02.3: encode a word, the merge that was learned first before all others."""
 
 import math
 from itertools import pairwise
@@ -93,10 +93,10 @@ def _once_through(symbols, ranks):  # type: ignore[no-untyped-def]
 
 
 ENCODE = Exercise(
-    id="02.4",
+    id="02.3",
     title="Encode a word",
     difficulty=2,
-    minutes=12,
+    minutes=10,
     kept=True,
     reference=encode_word,
     check=_check_encode,

@@ -1,4 +1,4 @@
-"""Exercises 02.2 and 02.3: merge one pair in one word, and train byte-pair encoding."""
+"""Exercises 02.1 and 02.2: merge one pair in one word, and train byte-pair encoding."""
 
 from collections import Counter
 from itertools import pairwise
@@ -7,7 +7,7 @@ from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
 from clip_tutor.lessons.nb02_tokenizer.exercises.common import demand_strings
 
-# ---------------------------------------------------------------------------------------------------------------- 02.2
+# ---------------------------------------------------------------------------------------------------------------- 02.1
 
 
 def merge_pair(symbols: list[str], pair: tuple[str, str]) -> list[str]:
@@ -90,7 +90,7 @@ def _right_half_stays(symbols, pair):  # type: ignore[no-untyped-def]
 
 
 MERGE = Exercise(
-    id="02.2",
+    id="02.1",
     title="Merge one pair",
     difficulty=1,
     minutes=8,
@@ -123,7 +123,7 @@ MERGE = Exercise(
     ),
 )
 
-# ---------------------------------------------------------------------------------------------------------------- 02.3
+# ---------------------------------------------------------------------------------------------------------------- 02.2
 
 
 def train_bpe(spelled: dict[tuple[str, ...], int], count: int) -> list[tuple[str, str]]:
@@ -217,7 +217,7 @@ def _train_with(  # type: ignore[no-untyped-def]
 
 
 TRAIN = Exercise(
-    id="02.3",
+    id="02.2",
     title="Train byte-pair encoding",
     difficulty=2,
     minutes=15,

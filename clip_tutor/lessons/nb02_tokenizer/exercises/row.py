@@ -1,4 +1,4 @@
-"""Exercise 02.5: the row that a text tower reads: special tokens around the ids, cut or padded to one length."""
+"""Exercise 02.4: the row that a text tower reads: special tokens around the ids, cut or padded to one length."""
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
@@ -38,7 +38,7 @@ def _cut_last(ids, start, end, length):  # type: ignore[no-untyped-def]
 
 
 ROW = Exercise(
-    id="02.5",
+    id="02.4",
     title="The row",
     difficulty=1,
     minutes=7,

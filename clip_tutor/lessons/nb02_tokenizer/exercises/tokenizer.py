@@ -1,11 +1,10 @@
-"""Exercise 02.6: the four functions of notebook 02 become a tokenizer that reads any list of merges."""
+"""Exercise 02.5: the functions of notebook 02 become a tokenizer that reads any list of merges."""
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand
 from clip_tutor.lessons.nb02_tokenizer.exercises.encoding import encode_word
 from clip_tutor.lessons.nb02_tokenizer.exercises.row import build_row
-from clip_tutor.lessons.nb02_tokenizer.exercises.symbols import word_symbols
-from clip_tutor.tokenizers.bpe import word_pattern
+from clip_tutor.tokenizers.bpe import as_symbols, spell_bytes, split_words
 from clip_tutor.tokenizers.cleaning import clean
 
 
@@ -29,8 +28,8 @@ class MyTokenizer:
     def encode(self, caption: str) -> list[int]:
         """Return the ids of a caption, of any length and without special tokens."""
         found = []
-        for word in word_pattern().findall(clean(caption)):
-            found += [self.ids[symbol] for symbol in encode_word(word_symbols(word), self.ranks)]
+        for word in split_words(clean(caption)):
+            found += [self.ids[symbol] for symbol in encode_word(as_symbols(word), self.ranks)]
         return found
 
     def __call__(self, captions: list[str], truncate: bool = False) -> list[list[int]]:
@@ -134,14 +133,14 @@ class _Strict(MyTokenizer):
 
 class _AsTyped(MyTokenizer):
     def encode(self, caption):  # type: ignore[no-untyped-def]
-        words = word_pattern().findall(caption)
-        return [self.ids[one] for word in words for one in encode_word(word_symbols(word), self.ranks)]
+        words = split_words(caption)
+        return [self.ids[one] for word in words for one in encode_word(as_symbols(word), self.ranks)]
 
 
 class _AtBlanks(MyTokenizer):
     def encode(self, caption):  # type: ignore[no-untyped-def]
-        words = clean(caption).split()
-        return [self.ids[one] for word in words for one in encode_word(word_symbols(word), self.ranks)]
+        words = [spell_bytes(word) for word in clean(caption).split()]
+        return [self.ids[one] for word in words for one in encode_word(as_symbols(word), self.ranks)]
 
 
 class _TooStrict(MyTokenizer):
@@ -157,7 +156,7 @@ class _Flat(MyTokenizer):
 
 
 TOKENIZER = Exercise(
-    id="02.6",
+    id="02.5",
     title="The whole tokenizer",
     difficulty=2,
     minutes=15,
@@ -187,7 +186,7 @@ TOKENIZER = Exercise(
         Mutant(_Strict, "`truncate` does nothing: with truncate=True a long caption is cut"),
         Mutant(_TooStrict, "a caption that just fits was refused: the two special tokens take two places, no more"),
         Mutant(_AsTyped, "the caption was not cleaned: capitals and entities are other symbols"),
-        Mutant(_AtBlanks, "the caption was cut at its blanks only: a word is what `word_pattern()` finds"),
+        Mutant(_AtBlanks, "the caption was cut at its blanks only: a word is what `split_words` finds"),
         Mutant(_Flat, "all captions became one list: return a row for each of them"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Exercise 02.8: unigram's way to cut a word, as SigLIP's tokenizer does: the most probable cut of all."""
+"""Exercise 02.6: unigram's way to cut a word, as SigLIP's tokenizer does: the most probable cut of all."""
 
 import math
 
@@ -79,7 +79,7 @@ def _multiplied(word, logs):  # type: ignore[no-untyped-def]
 
 
 CUT = Exercise(
-    id="02.8",
+    id="02.6",
     title="SigLIP's way: the most probable cut",
     difficulty=3,
     minutes=15,
