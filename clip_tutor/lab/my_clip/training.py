@@ -58,20 +58,20 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
     yours = complete(names)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     library, tokenizer, scenes = prepare(with_settings(recipe, seed=given.seed), device)
+    librarys = [*(name for name in PARTS if name not in yours), "text tower", "tokenizer"]
     reader: Tokenizer = tokenizer  # what makes rows of captions
     if is_own(names.get("MyTokenizer")):
         assert isinstance(tokenizer, BPETokenizer)
         reader = OwnTokenizer(path, tokenizer.merges, tokenizer.context_length)
         yours = [*yours, "MyTokenizer"]
+        librarys.remove("tokenizer")
     image_encoder: nn.Module = library.image_tower
     if is_own(names.get("MyViT")):
         image_encoder = in_place_of(library.image_tower, names["MyViT"])
         yours = ["MyViT", *yours]
     model = names["MyCLIP"](image_encoder, library.text_tower).to(device)
-    librarys = [name for name in PARTS if name not in yours]
     print(f"yours: {', '.join(yours) or 'nothing yet'}")
-    librarys += ["text tower"] if reader is not tokenizer else ["text tower", "tokenizer"]
-    print(f"the library's: {', '.join(librarys)}")
+    print(f"the library's: {', '.join(librarys) or 'nothing'}")
 
     def on_step(step: int, loss: float, logit_scale: float) -> None:
         if step % 10 == 0 or given.steps <= 20:
