@@ -151,7 +151,7 @@ def _spelled(words: dict[str, int]) -> dict[tuple[str, ...], int]:
     return {(*word[:-1], word[-1] + "</w>"): times for word, times in words.items()}
 
 
-_TEXTS = (
+_TEXTS: tuple[tuple[dict[str, int], int], ...] = (
     ({"mn": 3, "zy": 3, "ab": 3}, 10),
     ({"tea": 4, "team": 3, "eat": 2}, 10),
     ({"tea": 4, "team": 3, "eat": 2}, 2),
@@ -199,7 +199,8 @@ def _train_with(  # type: ignore[no-untyped-def]
     """Return a training that counts otherwise, chooses otherwise, or stops elsewhere."""
 
     def train(spelled, count):  # type: ignore[no-untyped-def]
-        merges, counted = [], None
+        merges: list[tuple[str, str]] = []
+        counted: Counter[tuple[str, str]] | None = None
         while len(merges) < count:
             if anew or counted is None:
                 counted = Counter()
