@@ -154,7 +154,7 @@ def test_a_list_that_was_changed_is_noticed():
         return ids
 
     with pytest.raises(ExerciseError, match="changed the values that it was given"):
-        check("02.3", build_row)
+        check("02.4", build_row)
 
 
 def test_a_missing_return_is_noticed():

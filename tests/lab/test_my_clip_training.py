@@ -2,6 +2,7 @@
 
 import copy
 import linecache
+import pickle
 import subprocess
 import sys
 
@@ -50,7 +51,7 @@ def solved(exercises: list[Exercise]) -> dict:
 
 
 def test_every_part_of_training_is_kept_by_the_course():
-    assert {"MyViT", *training.PARTS} <= {exercise.reference.__name__ for exercise in KEPT}
+    assert {"MyViT", "MyTokenizer", *training.PARTS} <= {exercise.reference.__name__ for exercise in KEPT}
 
 
 def test_the_whole_file_is_the_librarys_model(file, fresh):
@@ -96,6 +97,7 @@ def test_twenty_steps_have_the_losses_of_the_plain_loop(file, fresh, monkeypatch
     for own, its in zip(mine.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(own, its, rtol=1e-4, atol=1e-5)
     assert "yours: MyViT, contrastive_loss" in said and "recall@1 among 16 unseen scenes" in said
+    assert ", MyTokenizer\n" in said and "the library's: text tower\n" in said
 
 
 def test_a_missing_part_calls_the_ones_that_are_there(file, fresh):
@@ -134,6 +136,19 @@ def test_the_learners_vision_transformer_takes_the_librarys_place(fresh):
     pixels = library.config.preprocessing.normalize(next(iter(scenes.stream(tokenizer, 2))).pixels)
     torch.testing.assert_close(own.eval()(pixels), library.eval().encode_image(pixels))
     assert own.patch_embed is library.image_tower.patch_embed
+
+
+def test_the_learners_tokenizer_lays_out_the_rows(file, fresh):
+    solved([exercise for exercise in KEPT if exercise.id.startswith("02")])
+    _, tokenizer, scenes = fresh()
+    own = training.OwnTokenizer(file, tokenizer.merges, tokenizer.context_length)
+    captions = [*scenes.batch(range(8)).captions, "a cat " * 90, "CAFÉ &amp; 🐶"]
+    for one in (own, pickle.loads(pickle.dumps(own))):  # a process that prepares batches may get it so
+        assert training.is_own(type(one._own))
+        for pad in ("longest", "context_length"):
+            assert one(captions, truncate=True, pad=pad) == tokenizer(captions, truncate=True, pad=pad)
+    with pytest.raises(ValueError, match="tokens"):
+        own(captions)
 
 
 @pytest.mark.slow

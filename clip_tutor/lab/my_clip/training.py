@@ -24,13 +24,15 @@ from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lab.course.cells import solution_code
 from clip_tutor.lab.exercises import all_exercises
 from clip_tutor.lab.my_clip.file import run
+from clip_tutor.lab.my_clip.own_tokenizer import OwnTokenizer
 from clip_tutor.model import CLIP
+from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 from clip_tutor.towers import VisionTransformer
 from clip_tutor.training.batch_loader import BatchLoader
 from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_settings
 from clip_tutor.weights import save
 
-# What training calls, by name; MyViT is used where the file has it.
+# What training calls, by name; MyViT and MyTokenizer are used where the file has them.
 PARTS = ("contrastive_loss", "MyCLIP", "parameter_groups", "warmup_cosine", "train_step", "recall_at_k", "train")
 UNSEEN = 1000  # scenes on which recall@1 is measured
 
@@ -56,14 +58,20 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
     yours = complete(names)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     library, tokenizer, scenes = prepare(with_settings(recipe, seed=given.seed), device)
+    librarys = [*(name for name in PARTS if name not in yours), "text tower", "tokenizer"]
+    reader: Tokenizer = tokenizer  # what makes rows of captions
+    if is_own(names.get("MyTokenizer")):
+        assert isinstance(tokenizer, BPETokenizer)
+        reader = OwnTokenizer(path, tokenizer.merges, tokenizer.context_length)
+        yours = [*yours, "MyTokenizer"]
+        librarys.remove("tokenizer")
     image_encoder: nn.Module = library.image_tower
     if is_own(names.get("MyViT")):
         image_encoder = in_place_of(library.image_tower, names["MyViT"])
         yours = ["MyViT", *yours]
     model = names["MyCLIP"](image_encoder, library.text_tower).to(device)
-    librarys = [name for name in PARTS if name not in yours]
     print(f"yours: {', '.join(yours) or 'nothing yet'}")
-    print(f"the library's: {', '.join([*librarys, 'text tower', 'tokenizer'])}")
+    print(f"the library's: {', '.join(librarys) or 'nothing'}")
 
     def on_step(step: int, loss: float, logit_scale: float) -> None:
         if step % 10 == 0 or given.steps <= 20:
@@ -71,10 +79,10 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
 
     if device.type == "cpu":
         keep_freed_memory()
-    batches = iter(BatchLoader(scenes, tokenizer, config, 0, device).next, None)
+    batches = iter(BatchLoader(scenes, reader, config, 0, device).next, None)
     settings = (config.learning_rate, config.steps, config.warmup_steps, config.weight_decay)
     names["train"](model, batches, *settings, on_step)
-    recall = names["recall_at_k"](_similarity(model, RunParts(library, tokenizer, scenes)), 1)
+    recall = names["recall_at_k"](_similarity(model, RunParts(library, reader, scenes)), 1)
     print(f"recall@1 among {UNSEEN:,} unseen scenes: {recall:.3f}")
     if given.save:
         library.load_state_dict(model.state_dict())  # all names are the same

@@ -1,4 +1,4 @@
-"""The figures of byte-pair encoding: bytes as characters, words being glued, and what a caption costs.
+"""The figures of byte-pair encoding: bytes as characters, words being merged, and what a caption costs.
 
 Like those of `lab.plots.common`, plain functions from data to a matplotlib ``Figure``. A symbol is a box as wide as its
 letters; a thick right edge is its ``</w>``, the end of a word.
@@ -42,7 +42,7 @@ def byte_table() -> Figure:
 
 
 def film(
-    words: Sequence[str], merges: Sequence[tuple[str, str]], moments: Sequence[int], title: str = "Words being glued"
+    words: Sequence[str], merges: Sequence[tuple[str, str]], moments: Sequence[int], title: str = "Words being merged"
 ) -> Figure:
     """Draw the same words, in byte symbols, after some numbers of merges: a column for each moment."""
     widest = max(map(len, words))

@@ -19,7 +19,7 @@ def card() -> Figure:
     """Draw twelve words of the page from letters to the last merge."""
     merges = train_bpe([PAGE], 10_000)
     moments = (0, 5, 20, 50, len(merges))
-    title = "Glue the two neighbors that stand together most often, and repeat"
+    title = "Merge the two neighbors that stand together most often, and repeat"
     return plots.film(WORDS, merges, moments, title)
 
 

@@ -1,4 +1,4 @@
-"""What a tokenizer makes of a text, in HTML: a chip for each symbol, words being glued, and the places of a row.
+"""What a tokenizer makes of a text, in HTML: a chip for each symbol, words being merged, and the places of a row.
 
     "a carpet"  ──▶  (a) (carp|et)  320 · 16 · 88      ■ ■ ■ ■ ■ □ □ □ □ …
 
@@ -152,7 +152,7 @@ def board(words: Mapping[str, int], merges: Sequence[tuple[str, str]], step: int
 
 
 def _race(pairs: Mapping[tuple[str, str], int], places: int = 10) -> str:
-    """Return the commonest pairs of neighbors as bars, the one that is glued next in color."""
+    """Return the commonest pairs of neighbors as bars, the one that is merged next in color."""
     first = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:places]
     going_on = bool(first) and first[0][1] >= 2
     heading = "The commonest pairs, and the next merge" if going_on else "No pair stands there twice: the end"

@@ -1,4 +1,4 @@
-"""What notebook 02 shows: symbols as chips, words being glued, and the figures of what a text costs."""
+"""What notebook 02 shows: symbols as chips, words being merged, and the figures of what a text costs."""
 
 import re
 from collections import Counter
