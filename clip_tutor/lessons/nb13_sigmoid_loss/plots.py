@@ -29,16 +29,16 @@ def price(similarity: Tensor, scale: float, bias: float) -> float:
     return float(-F.logsigmoid(z * (scale * similarity + bias)).sum()) / len(similarity)
 
 
-def births(sizes: Sequence[int], untrained: Callable[[int], tuple[float, float]]) -> Figure:
-    """Draw what a model that knows nothing pays, over the bias it is born with, for several batch sizes.
+def initial_losses(sizes: Sequence[int], starting_point: Callable[[int], tuple[float, float]]) -> Figure:
+    """Draw what a model that knows nothing pays, over the bias it starts with, for several batch sizes.
 
-    ``untrained`` returns the best bias for a batch size and the loss there: the dots.
+    ``starting_point`` returns the best bias for a batch size and the loss there: the dots.
     """
     figure, (axes,) = canvas(9, 4.2)
     for color, N in zip(COLORS, sizes, strict=False):
         curve = [math.log1p(math.exp(-b)) + (N - 1) * math.log1p(math.exp(b)) for b in BIASES]
         axes.plot(BIASES, curve, color=color, label=f"N = {N:,}")
-        axes.plot(*untrained(N), "o", color=color, markersize=9)
+        axes.plot(*starting_point(N), "o", color=color, markersize=9)
     for bias, name in ((0.0, "b = 0"), (-10.0, "b = −10")):
         axes.axvline(bias, color=MUTED, linestyle=":", linewidth=1.4)
         axes.annotate(name, (bias, 1.4e5), xytext=(5, -4), textcoords="offset points", color=MUTED, va="top")
@@ -46,7 +46,7 @@ def births(sizes: Sequence[int], untrained: Callable[[int], tuple[float, float]]
     axes.set(
         xlabel="bias at the start",
         ylabel="loss of an untrained model (nats)",
-        title="What does it cost to know nothing?",
+        title="What does an untrained model pay?",
     )
     _plain(axes.yaxis)
     figure.legend(loc="outside right center")
@@ -105,6 +105,36 @@ def sigmoid_board(
     return figure
 
 
+def pulls(
+    similarity: Any, scale: float, bias: float, labels: Mapping[str, Any], images: Sequence[Any], captions: Sequence[str]
+) -> Figure:
+    """Draw how each pair is pulled (below 0) or pushed, under one or several ideas of which pairs fit.
+
+    Args:
+        similarity: (M, N), a row for each caption.
+        labels: for each panel its name and (N, M) labels of images and captions, 1, -1, or 0 where nobody knows.
+    """
+    values = torch.as_tensor(similarity).detach().float().cpu()
+    yes = (scale * values + bias).sigmoid()  # (M, N)
+    M, N = values.shape
+    figure, panels = canvas(4.6 * len(labels) + 2.4, 0.55 * M + 1.8, columns=len(labels))
+    for axes, (name, given) in zip(panels, labels.items(), strict=True):
+        z = torch.as_tensor(given).T
+        wants = (yes - (z == 1).float()) * (z != 0)  # the slope of each pair's cost along its logit
+        shades = axes.imshow(wants.numpy(), cmap="PiYG_r", vmin=-1, vmax=1, aspect="auto")
+        for n, image in enumerate(images):
+            axes.imshow(as_image(image), extent=(n - 0.46, n + 0.46, -0.6, -1.52), aspect="auto")
+        axes.set(xlim=(-0.5, N - 0.5), ylim=(M - 0.5, -1.65), xticks=[], title=name)
+        axes.set_yticks(range(M), captions if axes is panels[0] else [""] * M)
+        axes.set_xlabel("images", color=IMAGE_COLOR)
+        axes.tick_params(length=0)
+        axes.grid(False)
+        axes.set_frame_on(False)
+    panels[0].set_ylabel("captions", color=TEXT_COLOR)
+    figure.colorbar(shades, ax=panels, shrink=0.7, label="pulled up (below 0) or pushed down")
+    return figure
+
+
 def _table(axes: Axes, images: Sequence[Any], N: int) -> None:
     for n, image in enumerate(images):
         axes.imshow(as_image(image), extent=(n - 0.46, n + 0.46, -0.6, -1.52))
@@ -139,19 +169,23 @@ def stands(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence[float], ti
     return figure
 
 
-def race(runs: Mapping[str, Sequence[Mapping[str, float]]], measure: str, title: str) -> Figure:
+def race(runs: Mapping[str, Sequence[Mapping[str, float]]], measure: str, title: str, live: str = "") -> Figure:
     """Draw the loss of several runs over their steps, and one more entry of their records, as far as it is there.
 
     Losses of different kinds do not have the same unit: each is drawn as a share of what it was in its first record.
+    The run that is called ``live`` is drawn in black, broad and dotted, upon the others.
     """
     figure, (left, right) = canvas(10, 3.8, columns=2)
-    for color, (name, history) in zip(COLORS, runs.items(), strict=False):
-        style = "--" if "sigmoid" in name else "-"
+    for n, (name, history) in enumerate(runs.items()):
+        color = INK if name == live else COLORS[n % len(COLORS)]
+        style = ":" if name == live else "--" if "sigmoid" in name else "-"
         steps = [record["step"] for record in history]
-        left.plot(steps, [record["loss"] / history[0]["loss"] for record in history], style, color=color, label=name)
+        shares = [record["loss"] / history[0]["loss"] for record in history]
+        left.plot(steps, shares, style, color=color, linewidth=3 if name == live else 1.8, label=name)
         seen = [record for record in history if measure in record]
         there, found = [record["step"] for record in seen], [record[measure] for record in seen]
-        right.plot(there, found, style, color=color, marker="o", markersize=4, clip_on=False)
+        size = 7 if name == live else 4
+        right.plot(there, found, style, color=color, marker="o", markersize=size, clip_on=False)
     left.set(title="Loss", xlabel="step", ylabel="share of the first one", ylim=(0, 1.05))
     right.set(title=measure.replace("_", " ").capitalize(), xlabel="step", ylabel="fraction found", ylim=(0, 1))
     figure.legend(loc="outside lower center", ncols=max(1, min(4, len(runs))))

@@ -49,12 +49,12 @@ def _run(bias: float) -> _Run:
 
 
 def card() -> Figure:
-    """Draw the cosines of right and wrong pairs in three models that were born with three biases."""
+    """Draw the cosines of right and wrong pairs in three models that started with three biases."""
     runs = {name: _run(bias) for name, bias in BIASES.items()}
     wrong = ~torch.eye(len(_unseen().captions), dtype=torch.bool)
     cosines = {name: (run.similarity.diagonal(), run.similarity[wrong]) for name, run in runs.items()}
     expected = [(-math.log(N - 1) - run.bias) / run.scale for run in runs.values()]
-    return stands(cosines, expected, "Born with another bias, the whole space moves to make up for it")
+    return stands(cosines, expected, "Start with another bias, and the whole space shifts to make up for it")
 
 
 def board() -> Figure:

@@ -1,12 +1,15 @@
 """The figures of notebook 13: what stands in them, and the numbers behind them."""
 
+import json
+
 import pytest
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 
 from clip_tutor import losses
-from clip_tutor.lessons.nb13_sigmoid_loss import exercise_parts, exercises, plots
+from clip_tutor.assets import asset
+from clip_tutor.lessons.nb13_sigmoid_loss import exercise_parts, exercises, further_exercise, plots
 from clip_tutor.lessons.nb13_sigmoid_loss.memory import peak_memory
 from clip_tutor.lessons.nb13_sigmoid_loss.ring import holds, ring_board
 
@@ -36,12 +39,14 @@ def test_the_references_of_notebook_13_equal_the_library():
     expected = losses.sigmoid_loss(images, texts, scale, bias)
     torch.testing.assert_close(exercises.sigmoid_loss(images, texts, scale, bias), expected)
     torch.testing.assert_close(exercise_parts.loss_in_parts(images, texts, scale, bias, 5), expected)
+    labels = 2 * torch.eye(12, dtype=torch.long) - 1
+    torch.testing.assert_close(further_exercise.multi_positive_loss(images, texts, scale, bias, labels), expected)
     ring = exercise_parts.ring_losses(images.reshape(4, 3, 8), texts.reshape(4, 3, 8), scale, bias)
     torch.testing.assert_close(ring.mean(), expected)
 
 
-def test_a_newborn_has_the_lowest_point_of_its_curve():
-    figure = drawn(plots.births([8, 1024], exercises.untrained))
+def test_training_starts_at_the_lowest_point_of_the_curve():
+    figure = drawn(plots.initial_losses([8, 1024], exercises.starting_point))
     lines = figure.axes[0].lines
     for curve, dot in ((lines[0], lines[1]), (lines[2], lines[3])):
         lowest = min(zip(curve.get_ydata(), curve.get_xdata(), strict=True))
@@ -80,6 +85,37 @@ def test_a_race_draws_losses_as_shares_and_the_records_that_were_measured():
     assert list(left.lines[0].get_ydata()) == [1.0, 0.75]
     assert [list(line.get_xdata()) for line in right.lines] == [[40], []]
     assert left.lines[1].get_linestyle() == "--"
+
+
+def test_the_live_run_of_a_race_is_drawn_upon_the_others():
+    history = [{"step": 20, "loss": 4.0, "recall_at_10": 0.1}]
+    figure = drawn(plots.race({"sigmoid, N = 64": history, "yours": history}, "recall_at_10", "Both", live="yours"))
+    assert [line.get_linestyle() for line in figure.axes[0].lines] == ["--", ":"]
+
+
+def test_pulls_follow_the_labels():
+    similarity = torch.linspace(-1, 1, 6).reshape(2, 3)  # two captions, three images
+    diagonal = torch.tensor([[1, -1], [-1, 1], [-1, -1]])  # (images, captions)
+    fits = torch.tensor([[1, -1], [1, 1], [0, -1]])
+    labels = {"diagonal": diagonal, "fits": fits}
+    figure = drawn(plots.pulls(similarity, 4.0, -1.0, labels, [torch.zeros(3, 4, 4)] * 3, ["a", "b"]))
+    left, right = (torch.as_tensor(axes.images[0].get_array().data) for axes in figure.axes[:2])
+    yes = (4 * similarity - 1).sigmoid()
+    torch.testing.assert_close(left, yes - (diagonal.T == 1).float())
+    assert right[0, 2] == 0, "of an unknown pair nothing is learned"
+    assert right[0, 1] < 0 < left[0, 1]
+
+
+def test_shipped_runs_come_in_pairs_that_can_be_compared():
+    shipped = json.loads(asset("curves/two_losses.json").read_text(encoding="utf-8"))
+    kinds = {loss: [(one["batch"], one["seed"]) for one in shipped["runs"] if one["loss"] == loss]
+             for loss in ("softmax", "sigmoid")}  # fmt: skip
+    assert kinds["softmax"] == kinds["sigmoid"]
+    assert (64, 0) in kinds["sigmoid"], "the run that the notebook sets its own upon"
+    for one in shipped["runs"]:
+        assert len(one["hits"]) == 1000
+        assert one["history"][-1]["step"] == shipped["steps"]
+        assert one["history"][-1]["recall_at_10"] > 10 / shipped["look"]
 
 
 def test_probabilities_that_keep_their_word_lie_on_the_diagonal():
