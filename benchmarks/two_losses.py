@@ -19,8 +19,8 @@ import torch
 from machine import machine
 
 from clip_tutor import zoo
-from clip_tutor.data.scenes import Batch, Scenes
 from clip_tutor.data.batches import BatchSource
+from clip_tutor.data.scenes import Batch, Scenes
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation import retrieval
 from clip_tutor.model import CLIP
