@@ -196,7 +196,9 @@ START = Exercise(
         "1 + e^-b = N, so b = -ln(N - 1). The loss is ln N - (N - 1) · ln(1 - 1 / N).",
     ),
     mutants=(
-        Mutant(_start(lambda N: -_bias(N), lambda N: starting_point(N)[1]), "the bias has the wrong sign: no is the rule"),
+        Mutant(
+            _start(lambda N: -_bias(N), lambda N: starting_point(N)[1]), "the bias has the wrong sign: no is the rule"
+        ),
         Mutant(
             _start(lambda N: -math.log(N), lambda N: starting_point(N)[1]),
             "-ln N: that is the log of the probability; the odds are 1 to N - 1",
@@ -211,8 +213,12 @@ START = Exercise(
         ),
         Mutant(_start(lambda N: -10.0, lambda N: _price(N, -10.0)), "-10 for all: that fits one batch size alone"),
         Mutant(_start(lambda N: 0.0, lambda N: _price(N, 0.0)), "a bias of 0: yes to half of everything"),
-        Mutant(_start(_bias, lambda N: starting_point(N)[1] / N), "the loss was divided by N twice, or is a mean over N²"),
-        Mutant(_start(_bias, lambda N: math.log(N)), "ln N is the price of the right answers; the wrong ones cost, too"),
+        Mutant(
+            _start(_bias, lambda N: starting_point(N)[1] / N), "the loss was divided by N twice, or is a mean over N²"
+        ),
+        Mutant(
+            _start(_bias, lambda N: math.log(N)), "ln N is the price of the right answers; the wrong ones cost, too"
+        ),
         Mutant(_start(_bias, lambda N: N * starting_point(N)[1]), "summed over the rows: the sum is divided by N"),
         Mutant(
             _start(_bias, lambda N: math.log(N) - N * math.log(1 - 1 / N)),

@@ -141,7 +141,9 @@ POSITIVES = Exercise(
             _loss_with(divide_by=lambda labels: labels.sum()),
             "divided by the sum of the labels, in which every -1 takes one off: count those that are 1",
         ),
-        Mutant(_loss_with(divide_by=lambda labels: 1), "summed and not divided: divide by the number of pairs that fit"),
+        Mutant(
+            _loss_with(divide_by=lambda labels: 1), "summed and not divided: divide by the number of pairs that fit"
+        ),
         Mutant(
             _image_by_image,
             "each image's cost was divided by its own number of right captions: sum over the whole table first",

@@ -106,7 +106,12 @@ def sigmoid_board(
 
 
 def pulls(
-    similarity: Any, scale: float, bias: float, labels: Mapping[str, Any], images: Sequence[Any], captions: Sequence[str]
+    similarity: Any,
+    scale: float,
+    bias: float,
+    labels: Mapping[str, Any],
+    images: Sequence[Any],
+    captions: Sequence[str],
 ) -> Figure:
     """Draw how each pair is pulled (below 0) or pushed, under one or several ideas of which pairs fit.
 
