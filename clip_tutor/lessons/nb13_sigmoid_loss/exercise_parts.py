@@ -83,7 +83,7 @@ def loss_in_parts(
 
     The arguments are those of sigmoid_loss; chunk_size images are scored at a time, and N need not be a multiple.
     """
-    N = len(image_features)
+    N = image_features.shape[0]
     total = torch.zeros(())
     for start in range(0, N, chunk_size):
         rows = image_features[start : start + chunk_size]  # (c, E)
