@@ -126,9 +126,9 @@ def pulls(
     for axes, (name, given) in zip(panels, labels.items(), strict=True):
         z = torch.as_tensor(given).T
         wants = (yes - (z == 1).float()) * (z != 0)  # the slope of each pair's cost along its logit
-        shades = axes.imshow(wants.numpy(), cmap="PiYG_r", vmin=-1, vmax=1, aspect="auto")
+        shades = axes.imshow(wants.numpy(), cmap="PiYG_r", vmin=-1, vmax=1)
         for n, image in enumerate(images):
-            axes.imshow(as_image(image), extent=(n - 0.46, n + 0.46, -0.6, -1.52), aspect="auto")
+            axes.imshow(as_image(image), extent=(n - 0.46, n + 0.46, -0.6, -1.52))
         axes.set(xlim=(-0.5, N - 0.5), ylim=(M - 0.5, -1.65), xticks=[], title=name)
         axes.set_yticks(range(M), captions if axes is panels[0] else [""] * M)
         axes.set_xlabel("images", color=IMAGE_COLOR)
