@@ -1,4 +1,4 @@
-"""Figures of notebook 13: what a bias costs and does, two losses side by side, and probabilities held to their word.
+"""Figures of notebook 13: what a bias costs and does, two losses side by side, and calibration.
 
 Tables are (N, N), a row for each caption and a column for each image, as in `lab.plots.similarity_matrix`.
 """
@@ -30,7 +30,7 @@ def price(similarity: Tensor, scale: float, bias: float) -> float:
 
 
 def initial_losses(sizes: Sequence[int], starting_point: Callable[[int], tuple[float, float]]) -> Figure:
-    """Draw what a model that knows nothing pays, over the bias it starts with, for several batch sizes.
+    """Draw the loss of a model that knows nothing, over the bias it starts with, for several batch sizes.
 
     ``starting_point`` returns the best bias for a batch size and the loss there: the dots.
     """
@@ -46,7 +46,7 @@ def initial_losses(sizes: Sequence[int], starting_point: Callable[[int], tuple[f
     axes.set(
         xlabel="bias at the start",
         ylabel="loss of an untrained model (nats)",
-        title="What does an untrained model pay?",
+        title="What is the loss before the first step?",
     )
     _plain(axes.yaxis)
     figure.legend(loc="outside right center")
@@ -100,7 +100,7 @@ def sigmoid_board(
     said = int(yes.sum().round())
     figure.suptitle(
         f"Scale {scale:.0f}, bias {bias:.1f}: the loss is {loss:.2f}; the least at this scale is "
-        f"{price(values, scale, best):.2f}\nAll yeses add up to {said} for {N} right pairs".replace("-", "−")
+        f"{price(values, scale, best):.2f}\nThe probabilities add up to {said} for {N} right pairs".replace("-", "−")
     )
     return figure
 
@@ -150,7 +150,7 @@ def _table(axes: Axes, images: Sequence[Any], N: int) -> None:
     axes.set_frame_on(False)
 
 
-def stands(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence[float], title: str) -> Figure:
+def cosine_histograms(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence[float], title: str) -> Figure:
     """Draw where the cosines of right and of wrong pairs lie, one panel below the other for several models.
 
     Args:
@@ -178,22 +178,26 @@ def race(runs: Mapping[str, Sequence[Mapping[str, float]]], measure: str, title:
     """Draw the loss of several runs over their steps, and one more entry of their records, as far as it is there.
 
     Losses of different kinds do not have the same unit: each is drawn as a share of what it was in its first record.
-    The run that is called ``live`` is drawn in black, broad and dotted, upon the others.
+    Runs whose names differ in the seed alone share a color and a line of the legend. The run that is called ``live`` is
+    drawn in black, broad and dotted, upon the others.
     """
     figure, (left, right) = canvas(10, 3.8, columns=2)
-    for n, (name, history) in enumerate(runs.items()):
-        color = INK if name == live else COLORS[n % len(COLORS)]
+    colors: dict[str, str] = {}
+    for name, history in runs.items():
+        kind = name.split(", seed")[0]
+        label = None if kind in colors else kind
+        color = INK if name == live else colors.setdefault(kind, COLORS[len(colors) % len(COLORS)])
         style = ":" if name == live else "--" if "sigmoid" in name else "-"
         steps = [record["step"] for record in history]
         shares = [record["loss"] / history[0]["loss"] for record in history]
-        left.plot(steps, shares, style, color=color, linewidth=3 if name == live else 1.8, label=name)
+        left.plot(steps, shares, style, color=color, linewidth=3 if name == live else 1.8, label=label)
         seen = [record for record in history if measure in record]
         there, found = [record["step"] for record in seen], [record[measure] for record in seen]
         size = 7 if name == live else 4
         right.plot(there, found, style, color=color, marker="o", markersize=size, clip_on=False)
     left.set(title="Loss", xlabel="step", ylabel="share of the first one", ylim=(0, 1.05))
     right.set(title=measure.replace("_", " ").capitalize(), xlabel="step", ylabel="fraction found", ylim=(0, 1))
-    figure.legend(loc="outside lower center", ncols=max(1, min(4, len(runs))))
+    figure.legend(loc="outside lower center", ncols=3)
     figure.suptitle(title)
     return figure
 
@@ -201,8 +205,8 @@ def race(runs: Mapping[str, Sequence[Mapping[str, float]]], measure: str, title:
 def calibration(panels: Mapping[str, tuple[Any, Any]], title: str) -> Figure:
     """Draw how often it was so, over how likely it was said to be, on logarithmic scales, for one or several panels.
 
-    Each holds the probabilities that a model gave, and for each whether it came true. A probability that keeps its
-    word lies on the diagonal. Bars are 95 % intervals of the share in a bin (Wilson's).
+    Each holds the probabilities that a model gave, and for each whether it came true. A calibrated probability lies on
+    the diagonal. Bars are 95 % intervals of the share in a bin (Wilson's).
     """
     figure, all_axes = canvas(4.1 * len(panels) + 0.6, 4.4, columns=len(panels))
     for axes, (name, (said, came)) in zip(all_axes, panels.items(), strict=True):

@@ -71,9 +71,9 @@ def test_the_board_says_loss_and_sum(N: int, scale: float, bias: float):
 
 
 @pytest.mark.slow
-def test_stands_has_a_panel_a_model():
+def test_cosine_histograms_have_a_panel_a_model():
     cosines = {name: (torch.linspace(0.5, 0.6, 20), torch.linspace(-1, 1, 50)) for name in ("a", "b")}
-    figure = drawn(plots.stands(cosines, [0.1, 0.2], "Where they stand"))
+    figure = drawn(plots.cosine_histograms(cosines, [0.1, 0.2], "Cosines"))
     assert [axes.get_ylabel() for axes in figure.axes] == ["a", "b"]
     assert [axes.lines[0].get_xdata()[0] for axes in figure.axes] == [0.1, 0.2]
 
@@ -91,6 +91,16 @@ def test_the_live_run_of_a_race_is_drawn_upon_the_others():
     history = [{"step": 20, "loss": 4.0, "recall_at_10": 0.1}]
     figure = drawn(plots.race({"sigmoid, N = 64": history, "yours": history}, "recall_at_10", "Both", live="yours"))
     assert [line.get_linestyle() for line in figure.axes[0].lines] == ["--", ":"]
+
+
+def test_seeds_of_a_race_share_a_color_and_a_line_of_the_legend():
+    history = [{"step": 20, "loss": 4.0, "recall_at_10": 0.1}]
+    names = [f"{loss}, N = 64, seed {seed}" for seed in (0, 1) for loss in ("softmax", "sigmoid")]
+    figure = drawn(plots.race(dict.fromkeys(names, history), "recall_at_10", "Both"))
+    colors = [line.get_color() for line in figure.axes[0].lines]
+    assert colors[:2] == colors[2:]
+    assert len(set(colors)) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["softmax, N = 64", "sigmoid, N = 64"]
 
 
 def test_pulls_follow_the_labels():
@@ -118,7 +128,7 @@ def test_shipped_runs_come_in_pairs_that_can_be_compared():
         assert one["history"][-1]["recall_at_10"] > 10 / shipped["look"]
 
 
-def test_probabilities_that_keep_their_word_lie_on_the_diagonal():
+def test_calibrated_probabilities_lie_on_the_diagonal():
     random = torch.Generator().manual_seed(0)
     said = torch.rand(200_000, generator=random) ** 4
     came = torch.rand(200_000, generator=random) < said
@@ -129,7 +139,7 @@ def test_probabilities_that_keep_their_word_lie_on_the_diagonal():
     assert sum(n for *_, n in bins) <= 200_000
     too_sure = plots.reliability(said, came & (torch.rand(200_000, generator=random) < 0.2))
     assert all(high < mean for mean, _, (_, high), n in too_sure if n * mean > 100)
-    drawn(plots.calibration({"honest": (said, came), "too few": (said[:5], came[:5])}, "Word"))
+    drawn(plots.calibration({"honest": (said, came), "too few": (said[:5], came[:5])}, "Calibration"))
 
 
 def test_peak_memory_counts_what_lives_at_once():
