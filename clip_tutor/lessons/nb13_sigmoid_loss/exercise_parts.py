@@ -220,7 +220,7 @@ def ring_losses(
     at_hand = texts
     for step in range(W):
         logits = logit_scale * images @ at_hand.transpose(1, 2) + logit_bias  # (W, B, B)
-        z = 2 * torch.eye(B) - 1 if step == 0 else -torch.ones(B, B)  # a stranger's captions: all of them wrong
+        z = 2 * torch.eye(B) - 1 if step == 0 else -torch.ones(B, B)  # captions of another process: all of them wrong
         paid = paid - F.logsigmoid(z * logits).sum(dim=(1, 2)) / B
         at_hand = at_hand.roll(1, dims=0)  # process r + 1 gets what process r had
     return paid

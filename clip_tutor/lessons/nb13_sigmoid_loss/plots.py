@@ -96,6 +96,7 @@ def sigmoid_board(
             va="top",
         )
     right.set(yscale="log", ylim=(0.01, 400), xlabel="bias", ylabel="loss (nats)", title="What does it cost?")
+    right.set_xticks(range(-12, 5, 4))
     _plain(right.yaxis)
     said = int(yes.sum().round())
     figure.suptitle(
@@ -163,13 +164,13 @@ def cosine_histograms(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence
     for axes, (name, (own, others)), place in zip(panels, cosines.items(), expected, strict=True):
         for values, color, label in ((others, MUTED, "wrong pairs"), (own, TEXT_COLOR, "right pairs")):
             axes.hist(torch.as_tensor(values).numpy(), steps, density=True, color=color, alpha=0.75, label=label)
-        axes.axvline(place, color=INK, linestyle="--", linewidth=1.6)
+        axes.axvline(place, color=INK, linestyle="--", linewidth=1.6, label="probability of yes: 1/N")
         axes.set(xlim=(-1, 1), yticks=[], ylabel=name)
         axes.yaxis.label.set(rotation=0, ha="right", va="center", size=11, weight="bold")
         if axes is not panels[-1]:
             axes.set_xticklabels([])
     panels[-1].set_xlabel("cosine of an image and a caption")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle(title)
     return figure
 
