@@ -65,7 +65,7 @@ def main() -> None:
     """Train all, print, save."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 192])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[2, 1], help="for each batch size how many")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 2], help="for each batch size how many")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--save", help="a JSON file for the curves")
     options = parser.parse_args()
