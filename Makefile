@@ -21,7 +21,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 ALONE := notebooks/08_training.ipynb
 
 # The longest first, so that two which run side by side end at about the same time.
-LONG := $(wildcard notebooks/13_*.ipynb notebooks/04_*.ipynb notebooks/17_*.ipynb notebooks/05_*.ipynb)
+LONG := $(wildcard notebooks/04_*.ipynb notebooks/17_*.ipynb notebooks/05_*.ipynb notebooks/13_*.ipynb)
 
 # What is tested: the files that ARGS names, else all. The rest of ARGS are options, with which a run of pytest may be
 # left without a test (its exit status 5): no failure.

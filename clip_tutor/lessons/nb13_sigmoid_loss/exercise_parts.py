@@ -1,4 +1,4 @@
-"""Exercises 13.3 and 13.4: the sigmoid loss a few rows at a time, and around a ring of processes."""
+"""Exercises 13.3 and 13.5: the sigmoid loss a few rows at a time, and around a ring of processes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,12 +22,18 @@ def pairs(B: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return images, texts
 
 
-def demand_loss(loss: Attempt, reference: Callable[..., Tensor], cases: Sequence[tuple[Any, ...]]) -> None:
+def demand_loss(
+    loss: Attempt,
+    reference: Callable[..., Tensor],
+    cases: Sequence[tuple[Any, ...]],
+    tell: Callable[..., str] = lambda *others: "",
+) -> None:
     """Demand one number for each case, as the reference gives it, and its gradient at each tensor that went in.
 
     Args:
         loss: an attempt that is called by `with_gradients`.
         cases: image and text features, scale, bias, and what else the loss is given.
+        tell: says in words what else it is given.
     """
     found = [loss(*case) for case in cases]
     for answer, case in zip(found, cases, strict=True):
@@ -39,8 +45,8 @@ def demand_loss(loss: Attempt, reference: Callable[..., Tensor], cases: Sequence
             "the loss is summed over all pairs, and stays a tensor",
         )
         right, *wanted = with_gradients(reference, *case)
-        told = f"for {len(case[0])} pairs" + (f", {case[4]} at a time" if case[4:] else "")
-        told += f", a logit scale of {case[2]:g} and a bias of {case[3]:g}"
+        told = f"for {len(case[0])} images and {len(case[1])} captions, {tell(*case[4:])}"
+        told += f"a logit scale of {case[2]:g} and a bias of {case[3]:g}"
         demand(same(value.detach(), right), f"{value:.4f} {told}", f"{right:.4f}")
         demand(
             isinstance(answer, tuple),
@@ -77,7 +83,7 @@ def loss_in_parts(
 
     The arguments are those of sigmoid_loss; chunk_size images are scored at a time, and N need not be a multiple.
     """
-    N = len(image_features)
+    N = image_features.shape[0]
     total = torch.zeros(())
     for start in range(0, N, chunk_size):
         rows = image_features[start : start + chunk_size]  # (c, E)
@@ -105,7 +111,7 @@ class _Largest(TorchDispatchMode):
 def _check_parts(loss: Attempt) -> str:
     scale, bias = torch.tensor(6.0), torch.tensor(-2.0)
     cases = [(*pairs(N, N), scale, bias, chunk) for N, chunk in ((6, 2), (7, 3), (5, 1), (4, 10))]
-    demand_loss(loss, loss_in_parts, cases)
+    demand_loss(loss, loss_in_parts, cases, lambda chunk: f"{chunk} at a time, ")
     watched, N, chunk = _Largest(), 40, 4
     with watched:
         loss(*pairs(N, 0), scale, bias, chunk)
@@ -196,7 +202,7 @@ PARTS = Exercise(
     ),
 )
 
-# ---------------------------------------------------------------------------------------------------------------- 13.4
+# ---------------------------------------------------------------------------------------------------------------- 13.5
 
 
 def ring_losses(
@@ -214,7 +220,7 @@ def ring_losses(
     at_hand = texts
     for step in range(W):
         logits = logit_scale * images @ at_hand.transpose(1, 2) + logit_bias  # (W, B, B)
-        z = 2 * torch.eye(B) - 1 if step == 0 else -torch.ones(B, B)  # a stranger's captions: all of them wrong
+        z = 2 * torch.eye(B) - 1 if step == 0 else -torch.ones(B, B)  # captions of another process: all of them wrong
         paid = paid - F.logsigmoid(z * logits).sum(dim=(1, 2)) / B
         at_hand = at_hand.roll(1, dims=0)  # process r + 1 gets what process r had
     return paid
@@ -269,12 +275,13 @@ def _right_z(step: int, B: int) -> torch.Tensor:
 
 
 RING = Exercise(
-    id="13.4",
+    id="13.5",
     title="Once around the ring",
     difficulty=3,
     minutes=12,
     reference=ring_losses,
     check=_check_ring,
+    kind="further",
     use=with_gradients,
     hints=(
         "Begin with a tensor of the captions at hand, which is `texts` at first, and with nothing paid. "

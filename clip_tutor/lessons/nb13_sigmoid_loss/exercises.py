@@ -1,4 +1,8 @@
-"""Exercises of notebook 13, the sigmoid loss: the loss, where it starts, in parts, and around a ring."""
+"""Exercises of notebook 13, the sigmoid loss.
+
+build     13.1 the loss   13.2 where training starts   13.3 a few rows at a time
+further   13.4 several right captions, and unknown ones   13.5 around a ring of processes
+"""
 
 import math
 
@@ -9,6 +13,7 @@ from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand
 from clip_tutor.lab.exercises.tried import with_gradients
 from clip_tutor.lessons.nb13_sigmoid_loss.exercise_parts import PARTS, RING, demand_loss, pairs, signs
+from clip_tutor.lessons.nb13_sigmoid_loss.further_exercise import POSITIVES
 
 # ---------------------------------------------------------------------------------------------------------------- 13.1
 
@@ -66,9 +71,10 @@ LOSS = Exercise(
     id="13.1",
     title="The sigmoid loss",
     difficulty=1,
-    minutes=8,
+    minutes=10,
     reference=sigmoid_loss,
     check=_check_loss,
+    kept=True,
     use=with_gradients,
     hints=(
         "Make the (N, N) table of logits first; do not forget the bias. Which cells are to be answered with yes?",
@@ -129,11 +135,11 @@ LOSS = Exercise(
 # ---------------------------------------------------------------------------------------------------------------- 13.2
 
 
-def untrained(batch_size: int) -> tuple[float, float]:
-    """Return the bias that a model is to be born with, and the loss that it has then; batch_size is 2 or more.
+def starting_point(batch_size: int) -> tuple[float, float]:
+    """Return the bias to start training with, and the loss before the first step; batch_size is 2 or more.
 
     An untrained model knows nothing: all its cosines are taken to be 0, so the bias alone is every logit.
-    Of batch_size captions one belongs to an image, so it is to say yes with a probability of 1 / batch_size.
+    Of batch_size captions one belongs to an image, so every probability of yes is to be 1 / batch_size.
     """
     bias = -math.log(batch_size - 1)  # sigmoid(bias) = 1 / batch_size
     says_yes = 1 / batch_size
@@ -141,9 +147,9 @@ def untrained(batch_size: int) -> tuple[float, float]:
     return bias, loss
 
 
-def _check_newborn(born: Attempt) -> str:
+def _check_start(start: Attempt) -> str:
     sizes = (2, 8, 128, 32_768)
-    found = [born(size) for size in sizes]
+    found = [start(size) for size in sizes]
     for size, value in zip(sizes, found, strict=True):
         demand(
             isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, (int, float)) for one in value),
@@ -152,7 +158,7 @@ def _check_newborn(born: Attempt) -> str:
         )
     for place, name in enumerate(("bias", "loss")):
         for size, value in zip(sizes, found, strict=True):
-            right = untrained(size)[place]
+            right = starting_point(size)[place]
             demand(
                 math.isclose(value[place], right, rel_tol=1e-3, abs_tol=1e-6),
                 f"a {name} of {value[place]:.4f} for a batch of {size:,}",
@@ -161,7 +167,7 @@ def _check_newborn(born: Attempt) -> str:
     return "bias and loss for batches of 2, 8, 128 and 32,768; -10 would be right for 22,027"
 
 
-def _born(bias_of, loss_of):  # type: ignore[no-untyped-def]
+def _start(bias_of, loss_of):  # type: ignore[no-untyped-def]
     def answer(N):  # type: ignore[no-untyped-def]
         return bias_of(N), loss_of(N)
 
@@ -169,20 +175,20 @@ def _born(bias_of, loss_of):  # type: ignore[no-untyped-def]
 
 
 def _bias(N: int) -> float:
-    return untrained(N)[0]
+    return starting_point(N)[0]
 
 
 def _price(N: int, bias: float) -> float:
     return math.log1p(math.exp(-bias)) + (N - 1) * math.log1p(math.exp(bias))
 
 
-UNTRAINED = Exercise(
+START = Exercise(
     id="13.2",
-    title="How a model is born",
+    title="The bias to start with",
     difficulty=2,
     minutes=8,
-    reference=untrained,
-    check=_check_newborn,
+    reference=starting_point,
+    check=_check_start,
     hints=(
         "sigmoid(b) = 1 / (1 + e^-b). For which b is that 1 / N?",
         "One row of the table: one right answer, which costs -ln of the probability of yes, and N - 1 others, which "
@@ -190,30 +196,36 @@ UNTRAINED = Exercise(
         "1 + e^-b = N, so b = -ln(N - 1). The loss is ln N - (N - 1) · ln(1 - 1 / N).",
     ),
     mutants=(
-        Mutant(_born(lambda N: -_bias(N), lambda N: untrained(N)[1]), "the bias has the wrong sign: no is the rule"),
         Mutant(
-            _born(lambda N: -math.log(N), lambda N: untrained(N)[1]),
+            _start(lambda N: -_bias(N), lambda N: starting_point(N)[1]), "the bias has the wrong sign: no is the rule"
+        ),
+        Mutant(
+            _start(lambda N: -math.log(N), lambda N: starting_point(N)[1]),
             "-ln N: that is the log of the probability; the odds are 1 to N - 1",
         ),
         Mutant(
-            _born(lambda N: -math.log(N), lambda N: _price(N, -math.log(N))),
+            _start(lambda N: -math.log(N), lambda N: _price(N, -math.log(N))),
             "-ln N, and the loss with it: that is the log of the probability; the odds are 1 to N - 1",
         ),
         Mutant(
-            _born(lambda N: -math.log(N * N - 1), lambda N: _price(N, -math.log(N * N - 1))),
+            _start(lambda N: -math.log(N * N - 1), lambda N: _price(N, -math.log(N * N - 1))),
             "one yes among N²: of N² answers N are yes",
         ),
-        Mutant(_born(lambda N: -10.0, lambda N: _price(N, -10.0)), "-10 for all: that fits one batch size alone"),
-        Mutant(_born(lambda N: 0.0, lambda N: _price(N, 0.0)), "a bias of 0: yes to half of everything"),
-        Mutant(_born(_bias, lambda N: untrained(N)[1] / N), "the loss was divided by N twice, or is a mean over N²"),
-        Mutant(_born(_bias, lambda N: math.log(N)), "ln N is the price of the right answers; the wrong ones cost, too"),
-        Mutant(_born(_bias, lambda N: N * untrained(N)[1]), "summed over the rows: the sum is divided by N"),
+        Mutant(_start(lambda N: -10.0, lambda N: _price(N, -10.0)), "-10 for all: that fits one batch size alone"),
+        Mutant(_start(lambda N: 0.0, lambda N: _price(N, 0.0)), "a bias of 0: yes to half of everything"),
         Mutant(
-            _born(_bias, lambda N: math.log(N) - N * math.log(1 - 1 / N)),
+            _start(_bias, lambda N: starting_point(N)[1] / N), "the loss was divided by N twice, or is a mean over N²"
+        ),
+        Mutant(
+            _start(_bias, lambda N: math.log(N)), "ln N is the price of the right answers; the wrong ones cost, too"
+        ),
+        Mutant(_start(_bias, lambda N: N * starting_point(N)[1]), "summed over the rows: the sum is divided by N"),
+        Mutant(
+            _start(_bias, lambda N: math.log(N) - N * math.log(1 - 1 / N)),
             "N wrong answers a row: one of the N is the right one",
         ),
-        Mutant(lambda N: untrained(N)[::-1], "the two came in the other order: bias first"),
+        Mutant(lambda N: starting_point(N)[::-1], "the two came in the other order: bias first"),
     ),
 )
 
-EXERCISES = (LOSS, UNTRAINED, PARTS, RING)
+EXERCISES = (LOSS, START, PARTS, POSITIVES, RING)

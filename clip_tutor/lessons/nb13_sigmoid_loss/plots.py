@@ -1,4 +1,4 @@
-"""Figures of notebook 13: what a bias costs and does, two losses side by side, and probabilities held to their word.
+"""Figures of notebook 13: what a bias costs and does, two losses side by side, and calibration.
 
 Tables are (N, N), a row for each caption and a column for each image, as in `lab.plots.similarity_matrix`.
 """
@@ -29,16 +29,16 @@ def price(similarity: Tensor, scale: float, bias: float) -> float:
     return float(-F.logsigmoid(z * (scale * similarity + bias)).sum()) / len(similarity)
 
 
-def births(sizes: Sequence[int], untrained: Callable[[int], tuple[float, float]]) -> Figure:
-    """Draw what a model that knows nothing pays, over the bias it is born with, for several batch sizes.
+def initial_losses(sizes: Sequence[int], starting_point: Callable[[int], tuple[float, float]]) -> Figure:
+    """Draw the loss of a model that knows nothing, over the bias it starts with, for several batch sizes.
 
-    ``untrained`` returns the best bias for a batch size and the loss there: the dots.
+    ``starting_point`` returns the best bias for a batch size and the loss there: the dots.
     """
     figure, (axes,) = canvas(9, 4.2)
     for color, N in zip(COLORS, sizes, strict=False):
         curve = [math.log1p(math.exp(-b)) + (N - 1) * math.log1p(math.exp(b)) for b in BIASES]
         axes.plot(BIASES, curve, color=color, label=f"N = {N:,}")
-        axes.plot(*untrained(N), "o", color=color, markersize=9)
+        axes.plot(*starting_point(N), "o", color=color, markersize=9)
     for bias, name in ((0.0, "b = 0"), (-10.0, "b = −10")):
         axes.axvline(bias, color=MUTED, linestyle=":", linewidth=1.4)
         axes.annotate(name, (bias, 1.4e5), xytext=(5, -4), textcoords="offset points", color=MUTED, va="top")
@@ -46,7 +46,7 @@ def births(sizes: Sequence[int], untrained: Callable[[int], tuple[float, float]]
     axes.set(
         xlabel="bias at the start",
         ylabel="loss of an untrained model (nats)",
-        title="What does it cost to know nothing?",
+        title="What is the loss before the first step?",
     )
     _plain(axes.yaxis)
     figure.legend(loc="outside right center")
@@ -96,12 +96,48 @@ def sigmoid_board(
             va="top",
         )
     right.set(yscale="log", ylim=(0.01, 400), xlabel="bias", ylabel="loss (nats)", title="What does it cost?")
+    right.set_xticks(range(-12, 5, 4))
     _plain(right.yaxis)
     said = int(yes.sum().round())
     figure.suptitle(
         f"Scale {scale:.0f}, bias {bias:.1f}: the loss is {loss:.2f}; the least at this scale is "
-        f"{price(values, scale, best):.2f}\nAll yeses add up to {said} for {N} right pairs".replace("-", "−")
+        f"{price(values, scale, best):.2f}\nThe probabilities add up to {said} for {N} right pairs".replace("-", "−")
     )
+    return figure
+
+
+def pulls(
+    similarity: Any,
+    scale: float,
+    bias: float,
+    labels: Mapping[str, Any],
+    images: Sequence[Any],
+    captions: Sequence[str],
+) -> Figure:
+    """Draw how each pair is pulled (below 0) or pushed, under one or several ideas of which pairs fit.
+
+    Args:
+        similarity: (M, N), a row for each caption.
+        labels: for each panel its name and (N, M) labels of images and captions, 1, -1, or 0 where nobody knows.
+    """
+    values = torch.as_tensor(similarity).detach().float().cpu()
+    yes = (scale * values + bias).sigmoid()  # (M, N)
+    M, N = values.shape
+    figure, panels = canvas(4.6 * len(labels) + 2.4, 0.55 * M + 1.8, columns=len(labels))
+    for axes, (name, given) in zip(panels, labels.items(), strict=True):
+        z = torch.as_tensor(given).T
+        wants = (yes - (z == 1).float()) * (z != 0)  # the slope of each pair's cost along its logit
+        shades = axes.imshow(wants.numpy(), cmap="PiYG_r", vmin=-1, vmax=1)
+        for n, image in enumerate(images):
+            axes.imshow(as_image(image), extent=(n - 0.46, n + 0.46, -0.6, -1.52))
+        axes.set(xlim=(-0.5, N - 0.5), ylim=(M - 0.5, -1.65), xticks=[], title=name)
+        axes.set_yticks(range(M), captions if axes is panels[0] else [""] * M)
+        axes.set_xlabel("images", color=IMAGE_COLOR)
+        axes.tick_params(length=0)
+        axes.grid(False)
+        axes.set_frame_on(False)
+    panels[0].set_ylabel("captions", color=TEXT_COLOR)
+    figure.colorbar(shades, ax=panels, shrink=0.7, label="pulled up (below 0) or pushed down")
     return figure
 
 
@@ -115,7 +151,7 @@ def _table(axes: Axes, images: Sequence[Any], N: int) -> None:
     axes.set_frame_on(False)
 
 
-def stands(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence[float], title: str) -> Figure:
+def cosine_histograms(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence[float], title: str) -> Figure:
     """Draw where the cosines of right and of wrong pairs lie, one panel below the other for several models.
 
     Args:
@@ -128,33 +164,41 @@ def stands(cosines: Mapping[str, tuple[Any, Any]], expected: Sequence[float], ti
     for axes, (name, (own, others)), place in zip(panels, cosines.items(), expected, strict=True):
         for values, color, label in ((others, MUTED, "wrong pairs"), (own, TEXT_COLOR, "right pairs")):
             axes.hist(torch.as_tensor(values).numpy(), steps, density=True, color=color, alpha=0.75, label=label)
-        axes.axvline(place, color=INK, linestyle="--", linewidth=1.6)
+        axes.axvline(place, color=INK, linestyle="--", linewidth=1.6, label="probability of yes: 1/N")
         axes.set(xlim=(-1, 1), yticks=[], ylabel=name)
         axes.yaxis.label.set(rotation=0, ha="right", va="center", size=11, weight="bold")
         if axes is not panels[-1]:
             axes.set_xticklabels([])
     panels[-1].set_xlabel("cosine of an image and a caption")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle(title)
     return figure
 
 
-def race(runs: Mapping[str, Sequence[Mapping[str, float]]], measure: str, title: str) -> Figure:
+def race(runs: Mapping[str, Sequence[Mapping[str, float]]], measure: str, title: str, live: str = "") -> Figure:
     """Draw the loss of several runs over their steps, and one more entry of their records, as far as it is there.
 
     Losses of different kinds do not have the same unit: each is drawn as a share of what it was in its first record.
+    Runs whose names differ in the seed alone share a color and a line of the legend. The run that is called ``live`` is
+    drawn in black, broad and dotted, upon the others.
     """
     figure, (left, right) = canvas(10, 3.8, columns=2)
-    for color, (name, history) in zip(COLORS, runs.items(), strict=False):
-        style = "--" if "sigmoid" in name else "-"
+    colors: dict[str, str] = {}
+    for name, history in runs.items():
+        kind = name.split(", seed")[0]
+        label = None if kind in colors else kind
+        color = INK if name == live else colors.setdefault(kind, COLORS[len(colors) % len(COLORS)])
+        style = ":" if name == live else "--" if "sigmoid" in name else "-"
         steps = [record["step"] for record in history]
-        left.plot(steps, [record["loss"] / history[0]["loss"] for record in history], style, color=color, label=name)
+        shares = [record["loss"] / history[0]["loss"] for record in history]
+        left.plot(steps, shares, style, color=color, linewidth=3 if name == live else 1.8, label=label)
         seen = [record for record in history if measure in record]
         there, found = [record["step"] for record in seen], [record[measure] for record in seen]
-        right.plot(there, found, style, color=color, marker="o", markersize=4, clip_on=False)
+        size = 7 if name == live else 4
+        right.plot(there, found, style, color=color, marker="o", markersize=size, clip_on=False)
     left.set(title="Loss", xlabel="step", ylabel="share of the first one", ylim=(0, 1.05))
     right.set(title=measure.replace("_", " ").capitalize(), xlabel="step", ylabel="fraction found", ylim=(0, 1))
-    figure.legend(loc="outside lower center", ncols=max(1, min(4, len(runs))))
+    figure.legend(loc="outside lower center", ncols=3)
     figure.suptitle(title)
     return figure
 
@@ -162,8 +206,8 @@ def race(runs: Mapping[str, Sequence[Mapping[str, float]]], measure: str, title:
 def calibration(panels: Mapping[str, tuple[Any, Any]], title: str) -> Figure:
     """Draw how often it was so, over how likely it was said to be, on logarithmic scales, for one or several panels.
 
-    Each holds the probabilities that a model gave, and for each whether it came true. A probability that keeps its
-    word lies on the diagonal. Bars are 95 % intervals of the share in a bin (Wilson's).
+    Each holds the probabilities that a model gave, and for each whether it came true. A calibrated probability lies on
+    the diagonal. Bars are 95 % intervals of the share in a bin (Wilson's).
     """
     figure, all_axes = canvas(4.1 * len(panels) + 0.6, 4.4, columns=len(panels))
     for axes, (name, (said, came)) in zip(all_axes, panels.items(), strict=True):

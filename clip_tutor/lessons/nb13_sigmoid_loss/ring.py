@@ -27,7 +27,7 @@ def ring_board(processes: int, step: int) -> Figure:
     _ring(left, processes, step)
     _blocks(right, processes, step)
     scored = (step + 1) * processes
-    told = "each scores its own pairs, the only step with a yes" if step == 0 else "a stranger's captions: all no"
+    told = "its own captions, the only step with a yes" if step == 0 else "another process's captions: all no"
     figure.suptitle(f"Step {step}: {told}\n{scored} of {processes**2} blocks scored")
     return figure
 

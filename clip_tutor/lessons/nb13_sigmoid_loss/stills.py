@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from clip_tutor import zoo
 from clip_tutor.data.scenes import Batch, Scenes
 from clip_tutor.embedding import encode_images, encode_texts
-from clip_tutor.lessons.nb13_sigmoid_loss.plots import sigmoid_board, stands
+from clip_tutor.lessons.nb13_sigmoid_loss.plots import cosine_histograms, sigmoid_board
 from clip_tutor.lessons.nb13_sigmoid_loss.ring import ring_board
 from clip_tutor.model import CLIP
 from clip_tutor.training import train
@@ -19,7 +19,7 @@ from clip_tutor.training.config import TrainConfig
 from clip_tutor.training.recipes import RECIPES, prepare
 
 N, STEPS = 32, 150  # as in the notebook
-BIASES = {"b = 0": 0.0, f"b = −ln {N - 1}": -math.log(N - 1), "b = −10": -10.0}
+BIASES = {"b = 0": 0.0, f"b = −{math.log(N - 1):.1f}": -math.log(N - 1), "b = −10": -10.0}
 
 
 class _Run(NamedTuple):
@@ -49,12 +49,12 @@ def _run(bias: float) -> _Run:
 
 
 def card() -> Figure:
-    """Draw the cosines of right and wrong pairs in three models that were born with three biases."""
+    """Draw the cosines of right and wrong pairs in three models that started with three biases."""
     runs = {name: _run(bias) for name, bias in BIASES.items()}
     wrong = ~torch.eye(len(_unseen().captions), dtype=torch.bool)
     cosines = {name: (run.similarity.diagonal(), run.similarity[wrong]) for name, run in runs.items()}
     expected = [(-math.log(N - 1) - run.bias) / run.scale for run in runs.values()]
-    return stands(cosines, expected, "Born with another bias, the whole space moves to make up for it")
+    return cosine_histograms(cosines, expected, "Start with another bias, and the whole space shifts to make up for it")
 
 
 def board() -> Figure:
