@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 
-# ---------------------------------------------------------------------------------------------------------------- 17.3
+# ---------------------------------------------------------------------------------------------------------------- 17.5
 
 
 def resized_pos_embed(positions: torch.Tensor, side: int) -> torch.Tensor:
@@ -76,8 +76,8 @@ def _turned(positions, side):  # type: ignore[no-untyped-def]
 
 
 POSITIONS = Exercise(
-    id="17.3",
-    title="Places for a finer grid",
+    id="17.5",
+    title="Positions for a finer grid",
     difficulty=2,
     minutes=12,
     reference=resized_pos_embed,

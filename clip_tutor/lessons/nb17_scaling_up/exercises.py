@@ -1,4 +1,4 @@
-"""Exercises of notebook 17, scaling up: big batches in little memory, many processes, another size, a forecast."""
+"""Exercises of notebook 17, scaling up: big batches in little memory, many processes, half precision, laws, sizes."""
 
 from collections.abc import Callable
 from weakref import WeakSet
@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 from clip_tutor.lessons.nb17_scaling_up.exercise_parts import LAW, POSITIONS
+from clip_tutor.lessons.nb17_scaling_up.floor_exercise import FLOOR
+from clip_tutor.lessons.nb17_scaling_up.scale_exercise import SCALER
 
 # ---------------------------------------------------------------------------------------------------------------- 17.1
 
@@ -262,4 +264,4 @@ GATHER = Exercise(
     ),
 )
 
-EXERCISES = (CACHE, GATHER, POSITIONS, LAW)
+EXERCISES = (CACHE, GATHER, SCALER, LAW, POSITIONS, FLOOR)
