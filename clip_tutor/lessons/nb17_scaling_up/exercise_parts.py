@@ -15,11 +15,11 @@ def resized_pos_embed(positions: torch.Tensor, side: int) -> torch.Tensor:
     """Return (1 + side², D): position vectors for a grid of side × side patches, from (1 + N, D) for a smaller one.
 
     Row 0 belongs to the class token, which has no place, and stays as it is. The other N lie row by row in a square.
-    Between them, bicubic interpolation: mode="bicubic", align_corners=False.
+    Between them, bicubic interpolation: mode="bicubic", align_corners=False, antialias=True.
     """
     before = round((len(positions) - 1) ** 0.5)
     grid = positions[1:].reshape(1, before, before, -1).permute(0, 3, 1, 2)  # (1, D, before, before)
-    grid = F.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)  # (1, D, side, side)
+    grid = F.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False, antialias=True)
     return torch.cat([positions[:1], grid.flatten(2)[0].T])
 
 
@@ -105,6 +105,11 @@ POSITIONS = Exercise(
         Mutant(_grid_by("nearest"), "nearest gives neighbors the same place: nothing would lie between"),
         Mutant(
             _grid_by("bilinear", align_corners=False), "bilinear, and not bicubic: close, but not what was agreed upon"
+        ),
+        Mutant(
+            _grid_by("bicubic", align_corners=False),
+            "antialias is missing: without it torch takes another bicubic curve, and skips positions where a grid "
+            "shrinks",
         ),
         Mutant(
             _grid_by("bicubic", align_corners=True),

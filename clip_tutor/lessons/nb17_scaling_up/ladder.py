@@ -47,7 +47,7 @@ class Run(NamedTuple):
         return [(pairs, loss) for pairs, loss, _ in self.points]
 
 
-class Course:
+class Task:
     """What all sizes learn from and are measured on."""
 
     def __init__(self) -> None:
@@ -109,19 +109,19 @@ def count_weights(model: CLIP) -> int:
 
 
 def climb(
-    course: Course, size: int, device: torch.device, on_look: Callable[[Run], None] = lambda run: None
+    task: Task, size: int, device: torch.device, on_look: Callable[[Run], None] = lambda run: None
 ) -> tuple[Run, CLIP]:
     """Train the model of one size, and return what became of it; ``on_look`` is told after each measurement."""
     torch.manual_seed(0)
     model = grown(size).to(device)
-    run, batch = Run(count_weights(model), []), course.test_batch()
+    run, batch = Run(count_weights(model), []), task.test_batch()
 
     def look(step: int, average: CLIP) -> None:
-        loss, ranks = course.look_at(average, batch)
+        loss, ranks = task.look_at(average, batch)
         run.points.append((step * PAIRS, loss, (ranks >= 1).float().mean().item()))
         on_look(run)
 
-    return run, course.learn(model, STEPS[size], looks=LOOKS, on_look=look)
+    return run, task.learn(model, STEPS[size], looks=LOOKS, on_look=look)
 
 
 def shipped() -> dict[int, Run]:
@@ -132,9 +132,9 @@ def shipped() -> dict[int, Run]:
 
 def main(path: Path) -> None:
     """Train every size, and write what became of them."""
-    course, runs = Course(), {}
+    task, runs = Task(), {}
     for size in STEPS:
-        run, _ = climb(course, size, torch.device("cpu"), lambda run: print(run.weights, run.points[-1], flush=True))
+        run, _ = climb(task, size, torch.device("cpu"), lambda run: print(run.weights, run.points[-1], flush=True))
         points = [(pairs, round(loss, 5), round(missed, 5)) for pairs, loss, missed in run.points]
         runs[size] = {"weights": run.weights, "points": points}
         path.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
