@@ -98,11 +98,13 @@ FLOOR = Exercise(
         Mutant(
             _highest, "the highest floor that is allowed was taken: try them all, and keep the one that misses least"
         ),
-        Mutant(_floor_of_another, "a and b belong to y itself: with a floor they are those of what lies above it, y - E"),
+        Mutant(
+            _floor_of_another, "a and b belong to y itself: with a floor they are those of what lies above it, y - E"
+        ),
         Mutant(
             _measured(lambda x, y, E, a, b: ((y - E).log() - (a * x**-b).log()).square().sum().item()),
-            "measured on what is left above the floor, log(y - E): another floor is then another ruler, and they cannot "
-            "be compared. Measure log y",
+            "measured on what is left above the floor, log(y - E): another floor is then another ruler, and laws cannot "
+            "be compared by it. Measure log y",
         ),
         Mutant(
             _measured(lambda x, y, E, a, b: (y.log() - (a * x**-b).log()).square().sum().item()),

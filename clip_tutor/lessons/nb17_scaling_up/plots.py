@@ -159,7 +159,9 @@ def apparent_sizes(sizes: Mapping[str, NDArray[np.float64]], at_test: float, tit
     figure, (axes,) = canvas(8, 3.2)
     bins = np.linspace(0.95, 3.6, 54).tolist()
     for color, (name, found) in zip(COLORS, sizes.items(), strict=False):
-        axes.hist(found, bins=bins, color=color, alpha=0.6, density=True, label=f"{name}: {found.mean():.2f} on average")
+        axes.hist(
+            found, bins=bins, color=color, alpha=0.6, density=True, label=f"{name}: {found.mean():.2f} on average"
+        )
     axes.axvline(at_test, color=INK, linestyle="--", label=f"at test: {at_test:.2f}")
     axes.set(xlabel="how many times as large as in the whole image", ylabel="density", yscale="log", title=title)
     axes.legend()

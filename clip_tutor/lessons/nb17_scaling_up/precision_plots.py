@@ -53,7 +53,10 @@ def between_two_cliffs(gradient: Tensor, powers: Sequence[int], found: float | N
     lost = [lost_share(gradient, 2.0**power) for power in powers]
     shares = [1.0 if overflows else share for share, overflows in lost]
     axes.plot(powers, shares, color=INK, linewidth=1.2)
-    for is_over, color, name in ((False, IMAGE_COLOR, "numbers that became 0"), (True, TEXT_COLOR, "overflow: skipped")):
+    for is_over, color, name in (
+        (False, IMAGE_COLOR, "numbers that became 0"),
+        (True, TEXT_COLOR, "overflow: skipped"),
+    ):
         some = [(power, share) for power, share, (_, over) in zip(powers, shares, lost, strict=True) if over is is_over]
         if some:
             axes.plot(*zip(*some, strict=True), "o", color=color, label=name)
