@@ -103,8 +103,8 @@ FLOOR = Exercise(
         ),
         Mutant(
             _measured(lambda x, y, E, a, b: ((y - E).log() - (a * x**-b).log()).square().sum().item()),
-            "measured on what is left above the floor, log(y - E): another floor is then another ruler, and laws cannot "
-            "be compared by it. Measure log y",
+            "measured on what is left above the floor, log(y - E): another floor is then another ruler, and laws "
+            "cannot be compared by it. Measure log y",
         ),
         Mutant(
             _measured(lambda x, y, E, a, b: (y.log() - (a * x**-b).log()).square().sum().item()),
