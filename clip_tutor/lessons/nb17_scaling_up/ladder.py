@@ -127,12 +127,17 @@ def climb(
 def shipped() -> dict[int, Run]:
     """Return the runs that come with the kit, by size."""
     read = json.loads(asset("curves/ladder.json").read_text(encoding="utf-8"))
-    return {int(size): Run(run["weights"], [tuple(point) for point in run["points"]]) for size, run in read.items()}
+    return {
+        int(size): Run(
+            run["weights"], [(int(pairs), float(loss), float(missed)) for pairs, loss, missed in run["points"]]
+        )
+        for size, run in read.items()
+    }
 
 
 def main(path: Path) -> None:
     """Train every size, and write what became of them."""
-    task, runs = Task(), {}
+    task, runs = Task(), dict[int, dict[str, object]]()
     for size in STEPS:
         run, _ = climb(task, size, torch.device("cpu"), lambda run: print(run.weights, run.points[-1], flush=True))
         points = [(pairs, round(loss, 5), round(missed, 5)) for pairs, loss, missed in run.points]
