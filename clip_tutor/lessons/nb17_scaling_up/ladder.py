@@ -127,12 +127,11 @@ def climb(
 def shipped() -> dict[int, Run]:
     """Return the runs that come with the kit, by size."""
     read = json.loads(asset("curves/ladder.json").read_text(encoding="utf-8"))
-    return {
-        int(size): Run(
-            run["weights"], [(int(pairs), float(loss), float(missed)) for pairs, loss, missed in run["points"]]
-        )
-        for size, run in read.items()
-    }
+    runs = {}
+    for size, run in read.items():
+        points = [(int(pairs), float(loss), float(missed)) for pairs, loss, missed in run["points"]]
+        runs[int(size)] = Run(run["weights"], points)
+    return runs
 
 
 def main(path: Path) -> None:
