@@ -234,7 +234,7 @@ GATHER = Exercise(
     hints=(
         "In whose losses does a caption of process 1 occur? As what?",
         "Every process compares its images with every caption. So each loss has a gradient along your rows: add them.",
-        "`torch.stack(gradients).sum(dim=0)` is the gradient of all losses along all rows; `.chunk(W)[rank]` are yours.",
+        "`torch.stack(gradients).sum(dim=0)` is the gradient of all losses together; `.chunk(W)[rank]` are your rows.",
     ),
     mutants=(
         Mutant(
@@ -243,7 +243,7 @@ GATHER = Exercise(
         ),
         Mutant(
             lambda g, r: torch.stack(g).mean(dim=0).chunk(len(g))[r],
-            "a mean: the losses' gradients add up. The mean over processes comes later, when the weights' gradients meet",
+            "a mean: the losses' gradients add up. The mean over processes comes later, with the weights' gradients",
         ),
         Mutant(
             lambda g, r: torch.stack(g).sum(dim=0),
