@@ -106,9 +106,5 @@ FLOOR = Exercise(
             "measured on what is left above the floor, log(y - E): another floor is then another ruler, and laws "
             "cannot be compared by it. Measure log y",
         ),
-        Mutant(
-            _measured(lambda x, y, E, a, b: (y.log() - (a * x**-b).log()).square().sum().item()),
-            "the floor is missing from what is measured: the law is E + a · x^-b",
-        ),
     ),
 )

@@ -9,6 +9,7 @@ from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 
 SKIPPED = "skipped"
+UNIT = 2.0**-24  # the smallest float16 above 0: gradients are compared in it, or tiny ones would count as equal
 
 
 class LossScaler:
@@ -49,7 +50,7 @@ def _use(kind: Any, scale: float, interval: int, loss: torch.Tensor, *steps: tor
     told = []
     for step in steps:
         found = scaler.gradients(list(step))
-        told.append((SKIPPED if found is None else torch.stack(list(found)), float(scaler.scale)))
+        told.append((SKIPPED if found is None else torch.stack(list(found)) / UNIT, float(scaler.scale)))
     return (scaled.detach(), slope, *told)
 
 
@@ -95,7 +96,7 @@ def _check(scaler: Attempt) -> str:
 def _numbers(found: Any) -> str:
     if not isinstance(found, torch.Tensor):
         return str(found)
-    return f"{', '.join(f'{number:.2e}' for number in found.flatten().tolist())} ({found.dtype})"
+    return f"{', '.join(f'{number * UNIT:.2e}' for number in found.flatten().tolist())} ({found.dtype})"
 
 
 class _HalfLoss(LossScaler):
