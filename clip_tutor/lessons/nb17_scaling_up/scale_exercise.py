@@ -29,8 +29,7 @@ class LossScaler:
     def gradients(self, halves: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """Return the gradients of the loss in float32, from the float16 gradients of the *scaled* loss, one a weight.
 
-        Where any number is not finite, return None (no weight may move), and halve the scale.
-        Every other step is a good one.
+        Where any number is not finite, return None (no weight may move), and halve the scale. Else the step is good.
         """
         if any(not half.isfinite().all() for half in halves):
             self.scale, self.good = self.scale / 2, 0
