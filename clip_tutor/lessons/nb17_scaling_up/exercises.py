@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lessons.nb17_scaling_up.exercise_parts import LAW, POSITIONS
-from clip_tutor.lessons.nb17_scaling_up.floor_exercise import FLOOR
+from clip_tutor.lessons.nb17_scaling_up.law_exercise import LAW
+from clip_tutor.lessons.nb17_scaling_up.position_exercise import POSITIONS
 from clip_tutor.lessons.nb17_scaling_up.scale_exercise import SCALER
 
 # ---------------------------------------------------------------------------------------------------------------- 17.1
@@ -156,7 +156,7 @@ CACHE = Exercise(
         "for the loss's gradient along the *features*. Third: encode each micro-batch again, with a graph, and push "
         "its rows of that gradient on to `weight`.",
         "`torch.autograd.grad(encode(part, weight), weight, grad_outputs=wanted)` pushes `wanted` (n, E) through the "
-        "tower. Add up what comes out.",
+        "encoder. Add up what comes out.",
     ),
     mutants=(
         Mutant(_whole_batch, "all rows have a graph at once: that is the big batch, and its memory"),
@@ -185,7 +185,7 @@ CACHE = Exercise(
         ),
         Mutant(
             _with_cache(torch.ones_like),
-            "the tower was pushed by ones: grad_outputs is the loss's gradient along each feature, the cache",
+            "the encoder was pushed by ones: grad_outputs is the loss's gradient along each feature, the cache",
         ),
         Mutant(
             _with_cache(lambda cache: -cache), "the sign is turned: the gradient points up the loss, the step goes down"
@@ -264,4 +264,4 @@ GATHER = Exercise(
     ),
 )
 
-EXERCISES = (CACHE, GATHER, SCALER, LAW, POSITIONS, FLOOR)
+EXERCISES = (CACHE, GATHER, SCALER, LAW, POSITIONS)

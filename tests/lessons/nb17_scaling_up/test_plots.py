@@ -5,8 +5,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from clip_tutor.lessons.nb17_scaling_up import ladder, plots, precision_plots, stills
+from clip_tutor.lessons.nb17_scaling_up import ladder, plots, precision_plots, published, stills
 from clip_tutor.lessons.nb17_scaling_up.fits import fit_law, forecast
+from clip_tutor.lessons.nb17_scaling_up.memory import graph_bytes
 from clip_tutor.lessons.nb17_scaling_up.processes import run_together
 
 MEET = """
@@ -102,11 +103,41 @@ def test_crops_make_objects_larger():
 
 def test_the_shipped_ladder_has_three_sizes_whose_losses_fall():
     runs = ladder.shipped()
-    assert list(runs) == list(ladder.STEPS)
+    assert list(runs) == list(ladder.SIZES)
     assert [run.weights for run in runs.values()] == [ladder.count_weights(ladder.grown(size)) for size in runs]
-    for size, run in runs.items():
-        assert [pairs for pairs, _ in run.losses] == [64 * step for step in ladder.LOOKS if step <= ladder.STEPS[size]]
+    for run in runs.values():
+        assert [pairs for pairs, _ in run.losses] == [ladder.PAIRS * step for step in ladder.LOOKS]
         assert run.losses[-1][1] < run.losses[0][1] / 2
+
+
+def test_the_shipped_smallest_model_is_the_one_at_the_end_of_its_run():
+    task = ladder.Task()
+    loss, ranks = task.look_at(ladder.smallest(), task.test_batch())
+    _, shipped, missed = ladder.shipped()[1].points[-1]
+    assert (loss, (ranks >= 1).float().mean().item()) == (
+        pytest.approx(shipped, abs=1e-3),
+        pytest.approx(missed, abs=5e-3),
+    )
+
+
+def test_finishing_takes_as_many_pixels_as_going_on():
+    assert pytest.approx(ladder.MORE * ladder.PIXELS**2, rel=0.01) == ladder.FEWER * ladder.LARGER**2
+    steps, found = ladder.never_smaller()
+    assert pytest.approx((ladder.STEPS + ladder.MORE) * ladder.PIXELS**2, rel=0.01) == steps * ladder.LARGER**2
+    assert found.shape == (512,)
+
+
+def test_a_graph_grows_with_the_batch_and_leaves_the_weights_out():
+    model = torch.nn.Linear(8, 1)
+    few, many = (graph_bytes(model, lambda n=n: model(torch.ones(n, 8)).square().sum()) for n in (4, 16))
+    assert many == 4 * few
+    assert few >= 4 * 8 * 4  # the inputs, in float32
+
+
+def test_published_errors_are_shares_of_eleven_models():
+    for name, (compute, error) in published.errors().items():
+        assert len(compute) == len(error) == (8 if name.startswith("LAION") else 3)
+        assert 0 < error.min() <= error.max() < 0.5
 
 
 def test_the_stills_can_be_drawn():
