@@ -4,7 +4,7 @@
     size 1, its weights at the end ───────────────────────────────────────────────▶ ladder_smallest.safetensors
     size 1, larger images only, as many pixels ─▶ which captions find their image ──────────────▶ ladder.json
 
-The learning rate is constant, so that every moment of a run counts as the end of a shorter one. What it took six
+The learning rate is constant, so that every moment of a run counts as the end of a shorter one. What it took four
 minutes of one CPU core to train ships in ``data/curves``, made by
 
     python -m clip_tutor.lessons.nb17_scaling_up.ladder data/curves
