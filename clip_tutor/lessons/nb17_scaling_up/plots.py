@@ -157,7 +157,7 @@ def recall_bars(found: Mapping[str, Any], title: str, what: str = "recall@1") ->
 def apparent_sizes(sizes: Mapping[str, NDArray[np.float64]], at_test: float, title: str) -> Figure:
     """Draw how large objects look in the crops of training, for several ways to crop, and at test: 1 is uncropped."""
     figure, (axes,) = canvas(8, 3.2)
-    bins = np.linspace(1, 3.6, 53).tolist()
+    bins = np.linspace(1, 3.6, 27).tolist()
     for color, (name, found) in zip(COLORS, sizes.items(), strict=False):
         axes.hist(
             found, bins=bins, color=color, alpha=0.6, density=True, label=f"{name}: {found.mean():.2f} on average"
