@@ -101,10 +101,10 @@ class CLIP(nn.Module):
         return logits if self.logit_bias is None else logits + self.logit_bias
 
     def at_image_size(self, image_size: int) -> "CLIP":
-        """Return a copy of this model that reads images of another size: FixRes.
+        """Return a copy of this model that reads images of another size.
 
-        Where the image tower has positions, they are interpolated; all other weights are the same. It works at once,
-        and better after a short training at that size. See `clip_tutor.towers.resolution`.
+        Where the image tower has positions, they are interpolated; all other weights are the same. It runs at once, and
+        is good after a short training at that size. See `clip_tutor.towers.resolution`.
 
         Args:
             image_size: H = W, in pixels.

@@ -1,13 +1,14 @@
-"""FixRes: a tower that has learned at one resolution goes on at another.
+"""High-resolution finishing: a tower that has learned at one resolution goes on at another.
 
     positions  [class] [grid 16 × 16] ─ bicubic, like an image with D channels ─▶ [class] [grid 24 × 24]
     the rest of the tower never knew how many patches there are
 
 Small images make cheap steps, and most of what there is to learn can be learned from them; a short run at the end on
-larger ones adds the detail. CLIP's ViT-L/14@336px is ViT-L/14 after one more epoch, with 576 patches in place of 256.
+larger ones adds the detail. CLIP's ViT-L/14@336px is ViT-L/14 after one more epoch, with 576 patches in place of 256:
+"similar to FixRes", says its paper. FixRes itself (Touvron et al. 2019) mends something else, that random crops make
+objects look larger in training than at test, and fine-tunes the classifier and the last BatchNorm only.
 
-Sources: Touvron et al. 2019 (FixRes), section 3; Radford et al. 2021, section 3.2; open_clip ``model.py``,
-function resize_pos_embed.
+Sources: Radford et al. 2021, section 2.5; open_clip ``model.py``, function resize_pos_embed.
 """
 
 import math

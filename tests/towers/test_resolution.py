@@ -1,4 +1,4 @@
-"""FixRes: positions are stretched as OpenCLIP stretches them, and nothing else of a model changes."""
+"""Another image size: positions are stretched as OpenCLIP stretches them, and nothing else of a model changes."""
 
 from dataclasses import replace
 

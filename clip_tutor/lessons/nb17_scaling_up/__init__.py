@@ -1,1 +1,1 @@
-"""Notebook 17, scaling up: fitted laws, scripts run in several processes, figures, exercises and stills."""
+"""Notebook 17, scaling up: fitted laws, a ladder of runs, scripts run in several processes, figures, exercises."""

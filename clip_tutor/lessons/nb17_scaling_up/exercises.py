@@ -1,4 +1,4 @@
-"""Exercises of notebook 17, scaling up: big batches in little memory, many processes, another size, a forecast."""
+"""Exercises of notebook 17, scaling up: big batches in little memory, many processes, half precision, laws, sizes."""
 
 from collections.abc import Callable
 from weakref import WeakSet
@@ -8,7 +8,9 @@ import torch.nn.functional as F
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lessons.nb17_scaling_up.exercise_parts import LAW, POSITIONS
+from clip_tutor.lessons.nb17_scaling_up.law_exercise import LAW
+from clip_tutor.lessons.nb17_scaling_up.position_exercise import POSITIONS
+from clip_tutor.lessons.nb17_scaling_up.scale_exercise import SCALER
 
 # ---------------------------------------------------------------------------------------------------------------- 17.1
 
@@ -154,7 +156,7 @@ CACHE = Exercise(
         "for the loss's gradient along the *features*. Third: encode each micro-batch again, with a graph, and push "
         "its rows of that gradient on to `weight`.",
         "`torch.autograd.grad(encode(part, weight), weight, grad_outputs=wanted)` pushes `wanted` (n, E) through the "
-        "tower. Add up what comes out.",
+        "encoder. Add up what comes out.",
     ),
     mutants=(
         Mutant(_whole_batch, "all rows have a graph at once: that is the big batch, and its memory"),
@@ -183,7 +185,7 @@ CACHE = Exercise(
         ),
         Mutant(
             _with_cache(torch.ones_like),
-            "the tower was pushed by ones: grad_outputs is the loss's gradient along each feature, the cache",
+            "the encoder was pushed by ones: grad_outputs is the loss's gradient along each feature, the cache",
         ),
         Mutant(
             _with_cache(lambda cache: -cache), "the sign is turned: the gradient points up the loss, the step goes down"
@@ -197,10 +199,10 @@ CACHE = Exercise(
 def own_gradient(gradients: list[torch.Tensor], rank: int) -> torch.Tensor:
     """Return (B, E): the gradient that flows back through a gather to the rows of process ``rank``.
 
-    gradients holds, for each of the W processes, (N, E): what that process' own loss wants of all N = W · B gathered
-    rows. Rows lie in the order of the ranks: the first B are process 0's.
+    gradients holds, for each of the W processes, (N, E): the gradient of that process' own loss along all N = W · B
+    gathered rows. Rows lie in the order of the ranks: the first B are process 0's.
     """
-    everyone = torch.stack(gradients).sum(dim=0)  # (N, E): what all the losses want of every row
+    everyone = torch.stack(gradients).sum(dim=0)  # (N, E): of all the losses
     return everyone.chunk(len(gradients))[rank]
 
 
@@ -219,7 +221,7 @@ def _check_own(gradient: Attempt) -> str:
         shown = (", ".join(f"{number:.2f}" for number in row) for row in (value[0].tolist(), right[0].tolist()))
         seen, expected = shown
         demand(same(value, right), f"({seen}) for the first row of process {rank} of {W}", f"({expected})")
-    return "the wishes of 2, 3 and 4 processes, added up, and of them the rows of one"
+    return "the gradients of 2, 3 and 4 processes, added up, and of them the rows of one"
 
 
 GATHER = Exercise(
@@ -231,17 +233,17 @@ GATHER = Exercise(
     check=_check_own,
     hints=(
         "In whose losses does a caption of process 1 occur? As what?",
-        "Every process compares its images with every caption. So each of them has a wish for your rows: add them.",
-        "`torch.stack(gradients).sum(dim=0)` is what all want of all rows; `.chunk(W)[rank]` are yours.",
+        "Every process compares its images with every caption. So each loss has a gradient along your rows: add them.",
+        "`torch.stack(gradients).sum(dim=0)` is the gradient of all losses together; `.chunk(W)[rank]` are your rows.",
     ),
     mutants=(
         Mutant(
             lambda g, r: g[r].chunk(len(g))[r],
-            "only the process' own loss was asked: the others hold its rows as negatives, and want something of them",
+            "only the process' own loss was asked: the others have its rows as negatives, and so a gradient along them",
         ),
         Mutant(
             lambda g, r: torch.stack(g).mean(dim=0).chunk(len(g))[r],
-            "a mean: the losses' wishes add up. The mean over processes comes later, when the weights' gradients meet",
+            "a mean: the losses' gradients add up. The mean over processes comes later, with the weights' gradients",
         ),
         Mutant(
             lambda g, r: torch.stack(g).sum(dim=0),
@@ -249,7 +251,7 @@ GATHER = Exercise(
         ),
         Mutant(
             lambda g, r: g[r],
-            "that is what this process wants of everyone: the way back leads the other way, to its own rows",
+            "that is this process' gradient along everyone's rows: the way back leads the other way, to its own rows",
         ),
         Mutant(
             lambda g, r: torch.stack(g).sum(dim=0)[r :: len(g)],
@@ -262,4 +264,4 @@ GATHER = Exercise(
     ),
 )
 
-EXERCISES = (CACHE, GATHER, POSITIONS, LAW)
+EXERCISES = (CACHE, GATHER, SCALER, LAW, POSITIONS)

@@ -1,4 +1,4 @@
-"""The figures of scaling up: gradients against the true ones, who computes which similarities, laws through runs.
+"""The figures of scaling up: gradients against the true ones, who compares what, laws through runs, sizes.
 
 Like those of `lab.plots.common`, plain functions from data to a matplotlib ``Figure``.
 """
@@ -11,6 +11,7 @@ import torch
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, canvas
@@ -85,20 +86,6 @@ def division_of_labor(N: int, processes: int, micro_batch: int, way: str) -> Fig
     return figure
 
 
-def forgotten_steps(step: float, counts: int) -> Figure:
-    """Draw what becomes of a weight of 1 that grows by ``step`` again and again, in float32 and in bfloat16."""
-    figure, (axes,) = canvas(8, 3.2)
-    for kind, color, name in ((torch.float32, INK, "float32"), (torch.bfloat16, TEXT_COLOR, "bfloat16")):
-        weight, line = torch.ones((), dtype=kind), [1.0]
-        for _ in range(counts):
-            weight = weight + step
-            line.append(float(weight))
-        axes.plot(line, color=color, label=f"{name}: {line[-1]:.3f} in the end")
-    axes.set(xlabel="step", ylabel="the weight", title=f"A weight of 1, and {counts} steps of {step:g}")
-    axes.legend()
-    return figure
-
-
 def laws(
     runs: Mapping[str, Sequence[tuple[float, float]]],
     lines: Mapping[str, tuple[float, float]],
@@ -153,7 +140,7 @@ def _plain(value: float) -> str:
     return f"{value / 10 ** int(power):.0f} · 10".removeprefix("1 · ") + power.translate(_RAISED)
 
 
-def recall_bars(found: Mapping[str, Any], title: str) -> Figure:
+def recall_bars(found: Mapping[str, Any], title: str, what: str = "recall@1") -> Figure:
     """Draw recall with its 95 % interval for several models: ``found`` holds (share, low, high) by name."""
     figure, (axes,) = canvas(8, 0.6 * len(found) + 1.2)
     for row, (share, low, high) in enumerate(found.values()):
@@ -161,7 +148,21 @@ def recall_bars(found: Mapping[str, Any], title: str) -> Figure:
         axes.plot(share, row, "o", color=IMAGE_COLOR)
         axes.text(high, row - 0.12, f"  {share:.3f}", va="bottom", size=9.5)
     axes.set_yticks(range(len(found)), list(found))
-    axes.set(xlabel="recall@1, and its 95 % interval", ylim=(len(found) - 0.5, -0.6), title=title)
+    axes.set(xlabel=f"{what}, and its 95 % interval", ylim=(len(found) - 0.5, -0.6), title=title)
     axes.margins(x=0.12)
     axes.grid(axis="y", visible=False)
+    return figure
+
+
+def apparent_sizes(sizes: Mapping[str, NDArray[np.float64]], at_test: float, title: str) -> Figure:
+    """Draw how large objects look in the crops of training, for several ways to crop, and at test: 1 is uncropped."""
+    figure, (axes,) = canvas(8, 3.2)
+    bins = np.linspace(1, 3.6, 27).tolist()
+    for color, (name, found) in zip(COLORS, sizes.items(), strict=False):
+        axes.hist(
+            found, bins=bins, color=color, alpha=0.6, density=True, label=f"{name}: {found.mean():.2f} on average"
+        )
+    axes.axvline(at_test, color=INK, linestyle="--", label=f"at test: {at_test:.2f}")
+    axes.set(xlabel="how many times as large as in the whole image", ylabel="density", title=title)
+    axes.legend()
     return figure
