@@ -213,7 +213,7 @@ BOTTLENECK = Exercise(
             "the blur stands behind conv3: in evaluation that gives the same numbers, for four times the work of "
             "conv3, and in training its BatchNorm measures other ones. Blur first",
         ),
-        Mutant(_Maximum, "the largest of each square, not the mean: a maximum makes fine detail instead of removing it"),
+        Mutant(_Maximum, "the largest of each square: a maximum makes new fine detail, the mean removes it"),
         Mutant(
             _LastActivationInside,
             "the last ReLU stands on the branch, before the addition: then a block could never subtract. It comes "

@@ -146,8 +146,11 @@ FOLD = Exercise(
         "there is one, goes through BatchNorm like everything else.",
     ),
     mutants=(
-        Mutant(_mutant(lambda c, n: _parts(c, n, eps=0.0)), "eps is not used: it stands under the root, beside the variance"),
-        Mutant(_mutant(lambda c, n: _parts(c, n, root=False)), "divided by the variance: the spread is its square root"),
+        Mutant(
+            _mutant(lambda c, n: _parts(c, n, eps=0.0)),
+            "eps is not used: it belongs under the root",
+        ),
+        Mutant(_mutant(lambda c, n: _parts(c, n, root=False)), "divided by the variance: take its square root"),
         Mutant(_mutant(lambda c, n: _parts(c, n, gain=False)), "norm.weight is not used: it multiplies each channel"),
         Mutant(
             _mutant(lambda c, n: (_parts(c, n)[0], n.bias - n.running_mean)),

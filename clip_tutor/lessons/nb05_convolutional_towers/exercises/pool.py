@@ -16,17 +16,10 @@ from clip_tutor.towers.attention import attention as attend  # a learner takes t
 
 
 class MyAttentionPool(nn.Module):
-    """CLIP's attention pool: one layer of attention whose only query is the mean of all places.
-
-    Its parts are pos_embed, a parameter (1+N, D), and four linear layers with bias: query, key and value from D to D,
-    and out from D to E.
-    """
+    """CLIP's attention pool: one layer of attention whose only query is the mean of all places."""
 
     def __init__(self, width: int, heads: int, places: int, embed_dim: int) -> None:
-        """Make the parts; width is D, heads K, places N and embed_dim E.
-
-        pos_embed and the weights of all four layers start as normal numbers times 1/√D.
-        """
+        """Make the parts of D, K, N and E; all weights and positions start as normal numbers times 1/√D."""
         super().__init__()
         self.pos_embed, self.heads = nn.Parameter(width**-0.5 * torch.randn(1 + places, width)), heads
         self.query = nn.Linear(width, width)
@@ -37,7 +30,7 @@ class MyAttentionPool(nn.Module):
             nn.init.normal_(layer.weight, std=width**-0.5)
 
     def tokens(self, feature_map: Tensor) -> Tensor:
-        """Return (B, 1+N, D) from a map (B, D, H, W), N = H·W: the mean of all places first, then each; plus positions.
+        """Return (B, 1+N, D) from a map (B, D, H, W), N = H·W: the mean of all places, then each place; plus positions.
 
         Places come in reading order. The mean is that of the places without their positions.
         """

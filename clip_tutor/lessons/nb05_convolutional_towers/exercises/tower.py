@@ -23,10 +23,7 @@ class MyResNet(nn.Module):
     """CLIP's ResNet: a stem, four stages of bottleneck blocks, an attention pool."""
 
     def __init__(self, image_size: int, layers: Sequence[int], width: int, heads: int, embed_dim: int) -> None:
-        """Make the parts: stem, stage1 to stage4 and pool.
-
-        layers says how many blocks each stage has; width is the number of channels behind the stem.
-        """
+        """Make the parts; layers says how many blocks each stage has, width how many channels the stem gives."""
         super().__init__()
         self.stem = MyStem(width)
         self.stage1 = self.make_stage(width, width, layers[0], stride=1)
@@ -65,7 +62,7 @@ def _use(kind, task, arguments, *inputs):  # type: ignore[no-untyped-def]  # of 
     return _use_all(Mapped, "evaluation", arguments, *inputs)
 
 
-_SMALL = (64, (1, 2, 1, 1), 4, 2, 5)  # image_size, layers, width, heads, embed_dim
+_SMALL = (64, (1, 3, 1, 1), 4, 2, 5)  # image_size, layers, width, heads, embed_dim
 
 
 def _check_resnet(resnet: Attempt) -> str:
