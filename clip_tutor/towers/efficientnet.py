@@ -85,9 +85,7 @@ class InvertedBottleneck(nn.Module):
         padding = 0 if stride == 2 else kernel_size // 2
         self.depthwise = _ConvNorm(inside, inside, kernel_size, stride, groups=inside, padding=padding)
         self.excitation = SqueezeExcitation(inside, max(1, in_channels // 4))
-        self.project = _ConvNorm(
-            inside, out_channels, kernel_size=1
-        )  # no activation: in a narrow layer it would lose information
+        self.project = _ConvNorm(inside, out_channels, kernel_size=1)  # narrow: an activation loses information
         self.adds = stride == 1 and in_channels == out_channels
         self.drop_path = DropPath(drop_path)
 

@@ -6,8 +6,8 @@
     blur             a mean over 2 × 2, then a convolution    in place of   a convolution that skips every other pixel
     attention_pool   the mean as a query                      in place of   the mean of all places
 
-All on, it is CLIP's; all off, it is torchvision's, whose form of the block is called "ResNet v1.5". The deep stem and the
-mean before the shortcut's convolution are those of ResNet-D.
+All on, it is CLIP's; all off, it is torchvision's, whose form of the block is called "ResNet v1.5". The deep stem and
+the mean before the shortcut's convolution are those of ResNet-D.
 Source: He et al. 2016; He et al. 2019 (ResNet-D); Zhang 2019 (blur); Radford et al. 2021, section 2.4; openai/CLIP
 ``clip/model.py``, class ModifiedResNet.
 """
