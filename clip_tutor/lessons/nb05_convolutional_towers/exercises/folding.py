@@ -1,5 +1,6 @@
 """Exercise 05.4: fold a BatchNorm away."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -17,13 +18,13 @@ def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     conv may have any kernel size, stride, padding and number of groups, and a bias of its own or none. Both layers are
     left as they are.
     """
-    shape = conv.in_channels, conv.out_channels, conv.kernel_size
-    folded = nn.Conv2d(*shape, conv.stride, conv.padding, groups=conv.groups)
-    factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (out_channels,)
+    mean, variance = norm.running_mean, norm.running_var  # (out_channels,) each
+    assert mean is not None and variance is not None  # a BatchNorm keeps them unless it is told not to
+    factor = norm.weight / torch.sqrt(variance + norm.eps)  # (out_channels,)
     before = 0 if conv.bias is None else conv.bias
-    with torch.no_grad():
-        folded.weight.copy_(conv.weight * factor[:, None, None, None])
-        folded.bias.copy_(norm.bias + (before - norm.running_mean) * factor)
+    folded = copy.deepcopy(conv)  # with its stride, padding and groups
+    folded.weight = nn.Parameter(conv.weight * factor[:, None, None, None])
+    folded.bias = nn.Parameter(norm.bias + (before - mean) * factor)
     return folded
 
 
