@@ -91,16 +91,12 @@ def _check_fold(folds: Attempt) -> str:
     return f"one convolution gives the numbers of two layers, in {len(_CASES)} cases, and leaves them as they are"
 
 
-def _mutant(change: Callable[[nn.Conv2d, nn.BatchNorm2d], tuple[Tensor, Tensor]]) -> Callable[..., nn.Conv2d]:
+def _mutant(change: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., nn.Conv2d]:
     """Return a wrong answer that puts other numbers into the convolution."""
 
     def wrong(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
         folded = fold(conv, norm)
-        weight, bias = change(conv, norm)
-        with torch.no_grad():
-            folded.weight.copy_(weight)
-            assert folded.bias is not None
-            folded.bias.copy_(bias)
+        folded.weight, folded.bias = map(nn.Parameter, change(conv, norm))
         return folded
 
     return wrong
@@ -124,9 +120,7 @@ def _in_place(conv, norm):  # type: ignore[no-untyped-def]
 def _default_shape(conv, norm):  # type: ignore[no-untyped-def]
     folded = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding)
     weight, bias = _parts(conv, norm)
-    with torch.no_grad():
-        folded.weight.copy_(weight) if folded.weight.shape == weight.shape else None
-        folded.bias.copy_(bias)
+    folded.weight, folded.bias = nn.Parameter(weight), nn.Parameter(bias)
     return folded
 
 
@@ -163,9 +157,9 @@ FOLD = Exercise(
             "the new bias is 0: what stands alone in the formula is missing",
         ),
         Mutant(
-            lambda conv, norm: _mutant(
+            _mutant(
                 lambda c, n: (_parts(c, n)[0], n.bias - n.running_mean * n.weight / (n.running_var + n.eps).sqrt())
-            )(conv, norm),
+            ),
             "the convolution's own bias is lost: it goes through BatchNorm like everything else",
         ),
         Mutant(

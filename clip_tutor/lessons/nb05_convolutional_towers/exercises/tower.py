@@ -57,7 +57,7 @@ def _use(kind, task, arguments, *inputs):  # type: ignore[no-untyped-def]  # of 
 
     class Mapped(kind):  # type: ignore[misc, valid-type]
         def forward(self, pixels: Tensor) -> Tensor:
-            return self.feature_map(pixels)  # type: ignore[no-any-return]
+            return self.feature_map(pixels)
 
     return _use_all(Mapped, "evaluation", arguments, *inputs)
 
