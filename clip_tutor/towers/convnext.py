@@ -3,8 +3,8 @@
     (B, 3, H, W) ─ cut into 4 × 4 patches ─▶ stage ─ halve ─▶ stage ─ halve ─▶ stage ─ halve ─▶ stage
       ─▶ (B, D, H/32, W/32) ─ mean ─▶ (B, D) ─ LayerNorm ─ projection ─▶ (B, E)
 
-    transformer block   look around: attention             then think, each token alone: MLP
-    ConvNeXt block      look around: a 7 × 7 convolution   then think, each place alone: MLP
+    transformer block   look around: attention             then each token alone: an MLP
+    ConvNeXt block      look around: a 7 × 7 convolution   then each place alone: an MLP
                         in which no channel sees another
 
 Sources: Liu et al. 2022, section 2; facebookresearch/ConvNeXt ``models/convnext.py``; the projection is OpenCLIP's.
@@ -74,9 +74,9 @@ class Downsample(nn.Module):
 
 
 class ConvNeXtBlock(nn.Module):
-    """Look around, channel by channel; then think, place by place; then add a little of it.
+    """A 7 × 7 depthwise convolution, then an MLP at each place; a little of the result is added to the input.
 
-    The factor of each channel, ``layer_scale``, begins at one in a million: a fresh block hardly does anything.
+    The factor of each channel, ``layer_scale``, begins at one in a million: a fresh block changes next to nothing.
     """
 
     def __init__(self, width: int, eps: float, drop_path: float) -> None:

@@ -1,4 +1,4 @@
-"""EfficientNet, ALIGN's image tower: one small network, made wider, deeper and sharper all at once.
+"""EfficientNet, ALIGN's kind of image tower: one small network, made wider, deeper and finer all at once.
 
     (B, 3, H, W) ─ stem ─▶ H/2 ─ seven stages of blocks ─▶ (B, D, H/32, W/32) ─ mean ─▶ (B, D)
 
@@ -7,7 +7,8 @@
 
 It is wide inside and narrow outside, the other way round than ResNet's block. That is cheap since no channel sees
 another while looking around. ALIGN leaves out the last convolution of the classifier: the mean is the image's vector.
-Sources: Tan and Le 2019, section 4 and table 1; kakaobrain/coyo-align ``models/efficientnet.py``.
+Sources: Tan and Le 2019, section 4 and table 1; Sandler et al. 2018 (the block); kakaobrain/coyo-align
+``models/efficientnet.py``.
 """
 
 import math
@@ -84,7 +85,7 @@ class InvertedBottleneck(nn.Module):
         padding = 0 if stride == 2 else kernel_size // 2
         self.depthwise = _ConvNorm(inside, inside, kernel_size, stride, groups=inside, padding=padding)
         self.excitation = SqueezeExcitation(inside, max(1, in_channels // 4))
-        self.project = _ConvNorm(inside, out_channels, kernel_size=1)  # no activation: narrow vectors are kept whole
+        self.project = _ConvNorm(inside, out_channels, kernel_size=1)  # narrow: an activation loses information
         self.adds = stride == 1 and in_channels == out_channels
         self.drop_path = DropPath(drop_path)
 

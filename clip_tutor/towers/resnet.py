@@ -6,8 +6,10 @@
     blur             a mean over 2 × 2, then a convolution    in place of   a convolution that skips every other pixel
     attention_pool   the mean as a query                      in place of   the mean of all places
 
-All on, it is CLIP's; all off, it is torchvision's, whose form of the block is called "ResNet v1.5".
-Source: He et al. 2016; Radford et al. 2021, section 2.4; openai/CLIP ``clip/model.py``, class ModifiedResNet.
+All on, it is CLIP's; all off, it is torchvision's, whose form of the block is called "ResNet v1.5". The deep stem and
+the mean before the shortcut's convolution are those of ResNet-D.
+Source: He et al. 2016; He et al. 2019 (ResNet-D); Zhang 2019 (blur); Radford et al. 2021, section 2.4; openai/CLIP
+``clip/model.py``, class ModifiedResNet.
 """
 
 from dataclasses import dataclass
@@ -42,7 +44,7 @@ class ResNetConfig:
 
 
 class PlainStem(nn.Module):
-    """One convolution with a window of 7 × 7, then the strongest answer of each neighborhood."""
+    """One convolution of 7 × 7, then the maximum of each 3 × 3."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -55,7 +57,7 @@ class PlainStem(nn.Module):
 
 
 class DeepStem(nn.Module):
-    """Three convolutions of 3 × 3, which see just as far, then the mean of each neighborhood."""
+    """Three convolutions of 3 × 3, whose receptive field is about as large, then the mean of each 2 × 2."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -72,7 +74,7 @@ class DeepStem(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Narrow (1 × 1), look around (3 × 3), widen (1 × 1), and add the outcome to what came in.
+    """Narrow (1 × 1), look around (3 × 3), widen (1 × 1), and add the result to the input.
 
     Args:
         in_channels: C, the number of channels that come in.

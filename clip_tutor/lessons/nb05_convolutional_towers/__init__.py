@@ -1,1 +1,1 @@
-"""Notebook 05, convolutional towers: shifted images, portraits, figures, exercises and stills."""
+"""Notebook 05, convolutional towers: shifted images, portraits, small towers, figures, exercises and stills."""

@@ -1,6 +1,6 @@
-"""The figures of convolution: a template that slides, what skipping pixels does to a pattern, and where a pool looks.
+"""The figures of convolution: a kernel that slides, what skipping pixels does to a pattern, and where a pool looks.
 
-    image (3, H, W) ─ template (3, k, k) ─▶ answers (H, W)          `sliding`
+    image (3, H, W) ─ kernel (3, k, k) ─▶ feature map (H, W)        `sliding`
     pattern (S, S) ─ every second pixel, or the mean of each square   `sampled`
     the same thing, moved pixel by pixel ─▶ how far its vector moves  `shift_board`
 
@@ -32,14 +32,14 @@ def zone_plate(size: int, finest: float = 2.0) -> torch.Tensor:
     return (1 + torch.cos(2 * torch.pi / (finest * size) * squared)) / 2
 
 
-def sliding(image: Any, template: Any, answers: Any, place: tuple[int, int] | None = None, best: int = 1) -> Figure:
-    """Draw an image, a template (3, k, k) or (1, k, k) and what it answers at each place (H, W).
+def sliding(image: Any, kernel: Any, feature_map: Any, place: tuple[int, int] | None = None, best: int = 1) -> Figure:
+    """Draw an image, a kernel (3, k, k) or (1, k, k) and the feature map (H, W) that it makes of the image.
 
-    A ring marks the ``best`` highest answers, in the image, too. ``place`` (row, column) is where the template was
-    cut out, if it was; its middle.
+    A ring marks the ``best`` largest numbers of the map, in the image, too. ``place`` (row, column) is where the kernel
+    was cut out, if it was; its middle.
     """
     figure, (left, middle, right) = canvas(10, 3.5, columns=3)
-    values, weights = _array(answers), _array(template)
+    values, weights = _array(feature_map), _array(kernel)
     left.imshow(as_image(image))
     left.set_title("The image")
     k = weights.shape[-1]
@@ -58,10 +58,10 @@ def sliding(image: Any, template: Any, answers: Any, place: tuple[int, int] | No
             for (y, x), weight in np.ndenumerate(weights[0]):
                 ink = "white" if abs(weight) > 0.6 * end else INK
                 middle.text(x, y, f"{weight:+.2g}".replace("+0", "0"), ha="center", va="center", size=11, color=ink)
-    middle.set_title(f"The template: {k} × {k}")
+    middle.set_title(f"The kernel: {k} × {k}")
     end = float(np.abs(values).max()) or 1.0
     shades = right.imshow(values, cmap=DIVERGING, vmin=-end, vmax=end)
-    right.set_title("How well it fits, everywhere")
+    right.set_title("The feature map: how well it fits")
     for row, column in _peaks(values, best, k) if best else []:
         for axes in (left, right):
             axes.plot(
@@ -109,7 +109,7 @@ def shift_board(image: Any, shift: int, moved: Mapping[str, Any], maps: Mapping[
         image: the image at the present ``shift``, in pixels.
         moved: for each network the distances (S,) from where its vector began, for the shifts 0, 1, 2 and so on; 1 is
             as far as from one image to another.
-        maps: for each network (H, W), what it sees at the present shift; drawn between image and curves.
+        maps: for each network (H, W), the feature map at the present shift; drawn between image and curves.
     """
     figure = Figure(figsize=(10, 4.1), layout="constrained")
     grid = figure.add_gridspec(len(maps), 3, width_ratios=[1.55, 0.8, 2.3])
@@ -136,23 +136,23 @@ def shift_board(image: Any, shift: int, moved: Mapping[str, Any], maps: Mapping[
 
 
 def attention_over(images: Sequence[Any], weights: Any, title: str = "Where the pool looks") -> Figure:
-    """Draw each image, and below it the same with a light only where a pool looks: weights (B, h, w) of its cells.
+    """Draw each image, and below it the same with a light only where a pool looks: weights (B, h, w) of its places.
 
-    The brightest cell of each image has its full color; the weight of the brightest stands below, as a multiple of
-    what it would be if all cells weighed alike.
+    The brightest place of each image has its full color; the weight of the brightest stands below, as a multiple of
+    what it would be if all places weighed alike.
     """
     values = _array(weights)
     if len(values) != len(images):
         raise ValueError(f"{len(images)} images need as many maps of weights, not {len(values)}")
     figure, panels = canvas(1.4 * len(images) + 0.3, 3.6, rows=2, columns=len(images))
-    for above, below, image, cells in zip(panels[: len(images)], panels[len(images) :], images, values, strict=True):
+    for above, below, image, places in zip(panels[: len(images)], panels[len(images) :], images, values, strict=True):
         shown = as_image(image)
         above.imshow(shown)
         H, W = shown.shape[:2]
-        h, w = cells.shape
-        light = (cells / cells.max()).repeat(H // h, axis=0).repeat(W // w, axis=1)[..., None] ** 0.5
+        h, w = places.shape
+        light = (places / places.max()).repeat(H // h, axis=0).repeat(W // w, axis=1)[..., None] ** 0.5
         below.imshow((light * shown + (1 - light) * 0.16 * shown).astype(np.uint8))
-        below.set_xlabel(f"up to {cells.max() / cells.mean():.0f} ×", size=9)
+        below.set_xlabel(f"up to {places.max() / places.mean():.0f} ×", size=9)
     _bare(*panels)
     panels[0].set_ylabel("image")
     panels[len(images)].set_ylabel("light = weight")

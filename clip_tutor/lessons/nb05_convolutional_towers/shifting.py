@@ -32,11 +32,11 @@ def other_images() -> Tensor:
 def wake(network: nn.Module, pixels: Tensor) -> nn.Module:
     """Make an untrained network respond to images, and return it, in evaluation mode.
 
-    At birth a residual block adds nothing, and a BatchNorm has measured nothing: here every block gets its say, and the
+    A new residual block adds nothing, and a BatchNorm has measured nothing: here every block gets its say, and the
     BatchNorms take mean and spread from ``pixels`` (B, 3, H, W), uint8.
     """
     for module in network.modules():
-        if isinstance(last := getattr(module, "conv3", None), nn.Module) and hasattr(module, "shortcut"):
+        if isinstance(last := getattr(module, "conv3", None), nn.Module):
             norm = last.norm
             assert isinstance(norm, nn.BatchNorm2d)
             nn.init.ones_(norm.weight)

@@ -1,7 +1,7 @@
-"""The figures of whole towers: their shape, what they cost, how far they see, and what a change to them did.
+"""The figures of whole towers: their shape, what they cost, and what a change to them did.
 
     (name, C, H) of each part ─▶ `funnel`      parameters, multiply-adds ─▶ `cost_by_family`
-    |gradient| at each pixel  ─▶ `fields`      right or wrong, many times ─▶ `rungs`
+    right or wrong, many times ─▶ `rungs`
 
 Like those of `lab.plots.common`, plain functions from data to a matplotlib ``Figure``.
 """
@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from clip_tutor.evaluation.retrieval import bootstrap_interval
-from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, canvas
+from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, canvas
 
 Cost = tuple[str, float, float]  # name, parameters, multiply-adds
 _PLACES = ((8, -10, "left"), (0, -16, "center"), (-7, 5, "right"), (8, -10, "left"))  # of names, beside a dot
@@ -74,37 +73,6 @@ def rungs(results: Mapping[str, Mapping[str, Sequence[Any]]], title: str) -> Fig
     return figure
 
 
-def fields(maps: Mapping[str, Any], title: str = "Which pixels does the middle cell hear?") -> Figure:
-    """Draw for each network how much each pixel (H, W) moves one cell of its last map.
-
-    The square is the smallest around the middle that holds half of it.
-    """
-    figure, panels = canvas(2.75 * len(maps) + 0.3, 3.5, columns=len(maps))
-    for axes, (name, values) in zip(panels, maps.items(), strict=True):
-        shares = _array(values)
-        H, W = shares.shape
-        axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=np.quantile(shares, 0.999))
-        side = square_of(shares, 0.5)
-        corner = ((W - side) / 2 - 0.5, (H - side) / 2 - 0.5)
-        axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=COLORS[1], linewidth=2))
-        axes.set(title=name, xticks=[], yticks=[])
-        axes.set_xlabel(f"half of it within {side} × {side}")
-        axes.grid(False)
-    figure.suptitle(title)
-    return figure
-
-
-def square_of(shares: Any, part: float) -> int:
-    """Return the side of the smallest square around the middle of (H, W) that holds this part of the whole."""
-    values = _array(shares)
-    H, W = values.shape
-    for half in range(1, max(H, W) // 2 + 1):
-        rows, columns = slice(max(0, H // 2 - half), H // 2 + half), slice(max(0, W // 2 - half), W // 2 + half)
-        if values[rows, columns].sum() >= part * values.sum():
-            return 2 * half
-    return max(H, W)
-
-
 def cost_by_family(
     families: Mapping[str, Sequence[Cost]], yours: Cost | None = None, title: str = "What a tower costs"
 ) -> Figure:
@@ -141,7 +109,3 @@ def _short(value: float, _: float = 0) -> str:
         if value >= size:
             return f"{value / size:.3g} {name}"
     return f"{value:,.0f}"
-
-
-def _array(values: Any) -> np.ndarray:
-    return np.asarray(values.detach().cpu().numpy() if hasattr(values, "detach") else values, dtype=float)

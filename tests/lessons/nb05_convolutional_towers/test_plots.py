@@ -1,15 +1,13 @@
-"""Notebook 05's figures and images: templates that slide, patterns that are skipped, things that move, towers."""
+"""Notebook 05's figures and images: kernels that slide, patterns that are skipped, things that move, towers."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from clip_tutor.data.emoji import find_emoji
-from clip_tutor.lessons.nb05_convolutional_towers import exercises, plots, shifting, stills, tower_plots
+from clip_tutor.lessons.nb05_convolutional_towers import plots, shifting, stills, tower_plots
 from clip_tutor.lessons.nb05_convolutional_towers.portraits import portrait, portraits
 from clip_tutor.towers import ResNet, ResNetConfig
-from clip_tutor.towers.convolution import ConvNorm
-from clip_tutor.towers.pooling import AttentionPool
 from tests.lab.conftest import texts
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
@@ -94,10 +92,10 @@ def test_waking_lets_blocks_add_and_measures_what_comes_in():
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("best", [0, 2])
 def test_sliding_marks_the_best_places(channels: int, best: int):
-    answers = torch.zeros(16, 16)
-    answers[3, 4], answers[3, 5], answers[12, 9] = 3, 2, 1
-    template = torch.ones(channels, 3, 3)
-    figure = plots.sliding(torch.zeros(3, 16, 16), template, answers, (3, 4), best)
+    feature_map = torch.zeros(16, 16)
+    feature_map[3, 4], feature_map[3, 5], feature_map[12, 9] = 3, 2, 1
+    kernel = torch.ones(channels, 3, 3)
+    figure = plots.sliding(torch.zeros(3, 16, 16), kernel, feature_map, (3, 4), best)
     figure.draw_without_rendering()
     rings = {tuple(line.get_xydata()[0]) for line in figure.axes[2].lines}
     assert rings == ({(4.0, 3.0), (9.0, 12.0)} if best else set()), "a neighbor of the best is not the second"
@@ -123,7 +121,7 @@ def test_the_board_marks_the_present_shift(shift: int):
     assert curve.get_ylim()[1] > 2, "the farthest point is in the image"
 
 
-def test_the_light_falls_on_the_heaviest_cell():
+def test_the_light_falls_on_the_heaviest_place():
     weights = torch.zeros(2, 2, 2)
     weights[0, 1, 0] = weights[1, 0, 1] = 1
     figure = plots.attention_over([torch.ones(3, 8, 8)] * 2, weights)
@@ -145,16 +143,6 @@ def test_rungs_tell_the_mean_of_the_runs():
     assert texts(tower_plots.rungs({"right?": runs}, "Rungs")) == ["0.75", "0.50"]
 
 
-def test_a_field_is_framed_where_half_of_it_lies():
-    spot = torch.zeros(20, 20)
-    spot[8:12, 8:12] = 1
-    assert tower_plots.square_of(spot, 0.99) == 4
-    assert tower_plots.square_of(torch.ones(20, 20), 0.5) == 16  # 14 × 14 of 400 are not yet half
-    figure = tower_plots.fields({"a": spot + 1e-3, "b": torch.ones(20, 20)})
-    figure.draw_without_rendering()
-    assert figure.axes[1].get_xlabel() == "half of it within 16 × 16"
-
-
 @pytest.mark.parametrize("yours", [None, ("yours", 2e6, 3e8)])
 def test_the_map_of_costs_names_everyone(yours: tower_plots.Cost | None):
     families = {"large": [("A", 1e9, 1e11), ("B", 2e9, 3e11)], "small": [("C", 3e6, 4e8)]}
@@ -172,30 +160,3 @@ def test_the_stills_can_be_drawn():
     shift.draw_without_rendering()
     assert len(card.axes) == 3
     assert shift.axes[0].get_title(loc="left") == "Moved by 7 px"
-
-
-# -------------------------------------------------------------------------------------------- exercises and library
-
-
-def test_the_pool_of_exercise_3_is_the_librarys_without_biases():
-    torch.manual_seed(0)
-    pool = AttentionPool(width=12, heads=3, tokens=4, embed_dim=12)
-    torch.nn.init.eye_(pool.out.weight)
-    for layer in (pool.query, pool.key, pool.value, pool.out):
-        torch.nn.init.zeros_(layer.bias)
-    feature_map = torch.randn(2, 12, 2, 2)
-    matrices = [layer.weight.T for layer in (pool.query, pool.key, pool.value)]
-    mine = exercises.attention_pool(feature_map.flatten(2).transpose(1, 2), pool.pos_embed, *matrices, 3)
-    torch.testing.assert_close(mine, pool(feature_map))
-
-
-def test_the_convolution_of_exercise_4_is_the_librarys_in_evaluation():
-    torch.manual_seed(0)
-    layer = ConvNorm(3, 5, kernel_size=3)
-    layer(torch.randn(4, 3, 8, 8))
-    layer.eval()
-    norm, x = layer.norm, torch.randn(2, 3, 8, 8)
-    weight, bias = exercises.fold_batch_norm(
-        layer.conv.weight, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps
-    )
-    torch.testing.assert_close(F.conv2d(x, weight, bias, padding=1), layer(x))
