@@ -1,6 +1,6 @@
-"""Figures of notebook 06: who sees whom, and what a sentence means word by word.
+"""Figures of notebook 06: which token sees which, and what a sentence means word by word.
 
-attention_square   rows look, columns are looked at; what a mask hides is hatched
+attention_square   rows look, columns are looked at; what a mask hides is crossed out
 growing_prefix     a caption's nearness to some images, after each of its words
 readings           recall for each place where a sentence might be read, with intervals
 """
@@ -18,9 +18,9 @@ from clip_tutor.lab.widgets.gallery import as_image
 
 
 def attention_square(
-    panels: Mapping[str, tuple[Tensor, Tensor]], symbols: Sequence[str], title: str = "Who looks at whom?"
+    panels: Mapping[str, tuple[Tensor, Tensor]], symbols: Sequence[str], title: str = "Which token looks at which?"
 ) -> Figure:
-    """Draw squares of shares (T, T), one beside the other; fields where ``seen`` (T, T) is False are crossed out.
+    """Draw squares of attention weights (T, T), one beside the other; fields where ``seen`` (T, T) is False are crossed out.
 
     ``panels`` maps a heading to (shares, seen). Row by row the shares sum to 1.
     """
@@ -35,7 +35,7 @@ def attention_square(
         one.set_yticks(range(T), symbols)
         one.tick_params(length=0, labelsize=8)
         one.grid(False)
-        one.set(title=heading, xlabel="is looked at", ylabel="looks")
+        one.set(title=heading, xlabel="is looked at (key)", ylabel="looks (query)")
     figure.suptitle(title)
     return figure
 
