@@ -20,7 +20,7 @@ from clip_tutor.lab.widgets.gallery import as_image
 def attention_square(
     panels: Mapping[str, tuple[Tensor, Tensor]], symbols: Sequence[str], title: str = "Which token looks at which?"
 ) -> Figure:
-    """Draw squares of attention weights (T, T), one beside the other; fields where ``seen`` (T, T) is False are crossed out.
+    """Draw squares of attention weights (T, T) side by side; fields where ``seen`` (T, T) is False are crossed out.
 
     ``panels`` maps a heading to (shares, seen). Row by row the shares sum to 1.
     """

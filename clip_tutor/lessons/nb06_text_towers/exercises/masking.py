@@ -55,9 +55,9 @@ CAUSAL_MASK = Exercise(
     reference=causal_mask,
     check=_check_mask,
     hints=(
-        "Draw it for four tokens. Which fields of the 4 × 4 square are hidden, those above the diagonal or those below?",
-        "Begin with a square full of -inf. torch has a function that keeps the upper triangle of a matrix, and one that "
-        "keeps the lower; what it does not keep becomes 0.",
+        "Draw it for four tokens. Which fields of the 4 × 4 square are hidden, above the diagonal or below?",
+        "Begin with a square full of -inf. torch has a function that keeps the upper triangle of a matrix, and one "
+        "that keeps the lower; what it does not keep becomes 0.",
         "`triu(1)` keeps what lies above the diagonal, without the diagonal itself.",
     ),
     mutants=(

@@ -114,8 +114,8 @@ REACH = Exercise(
         ),
         Mutant(
             lambda b, x: (_jacobian(b, x).sum(dim=1) != 0).any(dim=-1),
-            "the numbers of an output token were added up: where they add up to the same whatever comes in, as behind a "
-            "LayerNorm, nothing is left to see",
+            "the numbers of an output token were added up: where they add up to the same whatever comes in, as behind "
+            "a LayerNorm, nothing is left to see",
         ),
         Mutant(
             lambda b, x: (_jacobian(b, x)[:, 0] != 0).any(dim=-1),

@@ -235,10 +235,10 @@ TOWER = Exercise(
     use=_use_tower,
     check=_check_tower,
     hints=(
-        "`__init__` is the table of names, line by line. The blocks are handed in: `nn.ModuleList(blocks)` tells PyTorch "
-        "that they belong to the tower.",
-        "`token_states`: look the ids up, add the first T positions, and send x through the blocks one after the other, "
-        "each with the mask. `causal_mask(T).to(x)` brings the mask to x's device.",
+        "`__init__` is the table of names, line by line. The blocks are handed in: `nn.ModuleList(blocks)` tells "
+        "PyTorch that they belong to the tower.",
+        "`token_states`: look the ids up, add the first T positions, and send x through the blocks one after the "
+        "other, each with the mask. `causal_mask(T).to(x)` brings the mask to x's device.",
         "`forward` is one line: `read_at_end` of the token states, and a matrix product with the projection.",
     ),
     mutants=(
