@@ -16,19 +16,10 @@ from clip_tutor.towers.attention import Block
 
 
 class MyTextTower(nn.Module):
-    """CLIP's text tower: ids go through blocks behind a causal mask, and each caption is read at its end token.
-
-    Its parts are token_embedding (an nn.Embedding), pos_embed, blocks (an nn.ModuleList), ln_final and projection.
-    """
+    """CLIP's text tower: ids go through blocks behind a causal mask, and each caption is read at its end token."""
 
     def __init__(
-        self,
-        vocab_size: int,
-        context_length: int,
-        width: int,
-        blocks: Sequence[nn.Module],
-        embed_dim: int,
-        end_id: int,
+        self, vocab_size: int, context_length: int, width: int, blocks: Sequence[nn.Module], embed_dim: int, end_id: int
     ) -> None:
         """Make the parts; width is D, and a block is called as block(x, mask).
 
@@ -44,16 +35,12 @@ class MyTextTower(nn.Module):
         self.projection = nn.Parameter(width**-0.5 * torch.randn(width, embed_dim))
 
     def token_states(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return (B, T, D), all token states behind ln_final, of ids (B, T); without a mask (T, T) a causal one.
-
-        T is the context length or less.
-        """
+        """Return (B, T, D), all token states behind ln_final, of ids (B, T); without a mask (T, T) a causal one."""
         T = ids.shape[1]
         x = self.token_embedding(ids) + self.pos_embed[:T]  # (B, T, D)
-        if mask is None:
-            mask = causal_mask(T).to(x)
+        seen = causal_mask(T).to(x) if mask is None else mask  # (T, T)
         for block in self.blocks:
-            x = block(x, mask)
+            x = block(x, seen)
         return self.ln_final(x)
 
     def forward(self, ids: Tensor) -> Tensor:
