@@ -132,6 +132,14 @@ class NotebookPage:
 
         self.wait_until(finished, "all cells have run", timeout)
 
+    def type_over(self, text: Locator, words: str) -> None:
+        """Put words in the place of those in a text box, key by key, and press Enter."""
+        text.scroll_into_view_if_needed()
+        text.click()
+        text.press("ControlOrMeta+A")
+        text.press_sequentially(words, delay=15)
+        text.press("Enter")
+
     def wait_until(self, arrived: Callable[[], bool], what: str, timeout: float = 30) -> None:
         """Look again and again until something is so; after ``timeout`` seconds fail and say what was awaited."""
         end = time.monotonic() + timeout

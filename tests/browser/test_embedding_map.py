@@ -27,7 +27,7 @@ def drag(notebook: NotebookPage, slider: Locator, share: float) -> None:
 
 
 def image_of(part: Locator) -> str:
-    return part.locator("img").first.get_attribute("src") or ""
+    return part.locator("img:visible").first.get_attribute("src") or ""
 
 
 @pytest.mark.browser
@@ -86,11 +86,7 @@ def test_the_map_of_the_space_is_played_with(open_notebook: Callable[..., Notebo
     both = notebook.panel.locator(".kit-compare").first
     both.scroll_into_view_if_needed()
     told = both.inner_text()
-    text = both.locator(".widget-text input").first
-    text.click()
-    text.press("ControlOrMeta+A")
-    text.press_sequentially("three stars on blue", delay=15)
-    text.press("Enter")
+    notebook.type_over(both.locator(".widget-text input").first, "three stars on blue")
     notebook.wait_until(lambda: both.inner_text() != told, "what both models find for other words")
     notebook.page.wait_for_timeout(1000)
     notebook.screenshot("11_two_models")

@@ -9,12 +9,7 @@ from tests.browser.conftest import NotebookPage
 
 def fill(notebook: NotebookPage, where: str, words: str) -> None:
     """Type words over those in the first text box of a widget."""
-    text = notebook.panel.locator(f"{where} .widget-text input").first
-    text.scroll_into_view_if_needed()
-    text.click()
-    text.press("ControlOrMeta+A")
-    text.press_sequentially(words, delay=15)
-    text.press("Enter")
+    notebook.type_over(notebook.panel.locator(f"{where} .widget-text input").first, words)
 
 
 @pytest.mark.browser

@@ -26,11 +26,7 @@ def images(box: Locator) -> list[str]:
 def search_for(words: str, box: Locator, notebook: NotebookPage) -> None:
     """Type words over the old ones and wait until the box shows other images, all of them whole."""
     before = images(box)
-    text = box.locator(".widget-text input").first
-    text.click()
-    text.press("ControlOrMeta+A")
-    text.press_sequentially(words, delay=20)
-    text.press("Enter")
+    notebook.type_over(box.locator(".widget-text input").first, words)
     notebook.wait_until(lambda: images(box) != before and all(images(box)), f"other images for {words!r}")
 
 

@@ -9,11 +9,7 @@ from tests.browser.conftest import NotebookPage
 
 def fill(notebook: NotebookPage, place: int, words: str) -> None:
     """Type words over those in one of the text boxes of the prompt lab."""
-    text = notebook.panel.locator(".explore-prompt_lab .widget-text input").nth(place)
-    text.click()
-    text.press("ControlOrMeta+A")
-    text.press_sequentially(words, delay=15)
-    text.press("Enter")
+    notebook.type_over(notebook.panel.locator(".explore-prompt_lab .widget-text input").nth(place), words)
 
 
 @pytest.mark.browser
