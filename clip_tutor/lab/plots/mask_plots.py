@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -58,7 +57,7 @@ def growing_prefix(
             spine.set(visible=True, color=COLORS[m % len(COLORS)], linewidth=2.5)
     axes.set_xlim(-0.2, T + 0.4)
     axes.set_xticks(range(T), symbols, color=TEXT_COLOR)
-    axes.set(title=title, xlabel="the caption up to this word", ylabel="cosine to the image")
+    axes.set(title=title, xlabel="the caption up to this token", ylabel="cosine similarity with the image")
     return figure
 
 
@@ -91,9 +90,3 @@ def readings(recalls: Mapping[str, tuple[float, float, float]], title: str) -> F
     axes.grid(axis="y", visible=False)
     axes.set(title=title, xlabel="recall@1: captions that find their image (line: 95 % interval)")
     return figure
-
-
-def shares_of(query: Tensor, key: Tensor, seen: Tensor) -> Tensor:
-    """Return (T, T) shares from queries and keys (K, T, d), the mean over heads; hidden fields get nothing."""
-    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5  # (K, T, T)
-    return scores.masked_fill(~seen, -torch.inf).softmax(dim=-1).mean(dim=0)

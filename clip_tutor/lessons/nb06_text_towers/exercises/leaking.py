@@ -60,8 +60,11 @@ _ENCODERS: dict[str, tuple[Callable[[Tensor], Tensor], bool]] = {
 
 
 def _use_leaks(test: Any, encoder: str, padding: int) -> Any:
+    """Return what a test says of one of the encoders, or the word changed if it left other ids behind."""
     ids = captions((3, 1, 5, 2), 9, 3, padding)
-    return test(_ENCODERS[encoder][0], ids, END)
+    before = ids.clone()
+    found = test(_ENCODERS[encoder][0], ids, END)
+    return found if torch.equal(ids, before) else "changed"
 
 
 def _check_leaks(test: Attempt) -> str:
@@ -69,6 +72,7 @@ def _check_leaks(test: Attempt) -> str:
         for encoder, (_, right) in _ENCODERS.items():
             found = test(encoder, padding)
             padded = "zeros" if padding == 0 else "end tokens"
+            demand(found != "changed", "your test changed the ids that it was given", "inputs left as they are")
             kind = type(found).__name__
             demand(isinstance(found, bool), f"a {kind}", "True or False", "`bool(…)` makes one of a tensor")
             demand(
@@ -98,6 +102,13 @@ def _comparing(moved: Callable[[Tensor], bool]) -> Callable[..., bool]:
         return bool(moved(encode(other) - encode(ids)))
 
     return test
+
+
+def _in_place(encode, ids, end_id):  # type: ignore[no-untyped-def]
+    before = encode(ids)
+    behind = torch.arange(ids.shape[1]) > (ids == end_id).int().argmax(dim=1, keepdim=True)
+    ids[behind] = (ids[behind] + 1) % end_id
+    return bool((encode(ids) - before).abs().max() > 1e-5)
 
 
 LEAKS = Exercise(
@@ -135,6 +146,11 @@ LEAKS = Exercise(
         Mutant(
             _with(lambda i, e, end: torch.where(torch.arange(i.shape[1]) > e, 0 * i + end, i)),
             "end tokens put where end tokens stood before change nothing: some rows are padded with them",
+        ),
+        Mutant(
+            _in_place,
+            "`ids[behind] = …` writes into the caller's captions, and `other = ids` makes no copy: clone them first, "
+            "or let torch.where make new ones",
         ),
         Mutant(
             _comparing(lambda d: bool(d.max() > 1e-5)), "a feature may become smaller: take the absolute difference"

@@ -1,4 +1,4 @@
-"""Exercise 06.5: which token has heard of which, found out with gradients."""
+"""Exercise 06.5: which token depends on which, found out with gradients."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +42,7 @@ def _opposed(x: Tensor) -> Tensor:
 
 
 def _second_number_only(x: Tensor) -> Tensor:
-    """Return tokens of which only the last number hears of others."""
+    """Return tokens of which only the last number depends on others."""
     return torch.cat([x[..., :1], x[..., 1:].cumsum(dim=1)], dim=-1)
 
 
@@ -92,7 +92,7 @@ def _all_outputs(blocks, x):  # type: ignore[no-untyped-def]
 
 REACH = Exercise(
     id="06.5",
-    title="Who has heard of whom?",
+    title="Which token depends on which?",
     difficulty=3,
     minutes=20,
     kind="further",

@@ -23,7 +23,7 @@ class MyTextTower(nn.Module):
     ) -> None:
         """Make the parts; width is D, and a block is called as block(x, mask).
 
-        Fresh weights are normal numbers: token_embedding times 0.02, pos_embed times 0.01, projection times 1/√D.
+        Fresh weights are normal, of standard deviation 0.02 (token_embedding), 0.01 (pos_embed), 1/√D (projection).
         """
         super().__init__()
         self.end_id = end_id
@@ -134,7 +134,9 @@ def _check_tower(tower: Attempt) -> str:
         ("projection", 1 / math.sqrt(256), "1/√D"),
     ):
         spread = tower("spread", (300, 100, 256, 0, 64), name, unit)
-        demand(spread == 1.0, f"a fresh {name} has a spread of {spread:.1f} times {said}", f"{said}, as CLIP's")
+        demand(
+            spread == 1.0, f"a fresh {name} has a standard deviation of {spread:.1f} times {said}", f"{said}, as CLIP's"
+        )
     return "names, all token states, masks, where it is read, the gradients, fresh weights"
 
 
@@ -239,7 +241,7 @@ TOWER = Exercise(
         Mutant(_Largest, "read at the largest id: with a grown vocabulary that is not the end token. Use read_at_end"),
         Mutant(_UnitLength, "the features have length 1: the tower leaves that to whoever compares them"),
         Mutant(_Unlisted, "the blocks stand in a plain list, where PyTorch does not find their weights"),
-        Mutant(_Loud, "nn.Embedding draws numbers with a spread of 1: fifty times what CLIP begins with"),
+        Mutant(_Loud, "nn.Embedding draws numbers with a standard deviation of 1: fifty times what CLIP begins with"),
         Mutant(_Frozen, "the positions are not trained: an nn.Parameter asks for its gradient unless told not to"),
     ),
 )
