@@ -17,24 +17,27 @@ from clip_tutor.lab.widgets.gallery import as_image
 
 
 def attention_square(
-    panels: Mapping[str, tuple[Tensor, Tensor]], symbols: Sequence[str], title: str = "Which token looks at which?"
+    panels: Mapping[str, tuple[Tensor, Tensor]],
+    symbols: Sequence[Any],
+    title: str = "Which token looks at which?",
+    labels: tuple[str, str] = ("is looked at (key)", "looks (query)"),
 ) -> Figure:
     """Draw squares of attention weights (T, T) side by side; fields where ``seen`` (T, T) is False are crossed out.
 
-    ``panels`` maps a heading to (shares, seen). Row by row the shares sum to 1.
+    ``panels`` maps a heading to (weights, seen); ``symbols`` name the tokens, ``labels`` the columns and the rows.
     """
     T = len(symbols)
     side = max(2.6, 0.3 * T)
     figure, axes = canvas((side + 1.2) * len(panels), side + 1.5, columns=len(panels))
-    for one, (heading, (shares, seen)) in zip(axes, panels.items(), strict=True):
-        one.imshow(shares.detach().numpy(), cmap=SEQUENTIAL, vmin=0, vmax=max(0.5, float(shares.max())))
+    for one, (heading, (weights, seen)) in zip(axes, panels.items(), strict=True):
+        one.imshow(weights.detach().numpy(), cmap=SEQUENTIAL, vmin=0, vmax=max(0.5, float(weights.max())))
         for row, column in (~seen).nonzero().tolist():
             one.plot(column, row, "x", color=MUTED, markersize=4, alpha=0.6)
         one.set_xticks(range(T), symbols, rotation=90)
         one.set_yticks(range(T), symbols)
         one.tick_params(length=0, labelsize=8)
         one.grid(False)
-        one.set(title=heading, xlabel="is looked at (key)", ylabel="looks (query)")
+        one.set(title=heading, xlabel=labels[0], ylabel=labels[1])
     figure.suptitle(title)
     return figure
 
