@@ -3,7 +3,7 @@
     (B, T) ids ─ embedding, positions ─▶ (B, T, D) ─ blocks ─ LayerNorm ─▶ one row ─ projection ─▶ (B, E)
 
     CLIP      no token sees a later one   the row at the end token, which alone has seen every word
-    SigLIP    every token sees all        the last of the 64 places, a pad in most captions
+    SigLIP    every token sees all        the last of 64 places (in one model 16), padding in most captions
 
 Sources: openai/CLIP ``clip/model.py``, class CLIP, encode_text; the initial scales are those of GPT-2;
 google-research/big_vision ``models/proj/image_text/text_transformer.py``.

@@ -51,7 +51,8 @@ def solved(exercises: list[Exercise]) -> dict:
 
 
 def test_every_part_of_training_is_kept_by_the_course():
-    assert {"MyViT", "MyTokenizer", *training.PARTS} <= {exercise.reference.__name__ for exercise in KEPT}
+    own = {"MyViT", "MyTextTower", "MyBlock", "MyTokenizer", *training.PARTS}
+    assert own <= {exercise.reference.__name__ for exercise in KEPT}
 
 
 def test_the_whole_file_is_the_librarys_model(file, fresh):
@@ -60,7 +61,8 @@ def test_the_whole_file_is_the_librarys_model(file, fresh):
     names = vars(run(file.read_text(), file))
     assert all(training.is_own(names[exercise.reference.__name__]) for exercise in KEPT)
     (library, tokenizer, scenes), other = fresh(), create("tiny")
-    mine = names["MyCLIP"](training.in_place_of(other.image_tower, names["MyViT"]), other.text_tower)
+    text_tower = training.text_in_place_of(other.text_tower, names["MyTextTower"], names["MyBlock"], tokenizer.end_id)
+    mine = names["MyCLIP"](training.in_place_of(other.image_tower, names["MyViT"]), text_tower)
     mine.load_state_dict(library.state_dict())
     batch = next(iter(scenes.stream(tokenizer, 8)))
     pixels = library.config.preprocessing.normalize(batch.pixels)
@@ -96,8 +98,8 @@ def test_twenty_steps_have_the_losses_of_the_plain_loop(file, fresh, monkeypatch
     assert len(told) == STEPS
     for own, its in zip(mine.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(own, its, rtol=1e-4, atol=1e-5)
-    assert "yours: MyViT, contrastive_loss" in said and "recall@1 among 16 unseen scenes" in said
-    assert ", MyTokenizer\n" in said and "the library's: text tower\n" in said
+    assert "yours: MyViT, MyTextTower, contrastive_loss" in said and ", MyTokenizer\n" in said
+    assert "the library's: nothing\n" in said and "recall@1 among 16 unseen scenes" in said
 
 
 def test_a_missing_part_calls_the_ones_that_are_there(file, fresh):
@@ -149,6 +151,18 @@ def test_the_learners_tokenizer_lays_out_the_rows(file, fresh):
             assert one(captions, truncate=True, pad=pad) == tokenizer(captions, truncate=True, pad=pad)
     with pytest.raises(ValueError, match="tokens"):
         own(captions)
+
+
+def test_the_learners_text_tower_goes_with_the_librarys_blocks(file, fresh):
+    """A learner who wrote the text tower of notebook 06 and no block gets the blocks from the library."""
+    solved([exercise for exercise in KEPT if exercise.id.startswith("06")])
+    names = vars(run(file.read_text(), file))
+    assert "MyBlock" not in names
+    library, tokenizer, scenes = fresh()
+    block = training._references()["MyBlock"]
+    own = training.text_in_place_of(library.text_tower, names["MyTextTower"], block, tokenizer.end_id)
+    ids = next(iter(scenes.stream(tokenizer, 4))).ids
+    torch.testing.assert_close(own.eval()(ids), library.eval().encode_text(ids), rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -27,12 +27,13 @@ from clip_tutor.lab.my_clip.file import run
 from clip_tutor.lab.my_clip.own_tokenizer import OwnTokenizer
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
-from clip_tutor.towers import VisionTransformer
+from clip_tutor.towers import TextTower, VisionTransformer
+from clip_tutor.towers.attention import activation_layer
 from clip_tutor.training.batch_loader import BatchLoader
 from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_settings
 from clip_tutor.weights import save
 
-# What training calls, by name; MyViT and MyTokenizer are used where the file has them.
+# What training calls, by name; MyViT, MyTextTower and MyTokenizer are used where the file has them.
 PARTS = ("contrastive_loss", "MyCLIP", "parameter_groups", "warmup_cosine", "train_step", "recall_at_k", "train")
 UNSEEN = 1000  # scenes on which recall@1 is measured
 
@@ -66,10 +67,16 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
         yours = [*yours, "MyTokenizer"]
         librarys.remove("tokenizer")
     image_encoder: nn.Module = library.image_tower
+    text_encoder: nn.Module = library.text_tower
+    if is_own(names.get("MyTextTower")):
+        block = names.get("MyBlock") or _references()["MyBlock"]
+        text_encoder = text_in_place_of(library.text_tower, names["MyTextTower"], block, tokenizer.end_id)
+        yours = ["MyTextTower", *yours]
+        librarys.remove("text tower")
     if is_own(names.get("MyViT")):
         image_encoder = in_place_of(library.image_tower, names["MyViT"])
         yours = ["MyViT", *yours]
-    model = names["MyCLIP"](image_encoder, library.text_tower).to(device)
+    model = names["MyCLIP"](image_encoder, text_encoder).to(device)
     print(f"yours: {', '.join(yours) or 'nothing yet'}")
     print(f"the library's: {', '.join(librarys) or 'nothing'}")
 
@@ -96,7 +103,7 @@ def complete(names: dict[str, Any]) -> list[str]:
 
     A missing part is run from its source among the file's names, so that the library's loop calls the learner's step.
     """
-    references = {exercise.reference.__name__: exercise.reference for exercise in all_exercises() if exercise.kept}
+    references = _references()
     yours = [name for name in PARTS if is_own(names.get(name))]
     for name in PARTS:
         if name not in yours and name in references:
@@ -107,6 +114,11 @@ def complete(names: dict[str, Any]) -> list[str]:
         if exercise.kept and name in PARTS and name not in yours:
             exec(compile(solution_code(exercise), f"<{exercise.id}>", "exec"), names)
     return yours
+
+
+def _references() -> dict[str, Any]:
+    """Return the library's parts that a learner may have of their own, by name."""
+    return {exercise.reference.__name__: exercise.reference for exercise in all_exercises() if exercise.kept}
 
 
 def is_own(thing: Any) -> bool:
@@ -128,6 +140,23 @@ def in_place_of(tower: nn.Module, kind: Any) -> nn.Module:
     sizes = (shape.image_size, shape.patch_size, shape.width, shape.layers, shape.heads, E)
     stem = tower.patch_embed if shape.stem_channels else None
     own: nn.Module = kind(*sizes, activation=F.gelu, patch_embed=stem)
+    own.load_state_dict(tower.state_dict())
+    return own
+
+
+def text_in_place_of(tower: nn.Module, kind: Any, block: Any, end_id: int) -> nn.Module:
+    """Return the learner's text tower, with the shape and the weights of one of the library's.
+
+    Args:
+        tower: a causal `TextTower`, read at its end token.
+        kind: their class MyTextTower.
+        block: the class MyBlock, theirs or the library's.
+        end_id: the end token's id.
+    """
+    assert isinstance(tower, TextTower)
+    shape, E = tower.config, tower.projection.shape[1]
+    blocks = [block(shape.width, shape.heads, activation_layer(shape.activation)) for _ in range(shape.layers)]
+    own: nn.Module = kind(shape.vocab_size, shape.context_length, shape.width, blocks, E, end_id)
     own.load_state_dict(tower.state_dict())
     return own
 

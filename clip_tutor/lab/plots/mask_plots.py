@@ -1,6 +1,6 @@
-"""Figures of notebook 06: who sees whom, and what a sentence means word by word.
+"""Figures of notebook 06: which token sees which, and what a sentence means word by word.
 
-attention_square   rows look, columns are looked at; what a mask hides is hatched
+attention_square   rows look, columns are looked at; what a mask hides is crossed out
 growing_prefix     a caption's nearness to some images, after each of its words
 readings           recall for each place where a sentence might be read, with intervals
 """
@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -18,24 +17,27 @@ from clip_tutor.lab.widgets.gallery import as_image
 
 
 def attention_square(
-    panels: Mapping[str, tuple[Tensor, Tensor]], symbols: Sequence[str], title: str = "Who looks at whom?"
+    panels: Mapping[str, tuple[Tensor, Tensor]],
+    symbols: Sequence[Any],
+    title: str = "Which token looks at which?",
+    labels: tuple[str, str] = ("is looked at (key)", "looks (query)"),
 ) -> Figure:
-    """Draw squares of shares (T, T), one beside the other; fields where ``seen`` (T, T) is False are crossed out.
+    """Draw squares of attention weights (T, T) side by side; fields where ``seen`` (T, T) is False are crossed out.
 
-    ``panels`` maps a heading to (shares, seen). Row by row the shares sum to 1.
+    ``panels`` maps a heading to (weights, seen); ``symbols`` name the tokens, ``labels`` the columns and the rows.
     """
     T = len(symbols)
     side = max(2.6, 0.3 * T)
     figure, axes = canvas((side + 1.2) * len(panels), side + 1.5, columns=len(panels))
-    for one, (heading, (shares, seen)) in zip(axes, panels.items(), strict=True):
-        one.imshow(shares.detach().numpy(), cmap=SEQUENTIAL, vmin=0, vmax=max(0.5, float(shares.max())))
+    for one, (heading, (weights, seen)) in zip(axes, panels.items(), strict=True):
+        one.imshow(weights.detach().numpy(), cmap=SEQUENTIAL, vmin=0, vmax=max(0.5, float(weights.max())))
         for row, column in (~seen).nonzero().tolist():
             one.plot(column, row, "x", color=MUTED, markersize=4, alpha=0.6)
         one.set_xticks(range(T), symbols, rotation=90)
         one.set_yticks(range(T), symbols)
         one.tick_params(length=0, labelsize=8)
         one.grid(False)
-        one.set(title=heading, xlabel="is looked at", ylabel="looks")
+        one.set(title=heading, xlabel=labels[0], ylabel=labels[1])
     figure.suptitle(title)
     return figure
 
@@ -58,7 +60,7 @@ def growing_prefix(
             spine.set(visible=True, color=COLORS[m % len(COLORS)], linewidth=2.5)
     axes.set_xlim(-0.2, T + 0.4)
     axes.set_xticks(range(T), symbols, color=TEXT_COLOR)
-    axes.set(title=title, xlabel="the caption up to this word", ylabel="cosine to the image")
+    axes.set(title=title, xlabel="the caption up to this token", ylabel="cosine similarity with the image")
     return figure
 
 
@@ -91,9 +93,3 @@ def readings(recalls: Mapping[str, tuple[float, float, float]], title: str) -> F
     axes.grid(axis="y", visible=False)
     axes.set(title=title, xlabel="recall@1: captions that find their image (line: 95 % interval)")
     return figure
-
-
-def shares_of(query: Tensor, key: Tensor, seen: Tensor) -> Tensor:
-    """Return (T, T) shares from queries and keys (K, T, d), the mean over heads; hidden fields get nothing."""
-    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5  # (K, T, T)
-    return scores.masked_fill(~seen, -torch.inf).softmax(dim=-1).mean(dim=0)
