@@ -76,8 +76,8 @@ def test_twenty_steps_have_the_losses_of_the_plain_loop(file, fresh, monkeypatch
     losses: list[float] = []
     step = plain.train_step
 
-    def recorded(*arguments):
-        result = step(*arguments)
+    def recorded(model, optimizer, pixels, *rest):
+        result = step(model, optimizer, pixels / 255, *rest)  # from 0 to 1, as the learner's `normalize` wants them
         losses.append(result[0].item())
         return result
 

@@ -86,7 +86,9 @@ def main(file: str, arguments: Sequence[str] | None = None) -> nn.Module:
 
     if device.type == "cpu":
         keep_freed_memory()
-    batches = iter(BatchLoader(scenes, reader, config, 0, device).next, None)
+    loader = BatchLoader(scenes, reader, config, 0, device)
+    # The loader hands out bytes, to which 255 is white; a learner's `normalize` wants numbers from 0 to 1.
+    batches = (batch._replace(pixels=batch.pixels / 255) for batch in iter(loader.next, None))
     settings = (config.learning_rate, config.steps, config.warmup_steps, config.weight_decay)
     names["train"](model, batches, *settings, on_step)
     recall = names["recall_at_k"](_similarity(model, RunParts(library, reader, scenes)), 1)

@@ -2,19 +2,24 @@
 
 import torch
 
+from clip_tutor import images
+from clip_tutor.images import CLIP_MEAN, CLIP_STD
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 
 MEAN, STD = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
 
 
-def normalize(pixels: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+def normalize(
+    pixels: torch.Tensor, mean: tuple[float, ...] = images.CLIP_MEAN, std: tuple[float, ...] = images.CLIP_STD
+) -> torch.Tensor:
     """Return pixels (..., 3, H, W), from 0 to 1, normalized: minus the mean, divided by the std of their channel.
 
-    mean and std hold three numbers each, for red, green and blue. It works for one image and for a batch.
+    mean and std hold three numbers each, for red, green and blue; not given, they are CLIP's. It works for one image
+    and for a batch, and on the device on which the pixels are.
     """
-    middle = torch.tensor(mean).view(3, 1, 1)
-    spread = torch.tensor(std).view(3, 1, 1)
+    middle = torch.tensor(mean, device=pixels.device).view(3, 1, 1)
+    spread = torch.tensor(std, device=pixels.device).view(3, 1, 1)
     return (pixels - middle) / spread
 
 
@@ -39,7 +44,8 @@ def _check(answer: Attempt) -> str:
         result, right = answer(pixels, MEAN, STD), normalize(pixels, MEAN, STD)
         seen, wanted = (one.reshape(-1, 3, *one.shape[-2:])[0, :, 0, 0].tolist() for one in (result, right))
         demand(same(result, right), f"{_rounded(seen)} for the first pixel of {shape}", f"{_rounded(wanted)}")
-    return "white by hand, shape and type, one image, and three batches, one of them of 3 images of 3 × 3 pixels"
+    demand(same(answer(pixels), normalize(pixels)), "without mean and std the result is another", "CLIP's numbers")
+    return "white by hand, shape and type, CLIP's numbers, one image, and three batches"
 
 
 def _rounded(values: list[float]) -> list[float]:
@@ -50,7 +56,7 @@ def _three(values):  # type: ignore[no-untyped-def]  # the mutants take what the
     return torch.tensor(values).view(3, 1, 1)
 
 
-def _own_statistics(pixels, mean, std):  # type: ignore[no-untyped-def]
+def _own_statistics(pixels, mean=None, std=None):  # type: ignore[no-untyped-def]
     flat = pixels.movedim(-3, 0).flatten(1)
     return normalize(pixels, tuple(flat.mean(dim=1).tolist()), tuple(flat.std(dim=1).tolist()))
 
@@ -66,35 +72,35 @@ NORMALIZE = Exercise(
     hints=(
         "Take away the mean, divide by the std: once for each channel, the same for all its pixels.",
         "`torch.tensor(mean)` is (3,) and would stand along the width. Which shape stands along the channels?",
-        "`torch.tensor(mean).view(3, 1, 1)` meets (..., 3, H, W) at the channels.",
+        "`torch.tensor(mean, device=pixels.device).view(3, 1, 1)` meets (..., 3, H, W) at the channels.",
     ),
     mutants=(
         Mutant(
-            lambda p, mean, std: normalize(p / 255, mean, std),
+            lambda p, mean=CLIP_MEAN, std=CLIP_STD: normalize(p / 255, mean, std),
             "divided by 255 once more: these pixels run from 0 to 1 already",
         ),
         Mutant(
-            lambda p, mean, std: normalize(p, std, mean),
+            lambda p, mean=CLIP_MEAN, std=CLIP_STD: normalize(p, std, mean),
             "mean and std have changed places: take the mean away, divide by the std",
         ),
         Mutant(
-            lambda p, mean, std: normalize(p, mean[::-1], std[::-1]),
+            lambda p, mean=CLIP_MEAN, std=CLIP_STD: normalize(p, mean[::-1], std[::-1]),
             "the channels are in the order blue, green, red here: pixels and mean are red, green, blue",
         ),
         Mutant(
-            lambda p, mean, std: p - _three(mean),
+            lambda p, mean=CLIP_MEAN, std=CLIP_STD: p - _three(mean),
             "std is not used: after taking away the mean, divide by the std",
         ),
         Mutant(
-            lambda p, mean, std: p / _three(std) - _three(mean),
+            lambda p, mean=CLIP_MEAN, std=CLIP_STD: p / _three(std) - _three(mean),
             "the order is reversed: first take the mean away, then divide",
         ),
         Mutant(
-            lambda p, mean, std: (p - _three(mean)) / _three(std) ** 2,
+            lambda p, mean=CLIP_MEAN, std=CLIP_STD: (p - _three(mean)) / _three(std) ** 2,
             "divided by the variance: std is its square root already",
         ),
         Mutant(
-            lambda p, mean, std: (p - torch.tensor(mean)) / torch.tensor(std),
+            lambda p, mean=CLIP_MEAN, std=CLIP_STD: (p - torch.tensor(mean)) / torch.tensor(std),
             "the three numbers stand along the last axis, which is the width: view them as (3, 1, 1)",
         ),
         Mutant(
