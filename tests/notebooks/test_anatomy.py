@@ -17,7 +17,13 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from clip_tutor.lab.course.begin import UNWRITTEN, new_notebook
-from clip_tutor.lab.course.cells import READING_SECTIONS, SECTIONS, generated_cells, solution_code
+from clip_tutor.lab.course.cells import (
+    READING_SECTIONS,
+    SECTIONS,
+    TOUR_SECTIONS,
+    generated_cells,
+    solution_code,
+)
 from clip_tutor.lab.course.formatting import IN_WORDS
 from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update, with_generated_cells
 from clip_tutor.lab.course.stills import find_drawing
@@ -74,7 +80,7 @@ def _order(cells: list[Cell], number: str) -> Iterator[str]:
 def _sections(cells: list[Cell]) -> Iterator[str]:
     headings = [line.lstrip("# ") for cell in cells for line in _text(cell).splitlines() if _is_heading(cell, line)]
     places = []
-    sections = SECTIONS if builds(cells) else READING_SECTIONS
+    sections = SECTIONS if builds(cells) else TOUR_SECTIONS if is_tour(cells) else READING_SECTIONS
     for section in sections:
         there = [place for place, heading in enumerate(headings) if heading.startswith(section)]
         if not there:
@@ -89,6 +95,11 @@ def _sections(cells: list[Cell]) -> Iterator[str]:
 def builds(cells: list[Cell]) -> bool:
     """Return whether the learner builds in this notebook; the others still have their exercises after the reading."""
     return any(_text(cell).startswith("## Put it together") for cell in cells)
+
+
+def is_tour(cells: list[Cell]) -> bool:
+    """Return whether this is the tour, which leads from stop to stop."""
+    return any(_text(cell).startswith("## Stop 1 ") for cell in cells)
 
 
 def _is_heading(cell: Cell, line: str) -> bool:
@@ -237,7 +248,7 @@ BREAKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "kernelspec python3": lambda notebook: notebook["metadata"].update(widgets={}),
     "first two cells": lambda notebook: _swap(notebook["cells"], 0, 1),
     "last cell links": _drop("links"),
-    "heading, stub, check and solution": _drop("check:00.2"),
+    "heading, stub, check and solution": _drop("check:00.1"),
     "its statement between": lambda notebook: notebook["cells"].pop(_named(notebook["cells"], "stub:00.1") - 1),
     "no heading 'Predict first'": _drop("predict-first"),
     "the sections come in the order": lambda notebook: _swap(
