@@ -82,12 +82,6 @@ def _with_ties(similarity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (own >= caption).all(dim=1), (own >= image).all(dim=1)
 
 
-def _all_four(similarity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    own, caption, _ = _own_and_wrong(similarity)
-    better = own.amin(dim=1) > caption.amax(dim=1)
-    return better, better
-
-
 def _group(similarity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     both = torch.stack(twin_scores(similarity)).all(dim=0)
     return both, both
@@ -121,10 +115,10 @@ TWINS = Exercise(
         ),
         Mutant(_with_ties, "≥ counts a tie as right: use >"),
         Mutant(
-            _all_four,
-            "every right number was compared with every wrong one: an image compares two captions, never two others",
+            _group,
+            "each right number was compared with both of the wrong ones, which joins the two sides: an image compares "
+            "the two numbers of its column, a caption those of its row",
         ),
-        Mutant(_group, "both sides were joined into one answer: return one for the images, one for the captions"),
     ),
 )
 
