@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, stack
 
 from clip_tutor.data.drawing import BACKGROUNDS
-from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
+from clip_tutor.data.emoji import find_emoji, load_emoji
 from clip_tutor.data.scenes import KINDS, Plan, Scenes
 
 FACTS = ("kinds", "numbers", "colors", "places")
@@ -55,8 +55,8 @@ def _compose(size: int, color: str, *things: tuple[str, int, int, int]) -> Image
 
 
 def many_twins(size: int) -> dict[str, Twins]:
-    """Return 100 pairs of twins for each fact, of everyday things in scenes that no training shows; always the same."""
-    scenes = Scenes(find_emoji(FIRST_WORDS), "test", size)
+    """Return 100 pairs of twins for each fact, in scenes that no training shows; always the same."""
+    scenes = Scenes(load_emoji(), "test", size)
     plan = scenes.plan(range(_LOOK_THROUGH))
     found = {}
     for fact, (able, changed) in _changes(scenes, plan).items():
