@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
+
+from tests.browser.excerpt import excerpt
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -246,13 +248,19 @@ def _wait_for_server(server: LabServer, process: "subprocess.Popen[bytes]", time
 
 @pytest.fixture
 def open_notebook(browser: Browser, lab_server: LabServer) -> Iterator[Callable[..., NotebookPage]]:
-    """``open_notebook("00_start_here")`` shows a fresh copy of that notebook in a fresh page."""
+    """``open_notebook("00_start_here")`` shows a fresh copy of that notebook in a fresh page.
+
+    ``open_notebook("09_zero_shot", only=["prompt-lab"])`` shows only that cell and what it needs: see `excerpt`.
+    """
     SCREENSHOTS.mkdir(exist_ok=True)
     opened: list[NotebookPage] = []
 
-    def open_one(name: str, folder: Path = NOTEBOOKS) -> NotebookPage:
+    def open_one(name: str, folder: Path = NOTEBOOKS, only: Collection[str] = ()) -> NotebookPage:
         path = lab_server.copy(folder) / f"{name}.ipynb"
         assert path.exists(), f"there is no {name}.ipynb in {folder}"
+        if only:
+            whole = json.loads(path.read_text())
+            path.write_text(json.dumps({**whole, "cells": excerpt(whole["cells"], only)}))
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         notebook = NotebookPage(page, path)
         opened.append(notebook)

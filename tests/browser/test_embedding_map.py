@@ -33,7 +33,7 @@ def image_of(part: Locator) -> str:
 @pytest.mark.browser
 @pytest.mark.slow
 def test_the_map_of_the_space_is_played_with(open_notebook: Callable[..., NotebookPage]) -> None:
-    notebook = open_notebook("11_embedding_map")
+    notebook = open_notebook("11_embedding_map", only=["film-player", "gap-board", "map-explorer", "two-models"])
     notebook.run_all(timeout=1200)
     assert notebook.problems() == []
 
@@ -90,5 +90,4 @@ def test_the_map_of_the_space_is_played_with(open_notebook: Callable[..., Notebo
     notebook.wait_until(lambda: both.inner_text() != told, "what both models find for other words")
     notebook.page.wait_for_timeout(1000)
     notebook.screenshot("11_two_models")
-    notebook.screenshot("11_embedding_map", whole=True)
     assert notebook.problems() == []

@@ -10,7 +10,7 @@ from tests.browser.conftest import NotebookPage
 @pytest.mark.browser
 @pytest.mark.slow
 def test_the_probe_answers_to_its_controls(open_notebook: Callable[..., NotebookPage]) -> None:
-    notebook = open_notebook("14_featurizer")
+    notebook = open_notebook("14_featurizer", only=["board"])
     notebook.run_all()
     assert notebook.problems() == []
 

@@ -15,7 +15,7 @@ def fill(notebook: NotebookPage, where: str, words: str) -> None:
 @pytest.mark.browser
 @pytest.mark.slow
 def test_the_board_answers_and_the_search_page_finds(open_notebook: Callable[..., NotebookPage]) -> None:
-    notebook = open_notebook("10_image_search")
+    notebook = open_notebook("10_image_search", only=["lists-board", "search-page"])
     notebook.run_all(timeout=1200)
     assert notebook.problems() == []
 
@@ -44,5 +44,5 @@ def test_the_board_answers_and_the_search_page_finds(open_notebook: Callable[...
     notebook.screenshot("10_search_typed")
     page.locator(".kit-more").nth(1).click()
     notebook.wait_until(lambda: "the image you search with" in page.inner_text(), "more like the second image", 120)
-    notebook.screenshot("10_image_search", whole=True)
+    notebook.screenshot("10_search_more_like")
     assert notebook.problems() == []

@@ -16,20 +16,21 @@ from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.emoji import find_emoji, load_emoji
 from clip_tutor.data.scenes import KINDS, Plan, Scenes
 
+Thing = tuple[str, int, int, int]  # an emoji, its left edge, its top edge and its side, in pixels of 64
 FACTS = ("kinds", "numbers", "colors", "places")
 PAIRS = 100  # of each fact
 _LOOK_THROUGH = 3_000  # scenes, enough for a hundred that each fact can be changed in
 _PLAIN = 1  # neither tiny nor huge
 _ONE_WORDING = (0.0, 0.0, 0.9, 0.0, 0.0, 0.9)  # the random numbers that choose the words of a caption
-_EIGHT = {
-    "a tiger on a green background": ("green", ("🐅", 10, 12, 40)),
-    "a leopard on a green background": ("green", ("🐆", 12, 10, 40)),
-    "two cats on a blue background": ("blue", ("🐈", 4, 6, 26), ("🐈", 34, 36, 26)),
-    "three cats on a blue background": ("blue", ("🐈", 4, 5, 26), ("🐈", 35, 3, 26), ("🐈", 33, 36, 26)),
-    "a rocket on a red background": ("red", ("🚀", 18, 14, 32)),
-    "a rocket on a black background": ("black", ("🚀", 16, 16, 32)),
-    "a banana to the left of a star on purple": ("purple", ("🍌", 3, 20, 26), ("⭐", 35, 18, 26)),
-    "a star to the left of a banana on purple": ("purple", ("⭐", 3, 20, 26), ("🍌", 35, 18, 26)),
+_EIGHT: dict[str, tuple[str, list[Thing]]] = {
+    "a tiger on a green background": ("green", [("🐅", 10, 12, 40)]),
+    "a leopard on a green background": ("green", [("🐆", 12, 10, 40)]),
+    "two cats on a blue background": ("blue", [("🐈", 4, 6, 26), ("🐈", 34, 36, 26)]),
+    "three cats on a blue background": ("blue", [("🐈", 4, 5, 26), ("🐈", 35, 3, 26), ("🐈", 33, 36, 26)]),
+    "a rocket on a red background": ("red", [("🚀", 18, 14, 32)]),
+    "a rocket on a black background": ("black", [("🚀", 16, 16, 32)]),
+    "a banana to the left of a star on purple": ("purple", [("🍌", 3, 20, 26), ("⭐", 35, 18, 26)]),
+    "a star to the left of a banana on purple": ("purple", [("⭐", 3, 20, 26), ("🍌", 35, 18, 26)]),
 }
 
 
@@ -42,11 +43,11 @@ class Twins(NamedTuple):
 
 def eight_twins(size: int) -> dict[str, Image.Image]:
     """Return four pairs of twins, one for each fact: eight captions, each with its image of ``size`` pixels."""
-    return {caption: _compose(size, color, *things) for caption, (color, *things) in _EIGHT.items()}
+    return {caption: _compose(size, color, things) for caption, (color, things) in _EIGHT.items()}
 
 
-def _compose(size: int, color: str, *things: tuple[str, int, int, int]) -> Image.Image:
-    """Return an image: each thing is an emoji, its left edge, its top edge and its side, on 64 × 64 pixels."""
+def _compose(size: int, color: str, things: list[Thing]) -> Image.Image:
+    """Return an image of things on a color, brought to ``size`` × ``size`` pixels."""
     image = Image.new("RGB", (64, 64), BACKGROUNDS[color])
     for character, left, top, side in things:
         drawing = find_emoji([character])[0].image().resize((side, side), Image.Resampling.LANCZOS)

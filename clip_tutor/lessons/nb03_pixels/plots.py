@@ -122,7 +122,7 @@ def channel_histograms(panels: Mapping[str, Any], title: str) -> Figure:
     for one, (name, pixels) in zip(axes, panels.items(), strict=True):
         channels = torch.as_tensor(pixels).float().movedim(-3, 0).flatten(1)  # (3, rest)
         for (color, ink), values in zip(CHANNELS.items(), channels, strict=True):
-            label = f"{color}: mean {values.mean():.2f}, spread {values.std():.2f}"
+            label = f"{color}: mean {values.mean():.2f}, std {values.std():.2f}"
             one.hist(values.numpy(), bins=60, histtype="step", linewidth=1.6, color=ink, label=label, density=True)
         one.set(title=name, xlabel="value", ylabel="how often")
         one.set_yticks([])

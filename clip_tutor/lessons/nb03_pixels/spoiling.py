@@ -1,6 +1,6 @@
 """Notebook 03's widget: images on their way to a model, with one step or another done wrong, and what that costs.
 
-large images ─ surface ─▶ resize, crop ─▶ colors ─▶ numbers ─▶ image tower ─▶ how many captions find theirs?
+large images ─ surface ─▶ resize, crop ─▶ colors ─▶ numbers ─▶ image encoder ─▶ how many captions find theirs?
 """
 
 from collections.abc import Callable
@@ -18,9 +18,10 @@ from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_texts
 from clip_tutor.evaluation.retrieval import bootstrap_interval, ranks
-from clip_tutor.images import CLIP_PREPROCESSING, CLIPA_PREPROCESSING, SIGLIP_PREPROCESSING, resize_pixels
+from clip_tutor.images import CLIP_PREPROCESSING, resize_pixels
 from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR
 from clip_tutor.lab.widgets.gallery import as_image
+from clip_tutor.lessons.nb03_pixels.recipes import RECIPES
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
@@ -31,16 +32,8 @@ RATIOS: dict[str, float] = {"square": 1.0, "3:2": 1.5}
 SURFACES = ("clean", "grainy", "off a screen")
 FITS = ("crop", "squash")
 
-# What becomes of pixels from 0 to 1 before the tower reads them.
-NUMBERS: dict[str, Callable[[Tensor], Tensor]] = {
-    "CLIP's mean and std": CLIP_PREPROCESSING.normalize,
-    "ImageNet's": CLIPA_PREPROCESSING.normalize,
-    "0.5 and 0.5": SIGLIP_PREPROCESSING.normalize,
-    "none, 0 to 1": lambda pixels: pixels,
-    "normalized twice": lambda pixels: CLIP_PREPROCESSING.normalize(CLIP_PREPROCESSING.normalize(pixels)),
-    "divided by 255 twice": lambda pixels: CLIP_PREPROCESSING.normalize(pixels / 255),
-    "never divided by 255": lambda pixels: CLIP_PREPROCESSING.normalize(pixels * 255),
-}
+# What becomes of pixels from 0 to 1 before the encoder reads them.
+NUMBERS: dict[str, Callable[[Tensor], Tensor]] = {name: recipe.of_shades for name, recipe in RECIPES.items()}
 
 
 def photographed(pixels: Tensor, surface: Surface, seed: int = 0) -> Tensor:
@@ -98,7 +91,7 @@ class Studio:
         mirrored: bool = False,
         numbers: str = "CLIP's mean and std",
     ) -> Tensor:
-        """Return the images (N, 3, S, S) as the tower would get them after these steps."""
+        """Return the images (N, 3, S, S) as the encoder would get them after these steps."""
         pixels = self.small(shape, surface, fit, smooth)
         if colors == "BGR":
             pixels = pixels.flip(1)
@@ -113,27 +106,27 @@ class Studio:
         return ranks(self.texts @ images.T) < 1
 
     def board(self, shown: int = 10, **steps: object) -> Figure:
-        """Draw what arrives at the tower after these steps, and how many captions still find their image."""
+        """Draw what arrives at the encoder after these steps, and how many captions still find their image."""
         tensors = self.tensors(**steps)  # type: ignore[arg-type]  # the names of the steps are those of `tensors`
         found = self.found(tensors)
-        figure = Figure(figsize=(10, 6.4), layout="constrained")
+        figure = Figure(figsize=(10, 7), layout="constrained")
         above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3.7, 1]))
         for place, one in enumerate(above.subplots(2, shown // 2).flat):
-            one.imshow(as_image(as_the_tower_reads(tensors[place])))
+            one.imshow(as_image(as_the_encoder_reads(tensors[place])))
             one.set_axis_off()
             mark, color = ("✓ found", IMAGE_COLOR) if found[place] else ("✗ not found", TEXT_COLOR)
             one.set_title(mark, color=color, size=9.5, loc="center", pad=4)
             below_it = fill(self.captions[place], 26, max_lines=2, placeholder=" …")
-            one.text(0.5, -0.03, below_it, ha="center", va="top", size=8, transform=one.transAxes)
+            one.text(0.5, -0.03, f"{below_it}\n", ha="center", va="top", size=8, transform=one.transAxes)
         _meter(below.subplots(), found, self.usual)
         lost = round(100 * float(self.usual.float().mean() - found.float().mean()))
         told = f"{lost} of 100 captions lost" if lost > 0 else "no caption lost"
-        figure.suptitle(f"What arrives, read as the tower reads it: {told}")
+        figure.suptitle(f"What arrives, read as the encoder reads it: {told}")
         return figure
 
 
-def as_the_tower_reads(tensor: Tensor) -> Tensor:
-    """Return the image (3, H, W), 0 to 1, that a tower trained with CLIP's numbers takes these numbers for."""
+def as_the_encoder_reads(tensor: Tensor) -> Tensor:
+    """Return the image (3, H, W), 0 to 1, that an encoder trained with CLIP's numbers takes these numbers for."""
     mean = torch.tensor(CLIP_PREPROCESSING.mean).view(3, 1, 1)
     std = torch.tensor(CLIP_PREPROCESSING.std).view(3, 1, 1)
     return (tensor * std + mean).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Figures of notebook 03, and its studio: what arrives at the tower, and what a wrong step costs."""
+"""Figures of notebook 03, and its studio: what arrives at the encoder, and what a wrong step costs."""
 
 from pathlib import Path
 
@@ -7,9 +7,12 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
+from clip_tutor.data.scenes import Scenes
+from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.images import CLIP_PREPROCESSING, resize_weights
 from clip_tutor.lessons.nb03_pixels import plots, stills
-from clip_tutor.lessons.nb03_pixels.spoiling import NUMBERS, Studio, as_the_tower_reads, photographed, widened
+from clip_tutor.lessons.nb03_pixels.spoiling import NUMBERS, Studio, as_the_encoder_reads, photographed, widened
 from clip_tutor.weights import load
 
 
@@ -69,6 +72,28 @@ def test_a_wrong_step_costs(studio: Studio, step: dict):
     assert studio.found(studio.tensors(**step)).float().mean() < studio.usual.float().mean() - 0.2
 
 
+def test_the_lecture_says_rightly_which_numbers_cost_what(studio: Studio):
+    usual = studio.usual.float().mean()
+    costs = {name: (usual - studio.found(studio.tensors(numbers=name)).float().mean()).item() for name in NUMBERS}
+    assert max(costs["CLIP's, blue first"], costs["ImageNet's"]) < 0.03, "no caption is lost, or hardly one"
+    assert costs["normalized twice"] > 0.3 and costs["divided by 255 twice"] == max(costs.values())
+    assert studio.found(studio.tensors(smooth=False)).float().mean() > usual - 0.03, "drawings hold no fine detail"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "as_drawn", "mirrored"), [("emoji", 1.0, 0.0), ("emoji_plain", 0.5, 0.5)])
+def test_the_lecture_says_rightly_which_model_notices_a_mirror(name: str, as_drawn: float, mirrored: float):
+    scenes = Scenes(find_emoji(FIRST_WORDS), "test", 64).batch(range(600))
+    sided = [n for n, scene in enumerate(scenes.scenes) if scene.relation in ("left of", "right of")]
+    told = [scenes.captions[n] for n in sided]
+    exchanged = [one.replace("left", "*").replace("right", "left").replace("*", "right") for one in told]
+    model, tokenizer, _ = load(name)
+    prefers = encode_texts(model, tokenizer, told) - encode_texts(model, tokenizer, exchanged)  # (n, E)
+    for pixels, expected in ((scenes.pixels[sided], as_drawn), (scenes.pixels[sided].flip(3), mirrored)):
+        share = ((prefers * encode_images(model, pixels)).sum(dim=1) > 0).float().mean()
+        assert abs(share - expected) < 0.15, (name, expected)
+
+
 @pytest.mark.slow
 def test_every_way_of_spoiling_can_be_drawn(studio: Studio):
     for numbers in NUMBERS:
@@ -85,6 +110,6 @@ def test_surfaces_and_canvases():
     assert widened(pixels, 1.5).shape == (2, 3, 20, 30)
 
 
-def test_what_the_tower_takes_the_numbers_for():
+def test_what_the_encoder_takes_the_numbers_for():
     pixels = torch.rand(3, 4, 4)
-    torch.testing.assert_close(as_the_tower_reads(CLIP_PREPROCESSING.normalize(pixels)), pixels)
+    torch.testing.assert_close(as_the_encoder_reads(CLIP_PREPROCESSING.normalize(pixels)), pixels)
