@@ -208,7 +208,7 @@ def sound_notebook() -> dict[str, Any]:
     for cell in notebook["cells"]:
         cell["source"] = _text(cell).replace(UNWRITTEN, "Words.")
     cells = notebook["cells"]
-    imports = "import torch\nimport torch.nn.functional as F"
+    imports = "import torch"
     play = [code("lab.explore(lambda k: str(k), k=(1, 2))", "play-1"), copy.deepcopy(cells[0])]
     play[1] |= {"id": "alt", "source": f"{FIGURE_MARK}\n\nThe number k.\n\n</details>"}
     cells[3:3] = [code(imports, "imports"), *play]
@@ -256,14 +256,14 @@ BREAKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     ),
     "still": _edit("play", f"## Play\n\n{UNWRITTEN}"),
     "has outputs or a count": _change("play-1", execution_count=3),
-    "more than 20": _edit("imports", "import torch\nimport torch.nn.functional as F\n" + "k = 1\n" * 19),
+    "more than 20": _edit("imports", "import torch\n" + "k = 1\n" * 20),
     "lets any error pass": _change("imports", metadata={"tags": ["raises-exception"]}),
-    "installs something": _edit("imports", "%pip install faiss\nimport torch\nimport torch.nn.functional as F"),
+    "installs something": _edit("imports", "%pip install faiss\nimport torch"),
     "images/none.webp is not there": _edit("play", "## Play\n\n![A cat](images/none.webp)"),
     "has no alt text": _edit("play", "## Play\n\n![](course.toml)"),
     "in words what one sees": _edit("alt", "A number."),
     "no widget": _edit("play-1", "k = 1"),
-    "uses F": _edit("imports", "import torch"),
+    "uses torch": _edit("imports", "import sys"),
 }
 
 
