@@ -1,4 +1,4 @@
-"""The first notebook in a browser: it runs, and the search box finds other images for other words."""
+"""The first notebook in a browser: it runs, its search box finds other images for other words, one name is certain."""
 
 from collections.abc import Callable
 
@@ -49,6 +49,11 @@ def test_searching_finds_other_images(open_notebook: Callable[..., NotebookPage]
     notebook.screenshot("00_start_here_a_red_car")
     search_for(first_words, box, notebook)
     notebook.wait_until(lambda: images(box) == first, f"the first images again for {first_words!r}")
+
+    names = notebook.panel.locator(".explore-name_it").first
+    notebook.type_over(names.locator(".widget-text input").first, "car")
+    notebook.wait_until(lambda: "100.0%" in names.inner_text(), "certainty, with a single name")
+    notebook.screenshot("00_start_here_a_single_name")
 
     notebook.screenshot("00_start_here", whole=True)
     assert notebook.problems() == []

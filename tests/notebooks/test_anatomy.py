@@ -17,7 +17,13 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from clip_tutor.lab.course.begin import UNWRITTEN, new_notebook
-from clip_tutor.lab.course.cells import READING_SECTIONS, SECTIONS, generated_cells, solution_code
+from clip_tutor.lab.course.cells import (
+    READING_SECTIONS,
+    SECTIONS,
+    TOUR_SECTIONS,
+    generated_cells,
+    solution_code,
+)
 from clip_tutor.lab.course.formatting import IN_WORDS
 from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update, with_generated_cells
 from clip_tutor.lab.course.stills import find_drawing
@@ -74,7 +80,7 @@ def _order(cells: list[Cell], number: str) -> Iterator[str]:
 def _sections(cells: list[Cell]) -> Iterator[str]:
     headings = [line.lstrip("# ") for cell in cells for line in _text(cell).splitlines() if _is_heading(cell, line)]
     places = []
-    sections = SECTIONS if builds(cells) else READING_SECTIONS
+    sections = SECTIONS if builds(cells) else TOUR_SECTIONS if is_tour(cells) else READING_SECTIONS
     for section in sections:
         there = [place for place, heading in enumerate(headings) if heading.startswith(section)]
         if not there:
@@ -89,6 +95,11 @@ def _sections(cells: list[Cell]) -> Iterator[str]:
 def builds(cells: list[Cell]) -> bool:
     """Return whether the learner builds in this notebook; the others still have their exercises after the reading."""
     return any(_text(cell).startswith("## Put it together") for cell in cells)
+
+
+def is_tour(cells: list[Cell]) -> bool:
+    """Return whether this is the tour, which leads from stop to stop."""
+    return any(_text(cell).startswith("## Stop 1 ") for cell in cells)
 
 
 def _is_heading(cell: Cell, line: str) -> bool:
@@ -197,7 +208,7 @@ def sound_notebook() -> dict[str, Any]:
     for cell in notebook["cells"]:
         cell["source"] = _text(cell).replace(UNWRITTEN, "Words.")
     cells = notebook["cells"]
-    imports = "import torch\nimport torch.nn.functional as F"
+    imports = "import torch"
     play = [code("lab.explore(lambda k: str(k), k=(1, 2))", "play-1"), copy.deepcopy(cells[0])]
     play[1] |= {"id": "alt", "source": f"{FIGURE_MARK}\n\nThe number k.\n\n</details>"}
     cells[3:3] = [code(imports, "imports"), *play]
@@ -237,7 +248,7 @@ BREAKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "kernelspec python3": lambda notebook: notebook["metadata"].update(widgets={}),
     "first two cells": lambda notebook: _swap(notebook["cells"], 0, 1),
     "last cell links": _drop("links"),
-    "heading, stub, check and solution": _drop("check:00.2"),
+    "heading, stub, check and solution": _drop("check:00.1"),
     "its statement between": lambda notebook: notebook["cells"].pop(_named(notebook["cells"], "stub:00.1") - 1),
     "no heading 'Predict first'": _drop("predict-first"),
     "the sections come in the order": lambda notebook: _swap(
@@ -245,14 +256,14 @@ BREAKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     ),
     "still": _edit("play", f"## Play\n\n{UNWRITTEN}"),
     "has outputs or a count": _change("play-1", execution_count=3),
-    "more than 20": _edit("imports", "import torch\nimport torch.nn.functional as F\n" + "k = 1\n" * 19),
+    "more than 20": _edit("imports", "import torch\n" + "k = 1\n" * 20),
     "lets any error pass": _change("imports", metadata={"tags": ["raises-exception"]}),
-    "installs something": _edit("imports", "%pip install faiss\nimport torch\nimport torch.nn.functional as F"),
+    "installs something": _edit("imports", "%pip install faiss\nimport torch"),
     "images/none.webp is not there": _edit("play", "## Play\n\n![A cat](images/none.webp)"),
     "has no alt text": _edit("play", "## Play\n\n![](course.toml)"),
     "in words what one sees": _edit("alt", "A number."),
     "no widget": _edit("play-1", "k = 1"),
-    "uses F": _edit("imports", "import torch"),
+    "uses torch": _edit("imports", "import sys"),
 }
 
 

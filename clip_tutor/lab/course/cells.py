@@ -37,6 +37,8 @@ READING_SECTIONS = (
     "What goes wrong in practice",
     "What you now know",
 )
+# The tour, notebook 00: a few stops, and no building.
+TOUR_SECTIONS = ("Predict first", *(f"Stop {n}" for n in range(1, 6)), "What you now know", "Stop 6")
 EXERCISES_END_BEFORE = "What goes wrong in practice"
 
 

@@ -1,6 +1,8 @@
-"""What the tour shows: its collection of images, its widgets, and the map that was made beforehand."""
+"""What the tour shows: its stops, collection of images, twins, widgets, and the map that was made beforehand."""
 
+import json
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -13,9 +15,11 @@ from matplotlib.figure import Figure
 from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.scenes import Batch, Scenes
 from clip_tutor.lab import image_map, meters, search_box
+from clip_tutor.lab.course.notebook_files import CHECKOUT
 from clip_tutor.lab.samples.collection import COUNT, FAVORITES, PORTRAYED, collection
 from clip_tutor.lab.widgets.explore import Explorer
-from clip_tutor.lessons.nb00_start_here import stills
+from clip_tutor.lessons.nb00_start_here import plots, stills, twins
+from clip_tutor.lessons.nb00_start_here.naming import naming
 from clip_tutor.lessons.nb00_start_here.saved_layout import PAIRS, open_layout, pairs_on_the_map
 from clip_tutor.model import CLIP
 from clip_tutor.search import ImageIndex
@@ -24,6 +28,101 @@ from clip_tutor.weights import load
 
 WISHES = [("tiny", 1), ("plain", 1), ("huge", 1), (None, 2), (None, 3), (None, 4)]
 TO_TRY = ("three cats", "a car on red", "zxq <b> vlorf")
+
+
+def stops() -> dict[str, str]:
+    """Return what stands between the heading of each stop and the next heading, by that stop's heading."""
+    cells = json.loads((CHECKOUT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8"))["cells"]
+    text = "\n\n".join("".join(cell["source"]) for cell in cells)
+    parts = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    return dict(part.split("\n", 1) for part in parts if part.startswith("Stop "))
+
+
+def test_each_stop_has_one_question_one_thing_to_do_and_one_answer():
+    assert [heading.partition(" · ")[0] for heading in stops()] == [f"Stop {n}" for n in range(1, 7)]
+    found = []
+    for heading, text in stops().items():
+        for mark in ("**Question.**", "**Do this.**", "**Answer.**"):
+            if text.count(mark) != 1:
+                found.append(f"{heading}: {mark} stands {text.count(mark)} times")
+    assert found == []
+
+
+def test_each_stop_says_in_which_notebooks_one_builds_it():
+    answers = {heading: text.split("**Answer.**")[1] for heading, text in stops().items()}
+    assert [heading for heading, answer in answers.items() if not re.search(r"\]\(\d\d_\w+\.ipynb\)", answer)] == []
+    assert "lab.course_map()" in list(stops().values())[-1], "the last shows them all"
+
+
+@pytest.fixture(scope="module")
+def many() -> dict[str, twins.Twins]:
+    return twins.many_twins(32)
+
+
+@pytest.mark.parametrize("fact", twins.FACTS)
+def test_twins_differ_in_image_and_caption(fact: str, many: dict[str, twins.Twins]):
+    pixels, captions = many[fact]
+    assert pixels.shape == (twins.PAIRS, 2, 3, 32, 32)
+    assert (pixels[:, 0] != pixels[:, 1]).flatten(1).any(dim=1).all()
+    assert len(captions) == twins.PAIRS
+    assert all(one != other for one, other in captions)
+
+
+def test_twins_differ_in_one_fact_alone(many: dict[str, twins.Twins]):
+    changed = {fact: [set(one.split()) ^ set(other.split()) for one, other in many[fact].captions] for fact in many}
+    assert all(words <= {*BACKGROUNDS, "a", "an"} for words in changed["colors"])
+    assert all(words & {"two", "three", "four"} and len(words) == 2 for words in changed["numbers"])
+    assert all(not words for words in changed["places"]), "the same words in another order"
+    assert all(one.split(" on ")[-1] == other.split(" on ")[-1] for one, other in many["kinds"].captions)
+
+
+def test_twins_of_a_kind_stand_on_the_same_background(many: dict[str, twins.Twins]):
+    (pixels, _), edge = many["kinds"], (slice(None), slice(None), slice(None), 0, 0)
+    same = (pixels[edge][:, 0] == pixels[edge][:, 1]).all(dim=1)
+    assert same.float().mean() > 0.9  # a thing may cover the corner
+
+
+@pytest.mark.parametrize("size", [64, 32])
+def test_eight_twins_have_the_models_size(size: int):
+    eight = twins.eight_twins(size)
+    assert len(eight) == 2 * len(twins.FACTS)
+    assert {image.size for image in eight.values()} == {(size, size)}
+
+
+@pytest.fixture
+def name_it(model: CLIP, tokenizer: BPETokenizer) -> Callable[..., str]:
+    return naming(model, tokenizer, twins.eight_twins(model.config.vision.image_size))
+
+
+def test_names_become_bars(name_it: Callable[..., str]):
+    html = name_it("two cats on a blue background", "a cat, <dog>,, car ", "a picture of {}")
+    assert html.count("%</span>") == 3
+    assert "&lt;dog&gt;" in html
+    assert "100.0%" in name_it("two cats on a blue background", "car", "{}")
+
+
+@pytest.mark.parametrize(("names", "template"), [("", "{}"), (" , ", "{}"), ("cat", "no place")])
+def test_names_and_template_are_asked_for(names: str, template: str, name_it: Callable[..., str]):
+    assert name_it("two cats on a blue background", names, template).startswith("Write names")
+
+
+def test_a_long_name_is_cut_and_not_refused(name_it: Callable[..., str]):
+    assert "100.0%" in name_it("two cats on a blue background", "cat " * 300, "{}")
+
+
+def test_shares_have_a_row_for_each_name_and_a_color_for_each_side():
+    right = {"colors": torch.tensor([True, False]), "places": torch.tensor([True, True])}
+    figure = plots.shares({"images": right, "captions": right}, 0.25, "Twins")
+    figure.draw_without_rendering()
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(right)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["images", "captions", "guessing"]
+    plots.shares({"captions": right}, 0.1, "Maps").draw_without_rendering()
+
+
+def test_two_searches_say_their_best_scores():
+    figure = plots.searches({"cat": torch.tensor([0.1, 0.8]), "zxq": torch.tensor([0.2, 0.3])})
+    figure.draw_without_rendering()
+    assert "“cat”, best score 0.80" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 @pytest.fixture(scope="module")
