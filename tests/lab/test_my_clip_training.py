@@ -96,9 +96,9 @@ def test_twenty_steps_have_the_losses_of_the_plain_loop(file, fresh, monkeypatch
     told = [float(line.split("loss ")[1].split(",")[0]) for line in said.splitlines() if line.startswith("step")]
     assert told == pytest.approx(losses, abs=1e-4)
     assert len(told) == STEPS
-    for own, its in zip(mine.parameters(), model.parameters(), strict=True):
-        # Adam makes steps of the learning rate's size, 1.5e-3 at the peak, even of gradients that are mostly rounding.
-        torch.testing.assert_close(own, its, rtol=1e-4, atol=1e-4)
+    # Adam moves single weights by gradients that are mostly rounding: it is each tensor's whole way that is the same.
+    for own, its, start in zip(mine.parameters(), model.parameters(), fresh().model.parameters(), strict=True):
+        assert (own - its).norm() <= 1e-3 * (its - start).norm()
     assert "yours: MyViT, MyTextTower, contrastive_loss" in said and ", MyTokenizer\n" in said
     assert "the library's: nothing\n" in said and "recall@1 among 16 unseen scenes" in said
 
