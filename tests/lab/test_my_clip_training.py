@@ -98,7 +98,7 @@ def test_twenty_steps_have_the_losses_of_the_plain_loop(file, fresh, monkeypatch
     assert len(told) == STEPS
     # Adam moves single weights by gradients that are mostly rounding: it is each tensor's whole way that is the same.
     for own, its, start in zip(mine.parameters(), model.parameters(), fresh().model.parameters(), strict=True):
-        assert (own - its).norm() <= 1e-3 * (its - start).norm()
+        assert (own - its).norm() <= 0.01 * (its - start).norm()
     assert "yours: MyViT, MyTextTower, contrastive_loss" in said and ", MyTokenizer\n" in said
     assert "the library's: nothing\n" in said and "recall@1 among 16 unseen scenes" in said
 

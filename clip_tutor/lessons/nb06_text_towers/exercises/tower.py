@@ -199,7 +199,7 @@ class _Unlisted(MyTextTower):
     def __init__(self, V, T, D, blocks, E, end_id):  # type: ignore[no-untyped-def]
         super().__init__(V, T, D, blocks, E, end_id)
         del self.blocks
-        self.blocks = list(blocks)
+        self.blocks = list(blocks)  # type: ignore[assignment]
 
 
 class _Loud(MyTextTower):
