@@ -18,7 +18,6 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from clip_tutor.lab.course.begin import UNWRITTEN, new_notebook
 from clip_tutor.lab.course.cells import (
-    READING_SECTIONS,
     SECTIONS,
     TOUR_SECTIONS,
     generated_cells,
@@ -80,7 +79,7 @@ def _order(cells: list[Cell], number: str) -> Iterator[str]:
 def _sections(cells: list[Cell]) -> Iterator[str]:
     headings = [line.lstrip("# ") for cell in cells for line in _text(cell).splitlines() if _is_heading(cell, line)]
     places = []
-    sections = SECTIONS if builds(cells) else TOUR_SECTIONS if is_tour(cells) else READING_SECTIONS
+    sections = TOUR_SECTIONS if is_tour(cells) else SECTIONS
     for section in sections:
         there = [place for place, heading in enumerate(headings) if heading.startswith(section)]
         if not there:
@@ -93,7 +92,7 @@ def _sections(cells: list[Cell]) -> Iterator[str]:
 
 
 def builds(cells: list[Cell]) -> bool:
-    """Return whether the learner builds in this notebook; the others still have their exercises after the reading."""
+    """Return whether the learner builds in this notebook: in all but the tour."""
     return any(_text(cell).startswith("## Put it together") for cell in cells)
 
 

@@ -28,15 +28,6 @@ SECTIONS = (
     "What goes wrong in practice",
     "What you now know",
 )
-# Those notebooks that do not build yet: their exercises come in one section, after the reading.
-READING_SECTIONS = (
-    "Predict first",
-    "Same thing in the library",
-    "Play",
-    "Your turn",
-    "What goes wrong in practice",
-    "What you now know",
-)
 # The tour, notebook 00: a few stops, and no building.
 TOUR_SECTIONS = ("Predict first", *(f"Stop {n}" for n in range(1, 6)), "What you now know", "Stop 6")
 EXERCISES_END_BEFORE = "What goes wrong in practice"
