@@ -4,7 +4,7 @@
     image ──▶ image tower ─▶ w₂ · I ─┼─ sum ─▶ unit length ─▶ query
     without ▶ text tower ──▶ -½ · W ─┘
 
-"A dog without a leash" finds leashes: a text tower hears the words, and hardly the "without". Taking the vector of "a
+"A dog without a leash" finds leashes: a text tower reads the words, and hardly the "without". Taking the vector of "a
 leash" away from the query does what was meant (``test_without_works_as_a_subtraction_and_not_as_text``). All captions
 share a large part of their vectors; that part, the mean of random captions, is left in place.
 """

@@ -37,7 +37,7 @@ RECIPES = {
         TrainConfig(batch_size=256, learning_rate=1.5e-3, steps=7600, warmup_steps=200, workers=1),
         half=True,
     ),
-    # The same model goes on: it now hears what people type, and sees everyday things more often.
+    # The same model goes on: it now reads what people type, and sees everyday things more often.
     "emoji_plain_search": Recipe(
         "emoji",
         ScenesData("all", searches=0.7, everyday=0.3),

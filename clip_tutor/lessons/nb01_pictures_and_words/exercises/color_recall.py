@@ -11,7 +11,7 @@ def color_recall(seen: torch.Tensor, told: torch.Tensor, k: int) -> float:
 
     seen is (N,): the color of each image, a whole number from 0. told is (N,): the color that caption i names, -1 if it
     names none. A caption puts all images of its color before all others; one that names none calls all images alike.
-    Among images that it calls alike, a lot decides which comes first.
+    Among images that it calls alike, chance decides which comes first.
     """
     N = len(seen)
     first = (told[:, None] == seen) | (told[:, None] == -1)  # (N, N): images that caption i puts before all others
@@ -95,7 +95,7 @@ COLOR_RECALL = Exercise(
     reference=color_recall,
     check=_check,
     hints=(
-        "One caption: n images have its color, its own among them, and a lot puts them in order. How likely is it that "
+        "One caption: n images have its color, its own among them, and their order is random. How likely is it that "
         "its own is among the first k? And if k is larger than n?",
         "A caption without a color has n = N. If the own image was taken for another color, it stands behind the n "
         "others: of the k places k − n are left, for N − n images.",
@@ -105,7 +105,7 @@ COLOR_RECALL = Exercise(
     mutants=(
         Mutant(
             _own_comes_first,
-            "ties went to the own image, so that k did not matter: a lot decides among images that are called alike",
+            "ties went to the own image, so that k did not matter: chance decides among images that are called alike",
         ),
         Mutant(
             _own_comes_last,

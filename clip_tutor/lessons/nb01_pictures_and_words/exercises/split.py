@@ -51,7 +51,7 @@ def _check(split: Attempt) -> str:
     demand(
         bool((middle > 0.1).all() and (middle < 0.9).all()),
         "in 20 splits with 20 seeds some groups are nearly always on the same side",
-        "a lot in which each group has the same chance",
+        "a draw in which each group has the same chance",
         "the drawing is not even: shuffle the groups, and take the first ones of the shuffled order",
     )
     return "no group on both sides, the right number of groups, repeatable, even, with group numbers of any kind"
