@@ -34,7 +34,9 @@ def best_hits(
         if len(kept) == k or len(rows) < fetched:
             break
         fetched *= 4
-    itself = np.zeros(len(rows), bool) if seen is None else vectors @ seen >= SAME
+    itself = np.zeros(len(rows), bool)  # (F,)
+    if seen is not None:  # stored in half precision, a vector's length is 1 only to three digits
+        itself = vectors @ seen >= SAME * np.linalg.norm(vectors, axis=1) * np.linalg.norm(seen)
     names = [rows_of.name(row) for row in rows.tolist()]
     copies = {n: tuple(names[m] for m in np.flatnonzero(first == n).tolist() if m != n) for n in kept}
     return [Hit(names[n], float(scores[n]), int(rows[n]), is_query=bool(itself[n]), copies=copies[n]) for n in kept]
