@@ -80,13 +80,19 @@ BARS = {
 def test_it_reaches_its_figures(shipped: Loaded) -> None:
     promised = shipped.notes["figures"]
     assert {name: promised[name] for name, bar in BARS.items() if promised[name] < bar} == {}
-    # As good as one prompt: over these 4,001 questions the 95 % interval of the paired difference is ± 0.004.
-    assert promised["zero_shot_object_ensemble"] == pytest.approx(promised["zero_shot_object"], abs=0.005)
     reached = full_report(shipped.model, shipped.tokenizer, load_emoji(), asked=1000)
     assert reached.keys() == promised.keys()
     for name, value in reached.items():
         # The notes' zero-shot figures were measured on 10,000 scenes, of which these are the first 1,000.
         assert value == pytest.approx(promised[name], abs=0.05 if name.startswith("zero_shot_object") else 0.01), name
+
+
+@pytest.mark.xfail(
+    strict=True, reason="0.7586 against 0.7596 of 4,001 questions; the paired difference is -0.001 ± 0.004"
+)
+def test_an_ensemble_names_at_least_as_many_objects_as_one_prompt(shipped: Loaded) -> None:
+    figures = shipped.notes["figures"]
+    assert figures["zero_shot_object_ensemble"] >= figures["zero_shot_object"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
