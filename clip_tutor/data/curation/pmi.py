@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_tutor.data.curation.corpus_counts import CorpusCounts
 from clip_tutor.data.curation.counting import Bigram
-from clip_tutor.data.curation.counting_on_disk import CorpusCounts
 
 _NEAR = 1e-9  # bits: sums of logarithms differ from the logarithm of the whole by less
 

@@ -2,12 +2,14 @@
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from clip_tutor.data.curation import counting_on_disk
+from clip_tutor.data.curation import corpus_counts, counting_on_disk
+from clip_tutor.data.curation.corpus_counts import open_counts
 from clip_tutor.data.curation.counting import count_words
-from clip_tutor.data.curation.counting_on_disk import count_on_disk
+from clip_tutor.data.curation.counting_on_disk import count_on_disk, merge_counts
 from clip_tutor.data.curation.zipf_text import zipf_lines
 
 
@@ -58,28 +60,48 @@ def test_many_words_of_a_natural_distribution(tmp_path, monkeypatch):
     assert as_counters(count_on_disk(lines, tmp_path)) == count_words(lines)
 
 
+def test_counts_stay_in_their_folder(tmp_path):
+    for lines in ([], ["a red car, é \ud83d", "a red"]):
+        counted = count_on_disk(lines, tmp_path / "counts")
+        found = open_counts(tmp_path / "counts")
+        assert found is not None and found.lines == len(lines)
+        assert as_counters(found) == as_counters(counted) == count_words(lines)
+
+
+def test_counts_that_were_not_finished_are_none(tmp_path):
+    def broken():
+        yield "a red car"
+        raise KeyboardInterrupt
+
+    assert open_counts(tmp_path) is None
+    count_on_disk(["blue"], tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        count_on_disk(broken(), tmp_path)
+    assert open_counts(tmp_path) is None
+
+
+@pytest.mark.parametrize("sizes", [[], [50], [3, 0, 40, 7]])
+def test_parts_that_are_merged_count_as_one(tmp_path, sizes):
+    lines = list(zipf_lines(3000, seed=len(sizes), planted=20))
+    parts, start = [], 0
+    for number, size in enumerate(sizes):
+        parts.append(count_on_disk(lines[start : start + size], tmp_path / f"{number}"))
+        start += size
+    whole = merge_counts(parts, tmp_path / "whole")
+    assert as_counters(whole) == count_words(lines[:start])
+    found = open_counts(tmp_path / "whole")
+    assert found is not None
+    assert (found.words, found.lines) == (whole.words, start)
+
+
 def test_one_text_is_not_taken_for_its_letters(tmp_path):
     with pytest.raises(TypeError, match="lines must be several texts"):
         count_on_disk("a red car", tmp_path)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_says_so(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(counting_on_disk, "_file", lambda folder, number: Full(folder / f"bigrams-{number:02}.bin"))
-    with pytest.raises(OSError, match=r"No space left on device.*about as much room as the text"):
+    monkeypatch.setattr(corpus_counts, "_file", lambda folder, number: Path("/dev/full"))
+    with pytest.raises(OSError, match=r"No space left on device.*up to twice as much room as the text"):
         count_on_disk(["a red car"], tmp_path)
-
-
-class Full:
-    """A file on a disk without room."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def unlink(self, missing_ok):
-        assert missing_ok
-
-    def __fspath__(self):
-        raise OSError(28, "No space left on device")
+    assert open_counts(tmp_path) is None
