@@ -35,7 +35,7 @@ class Bigrams(NamedTuple):
 
     first: NDArray[np.int64]  # (K,) the number of the word that comes first
     second: NDArray[np.int64]  # (K,) and of the one after it
-    count: NDArray[np.int64]  # (K,)
+    counts: NDArray[np.int64]  # (K,)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def merge_counts(parts: Iterable[CorpusCounts], folder: str | Path) -> CorpusCou
         for bigrams in part.bigrams():
             keys = keys_of(number[bigrams.first], number[bigrams.second])
             order = keys.argsort()
-            write_run(folder, keys[order], bigrams.count[order])
+            write_run(folder, keys[order], bigrams.counts[order])
     made = CorpusCounts(list(numbers), counts, lines, folder)
     made.save()
     return made

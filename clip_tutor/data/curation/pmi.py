@@ -76,9 +76,9 @@ def best_bigrams(counts: CorpusCounts, least_pmi: float, least_count: int, most:
     logs = np.log2(counts.word_counts)  # (V,)
     kept: list[NDArray[Any]] = [np.zeros(0), *[np.zeros(0, np.int64)] * 3]  # PMI, first, second, count: (K,) each
     for part in counts.bigrams():
-        scores = np.log2(part.count) + math.log2(total) - logs[part.first] - logs[part.second]  # (K,)
-        good = (scores >= least_pmi - _NEAR) & (part.count >= least_count)
-        new = [scores[good], part.first[good], part.second[good], part.count[good]]
+        scores = np.log2(part.counts) + math.log2(total) - logs[part.first] - logs[part.second]  # (K,)
+        good = (scores >= least_pmi - _NEAR) & (part.counts >= least_count)
+        new = [scores[good], part.first[good], part.second[good], part.counts[good]]
         kept = [np.concatenate(pair) for pair in zip(kept, new, strict=True)]
         if len(kept[0]) > 4 * most:
             kept = _highest(kept, most)
