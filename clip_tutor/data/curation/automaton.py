@@ -19,6 +19,7 @@ import ahocorasick
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_tutor.data.curation.corpus_counts import first_of_each
 from clip_tutor.data.curation.text import BETWEEN, pad, pad_all
 from clip_tutor.tokenizers.cleaning import check_captions
 
@@ -87,5 +88,6 @@ class QueryMatcher:
         found = np.fromiter(map(itemgetter(1), walk), np.int64)
         is_end = found == line_end
         row = is_end.cumsum()[~is_end]  # the caption of each query that was found, some of them twice
-        row, query = np.divmod(np.unique(row * (line_end + 1) + found[~is_end]), line_end + 1)  # (K,)
+        both = np.sort(row * (line_end + 1) + found[~is_end])  # np.unique takes ten times as long
+        row, query = np.divmod(both[first_of_each(both)], line_end + 1)  # (K,)
         return np.bincount(row, minlength=len(captions)), query.astype(np.int32)
