@@ -13,16 +13,14 @@ Cached batches need the memory of a small one; what they cost in time is said pe
 
 import argparse
 import json
-import multiprocessing
 import statistics
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from machine import machine, seconds
+from machine import alone, from_status, machine, seconds
 
 from clip_tutor import losses
 from clip_tutor.losses.chunked import CHUNK_SIZE
@@ -43,12 +41,6 @@ SMALL_BATCH, LARGE_BATCH = 256, 4096
 Run = tuple[float, float]  # seconds, MiB
 
 
-def alone(work: Callable[..., Run], *arguments: object) -> Run:
-    """Call ``work`` in a fresh process: what others left in memory does not count, and what it leaves is gone."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
-
-
 def measured(work: Callable[[], object], device: str) -> Run:
     """Return the seconds that ``work`` takes and the MiB that it holds at most beyond what was held before."""
     if device != "cpu":
@@ -60,12 +52,6 @@ def measured(work: Callable[[], object], device: str) -> Run:
     before_mib = from_status("VmRSS")
     took = seconds(work, device)
     return took, from_status("VmHWM") - before_mib
-
-
-def from_status(name: str) -> float:
-    """Return one of the sizes that Linux keeps of this process, in MiB."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(name))
 
 
 def run_loss(name: str, pairs: int, dims: int, device: str, chunk_size: int) -> Run:

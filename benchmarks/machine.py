@@ -1,11 +1,17 @@
 """Where a benchmark ran, and how it takes turns with a peer."""
 
+import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TypeVar
 
 import torch
+
+Result = TypeVar("Result")
 
 
 def cpu_name() -> str:
@@ -30,6 +36,18 @@ def seconds(work: Callable[[], object], device: str = "cpu") -> float:
     if device != "cpu":
         torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def alone(work: Callable[..., Result], *arguments: object) -> Result:
+    """Call ``work`` in a fresh process: what others left in memory does not count, and what it leaves is gone."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def from_status(name: str) -> float:
+    """Return one of the sizes that Linux keeps of this process, in MiB."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(name))
 
 
 def take_turns(
