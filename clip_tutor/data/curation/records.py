@@ -23,7 +23,8 @@ from pyarrow import parquet
 from clip_tutor.data.caption_tables import open_parquet
 from clip_tutor.data.curation.table_columns import TableColumns
 from clip_tutor.data.curation.web_pair import WebPair
-from clip_tutor.data.samples import NO_IMAGE, Files, Remarks, pairs_of, samples
+from clip_tutor.data.pairs import Pair
+from clip_tutor.data.samples import NO_IMAGE, NOT_UTF8, Files, Remarks, pairs_of, samples
 from clip_tutor.data.shard_files import is_table
 from clip_tutor.data.tar_files import TarReader
 from clip_tutor.data.webdataset import open_shard
@@ -58,8 +59,6 @@ def open_records(shard: str) -> ArchiveRecords | TableRecords:
 
 class ArchiveRecords:
     """A WebDataset archive. Once all records were read, ``fault`` says what is wrong with it; or nothing."""
-
-    suffix = ".tar"
 
     def __init__(self, shard: str) -> None:
         self._shard = shard
@@ -99,7 +98,7 @@ class ArchiveRecords:
                 for key, files in samples(archive):
                     remarks: Remarks = {}
                     found = list(pairs_of(f"{name}/{key}", files, remarks))
-                    wrong = "" if found and all(one.image and one.captions for one in found) else _first(remarks)
+                    wrong = _wrong(found, remarks)
                     if archive.cut and wrong:
                         break  # what the cut has left of the last sample
                     count += 1
@@ -114,30 +113,28 @@ class ArchiveRecords:
 class TableRecords:
     """A Parquet file. Once all records were read, ``fault`` says what is wrong with it, or nothing."""
 
-    suffix = ".parquet"
-
     def __init__(self, shard: str) -> None:
         self._shard, self._table = shard, open_parquet(Path(shard))
         self._columns = TableColumns.of(self._table.schema_arrow.names, shard)
         self.fault = ""
 
     def read(self) -> Iterator[Records]:
-        """Yield its rows, 256 at a time."""
-        number = 0
-        batches = self._table.iter_batches(AT_ONCE)
-        while True:
+        """Yield its rows, at most 256 at a time; what lies behind a row group that is damaged is read all the same."""
+        start = 0
+        for group in range(self._table.num_row_groups):
+            rows, number = self._table.metadata.row_group(group).num_rows, start
             try:
-                batch = next(batches, None)
+                for batch in self._table.iter_batches(AT_ONCE, row_groups=[group]):
+                    yield self._records(batch, number)
+                    number += len(batch)
             except (pyarrow.ArrowException, OSError) as error:
-                self.fault = f"{self._shard} is damaged after row {number} ({error})"
-                return
-            if batch is None:
-                return
-            found = [
-                self._columns.pairs(row, self._shard, number + n) for n, row in enumerate(self._columns.rows(batch))
-            ]
-            yield Records([pairs for pairs, _ in found], [wrong for _, wrong in found], batch)
-            number += len(batch)
+                self.fault = self.fault or f"{self._shard} is damaged from row {number} to row {start + rows} ({error})"
+            start += rows
+
+    def _records(self, batch: pyarrow.RecordBatch, first: int) -> Records:
+        rows = enumerate(self._columns.rows(batch), start=first)
+        found = [self._columns.pairs(row, self._shard, number) for number, row in rows]
+        return Records([pairs for pairs, _ in found], [wrong for _, wrong in found], batch)
 
     def write(self, file: BinaryIO, each: Callable[[Write], None]) -> None:
         """Write a Parquet file of the same columns: see `ArchiveRecords.write`."""
@@ -147,5 +144,8 @@ class TableRecords:
             )
 
 
-def _first(remarks: Remarks) -> str:
+def _wrong(found: list[Pair], remarks: Remarks) -> str:
+    """Return why a sample is no pair; nothing where it is one."""
+    if found and all(pair.image and pair.captions for pair in found) and not any(NOT_UTF8 in said for said in remarks):
+        return ""
     return next(iter(remarks), NO_IMAGE).partition(",")[0]  # "without an image, only .npy" counts with the others

@@ -18,7 +18,7 @@ from clip_tutor.data.hub import IMAGE_COLUMNS, NAME_COLUMNS, stored_image
 from clip_tutor.data.pairs import captions_in, clean_captions, pick_caption_columns
 from clip_tutor.data.samples import NO_IMAGE
 
-NOT_UTF8 = "with a caption that is not UTF-8"
+NOT_UTF8, NO_TEXT = "with a caption that is not UTF-8", "with a caption that is no text"
 
 
 class TableColumns(NamedTuple):
@@ -70,8 +70,10 @@ class TableColumns(NamedTuple):
         wrong = ""
         try:
             captions = clean_captions(captions_in(row, self.captions))
-        except (TypeError, ValueError):
+        except ValueError:
             wrong = NOT_UTF8
+        except TypeError:
+            wrong = NO_TEXT
         name = self._value(row, self.name)
         said = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
         image, _ = stored_image(self._value(row, self.image))
@@ -84,7 +86,7 @@ class TableColumns(NamedTuple):
                 caption=caption,
                 image=(Path(shard).parent / image if isinstance(image, str) else image) or None,
                 known_size=(int(width), int(height)) if width and height else None,
-                known_hash=int(known, 16) if isinstance(known, bytes) else known,
+                known_hash=int(known, 16) if isinstance(known, bytes | str) else known,
             )
             for caption in captions or ("",)
         ], wrong

@@ -211,7 +211,7 @@ def test_a_table_that_was_cut_off_keeps_no_other_back(crawl, tmp_path, keep):
     assert kept_numbers(tmp_path / "out") == [number for number in GOOD if not 24 <= number < 36]
 
 
-def test_a_table_that_is_damaged_in_the_middle_gives_what_came_before(tmp_path):
+def test_a_table_that_is_damaged_in_the_middle_gives_all_else(tmp_path):
     path = tmp_path / "0.parquet"
     parquet.write_table(table(range(20)), path, row_group_size=5, compression="none", use_dictionary=False)
     column = parquet.ParquetFile(path).metadata.row_group(2).column(1)
@@ -220,8 +220,9 @@ def test_a_table_that_is_damaged_in_the_middle_gives_what_came_before(tmp_path):
     content[start : start + 40] = b"\xff" * 40
     path.write_bytes(content)
     card = curate_shards(STEP, path, tmp_path / "out")
-    assert "0.parquet is damaged after row" in card.faults[str(path)]
-    assert card.report.pairs <= 10
+    assert "0.parquet is damaged from row 10 to row 15 (" in card.faults[str(path)]
+    assert card.report.pairs == 15
+    assert kept_numbers(tmp_path / "out") == [number for number in range(20) if is_good(number) and number // 5 != 2]
 
 
 def test_pages_that_are_no_archives_and_folders_are_faults(tmp_path):
