@@ -106,7 +106,7 @@ def begin(
         raise ValueError(f"{folder} is where the shards lie: give another folder for what is kept of them")
     if not places:
         raise FileNotFoundError(f"{shards!r} names no shard")
-    remove_drafts(places)
+    clear_drafts(places)
     return places, [shard for shard, place in places.items() if not _is_finished(step, shard, place)]
 
 
@@ -144,7 +144,7 @@ def finish(step: Step, places: dict[str, Path]) -> DataCard:
     Raises:
         OSError: it could not be written.
     """
-    remove_drafts(places)
+    clear_drafts(places)
     whole = DataCard(step.settings)
     for place in places.values():
         whole.add(DataCard.of(json.loads(card_of(place).read_bytes())))
@@ -155,7 +155,7 @@ def finish(step: Step, places: dict[str, Path]) -> DataCard:
     return whole
 
 
-def remove_drafts(places: dict[str, Path]) -> None:
+def clear_drafts(places: dict[str, Path]) -> None:
     """Remove what processes that died have left half-written."""
     for place in places.values():
         for draft in [*drafts_of(place), *drafts_of(card_of(place))]:

@@ -97,10 +97,9 @@ def test_counts_are_what_sets_of_each_would_hold(seed):
         assert count == len({pair.caption for pair in pairs if pair.image_hash == image})
 
 
-def test_test_images_are_known_by_their_hashes_even_when_resized():
-    image = Image.open(io.BytesIO(encoded(3, width=320, height=240)))
-    test_images = {WebPair("t", "", image.resize((160, 120))).image_hash}
-    assert not unseen_image(WebPair("a", "x", encoded(3, "PNG", 320, 240)), seen=test_images)
+def test_test_images_are_known_by_their_hashes_in_whatever_file():
+    test_images = {WebPair("t", "", encoded(3, "PNG", 320, 240)).image_hash}
+    assert not unseen_image(WebPair("a", "x", encoded(3, "BMP", 320, 240)), seen=test_images)
     assert unseen_image(WebPair("a", "x", encoded(9, "PNG", 320, 240)), seen=test_images)
 
 
