@@ -85,7 +85,8 @@ def semantic_groups(vectors: Vectors, above: float = 0.94) -> NDArray[np.int64]:
     """
     _require_unit_length(vectors)
     similar = vectors @ vectors.T > above  # (N, N)
-    return groups_of(map(tuple, np.argwhere(similar).tolist()), len(vectors)).numpy()
+    rows, columns = similar.nonzero()
+    return groups_of(zip(rows.tolist(), columns.tolist(), strict=True), len(vectors)).numpy()
 
 
 def blockwise_semantic_groups(vectors: Vectors, above: float = 0.94) -> NDArray[np.int64]:
