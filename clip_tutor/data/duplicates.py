@@ -61,7 +61,7 @@ def near_pairs(vectors: Tensor, farthest: float) -> tuple[Tensor, Tensor]:
         vectors: (N, D) what `thumbnails` or `difference_hash` returns.
         farthest: in levels of 0 to 255, or in bits.
     """
-    found, apart = [], []
+    found, apart = [torch.empty(0, 2, dtype=torch.long)], [torch.empty(0)]
     for start in range(0, len(vectors), _ROWS):
         distance = distances(vectors[start : start + _ROWS], vectors[start:])
         rows, columns = (distance <= farthest).nonzero().T
@@ -95,4 +95,4 @@ def groups_of(pairs: Iterable[tuple[int, int]], rows: int) -> Tensor:
     for one, other in pairs:
         first, second = sorted((find(one), find(other)))
         leader[second] = first
-    return torch.tensor([find(row) for row in range(rows)])
+    return torch.tensor([find(row) for row in range(rows)], dtype=torch.long)

@@ -23,6 +23,7 @@ IMAGES += ("jpe", "jp2", "jxl", "ppm", "pgm", "pbm", "pnm", "dib", "tga", "ico")
 KINDS = (*IMAGES, "json", "txt")
 
 NO_IMAGE, NO_CAPTION = "without an image", "without a caption"
+NOT_UTF8 = "with a .txt that is not UTF-8"
 Files = dict[str, Member]  # of one sample, by extension
 Remarks = dict[str, list[str]]  # what is wrong with samples, and the keys of those
 
@@ -110,5 +111,5 @@ def _text(content: bytes, faults: list[str]) -> str:
     try:
         return content.decode(json.detect_encoding(content))  # UTF-16, too: its first bytes tell it
     except UnicodeDecodeError:
-        faults.append("with a .txt that is not UTF-8, so that � stands for some letters")
+        faults.append(f"{NOT_UTF8}, so that � stands for some letters")
         return content.decode("utf-8", "replace")

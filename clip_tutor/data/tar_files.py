@@ -37,10 +37,10 @@ class TarReader:
 
     Args:
         file: the archive. An error while reading it counts as its end, and `fault` tells it.
-        kinds: file name extensions, in small letters, of the members to read; others come without content.
+        kinds: file name extensions, in small letters, of the members to read; others come without content. None: all.
     """
 
-    def __init__(self, file: io.BufferedReader, kinds: tuple[str, ...]) -> None:
+    def __init__(self, file: io.BufferedReader, kinds: tuple[str, ...] | None) -> None:
         self.count = 0  # members so far
         self.cut = False  # once all were read: whether it stops before its end
         self._marked = False  # whether the zeros came that mark the end
@@ -55,7 +55,7 @@ class TarReader:
             is_file, is_link = header.isreg(), header.issym() or header.islnk()
             size = header.size if is_file or header.type not in tarfile.SUPPORTED_TYPES else 0
             content = b""
-            if is_file and header.name.rpartition(".")[2].lower() in self._kinds:
+            if is_file and (self._kinds is None or header.name.rpartition(".")[2].lower() in self._kinds):
                 content = self._file.read(size)
                 whole = len(content) == size
             else:

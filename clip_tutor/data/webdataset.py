@@ -122,7 +122,7 @@ def _shards_of_folder(folder: str) -> list[str]:
     counted = f"{folder}/nshards.txt"
     if "://" in folder or Path(counted).is_file():
         try:
-            with _open(counted) as file:
+            with open_shard(counted) as file:
                 number = file.read(100).decode("utf-8", "replace").strip()
         except FileNotFoundError as error:
             raise FileNotFoundError(
@@ -149,7 +149,7 @@ def read_shard(shard: str) -> Generator[Pair, None, tuple[int, str]]:
     """
     name, count, fault, remarks = _name(shard), 0, "", Remarks()
     try:
-        with _open(shard) as file:
+        with open_shard(shard) as file:
             archive = TarReader(file, KINDS)
             for key, files in samples(archive):
                 # The last sample of an archive that is cut off lacks what the cut took: that has its own warning.
@@ -189,5 +189,10 @@ def _name(place: str) -> str:
     return Path(urlsplit(place).path if "://" in place else place).name
 
 
-def _open(place: str) -> io.BufferedReader:
+def open_shard(place: str) -> io.BufferedReader:
+    """Open a file by its path or its web address.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
     return io.BufferedReader(WebFile(place), 1 << 16) if "://" in place else open(place, "rb")

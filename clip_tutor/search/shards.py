@@ -14,14 +14,11 @@ Where the shards and the vectors lie, all machines must see: a network file syst
 from __future__ import annotations
 
 import copy
-import importlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow
 from numpy.typing import NDArray
@@ -29,17 +26,19 @@ from numpy.typing import NDArray
 from clip_tutor.data.caption_tables import open_parquet
 from clip_tutor.data.hub import IMAGE_COLUMNS, NAME_COLUMNS, stored_image
 from clip_tutor.data.pairs import pick_column
-from clip_tutor.data.webdataset import find_shards, read_shard
+from clip_tutor.data.ray_cluster import RETRIES, import_ray
+from clip_tutor.data.shard_files import is_table, output_places, stem_of
+from clip_tutor.data.webdataset import read_shard
+from clip_tutor.data.whole_files import drafts_of
 from clip_tutor.embedding import device_of
 from clip_tutor.model import CLIP
 from clip_tutor.printable import listed
 from clip_tutor.search.encode import FILES_AT_ONCE, FileBatch, Source, encode_sources
 from clip_tutor.search.scan import stamp_of
-from clip_tutor.search.vector_shards import DAMAGED, About, about_shard, drafts_of, write_shard
+from clip_tutor.search.vector_shards import DAMAGED, About, about_shard, write_shard
 from clip_tutor.weights import fingerprint
 
 NAMED = 20  # bad images of a shard, the most that are named
-RETRIES = 3  # of a shard whose process or machine died
 
 
 @dataclass
@@ -75,7 +74,7 @@ def encode_shard(model: CLIP, shard: str, output: Path, workers: int | None = No
     faults: list[str] = []
     report = ShardReport()
     about = _about(model, shard)
-    read = _parquet_images if shard.lower().endswith(".parquet") else _archive_images
+    read = _parquet_images if is_table(shard) else _archive_images
 
     def batches() -> Iterator[FileBatch]:
         for batch in encode_sources(model, read(shard, faults), workers):
@@ -120,7 +119,7 @@ def encode_shards(
     """
     folder = Path(output).expanduser().absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    places = _places([shards] if isinstance(shards, str | Path) else shards, folder)
+    places = output_places(shards, folder, lambda shard: f"{stem_of(shard)}.parquet")
     todo = {shard: place for shard, place in places.items() if not _is_done(model, shard, place)}
     report = ShardReport(unchanged=len(places) - len(todo))
     if not todo:
@@ -187,18 +186,7 @@ class _Encoder:
 
 
 def _ray() -> Any:
-    """Return Ray with Ray Data, imported only where it is used.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        importlib.import_module("ray.data")
-        return importlib.import_module("ray")
-    except ImportError as error:
-        raise ImportError(
-            f'encoding over many machines needs Ray ({error}): pip install "clip-tutor[ray]", on each machine'
-        ) from error
+    return import_ray("encoding over many machines")
 
 
 def _room(resources: dict[str, float], cpus: int, gpus: float) -> int:
@@ -207,39 +195,8 @@ def _room(resources: dict[str, float], cpus: int, gpus: float) -> int:
     return min(room, int(resources.get("GPU", 0) // gpus)) if gpus else room
 
 
-def _places(given: Sequence[str | Path], folder: Path) -> dict[str, Path]:
-    """Return where the vectors of each shard go."""
-    found = list(dict.fromkeys(shard for place in given for shard in _shards_at(str(place))))
-    places = {shard: folder / f"{_stem(shard)}.parquet" for shard in found}
-    if len(set(places.values())) < len(found):
-        first = {place: shard for shard, place in reversed(places.items())}
-        twice = [shard for shard, place in places.items() if first[place] != shard]
-        raise ValueError(
-            f"several shards have one name: {listed(twice)}. Give the shards of each folder an output of their own"
-        )
-    return places
-
-
-def _shards_at(place: str) -> list[str]:
-    if "://" in place:
-        return find_shards(place)
-    path = Path(place).expanduser().absolute()
-    tables = sorted(map(str, path.glob("[!.]*.parquet"))) if path.is_dir() else []
-    try:
-        return [*tables, *find_shards(str(path))]
-    except FileNotFoundError:
-        if not tables:
-            raise
-        return tables
-
-
 def _damaged(output: Path) -> Path:
     return output.with_name(output.stem + DAMAGED)
-
-
-def _stem(shard: str) -> str:
-    name = Path(urlsplit(shard).path if "://" in shard else shard).name
-    return re.sub(r"\.(parquet|tar|tar\.\w+|tgz)$", "", name)
 
 
 def _is_done(model: CLIP, shard: str, place: Path) -> bool:

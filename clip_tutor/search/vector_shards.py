@@ -10,9 +10,7 @@ for a whole one. The description also names the shard of images that the vectors
 
 from __future__ import annotations
 
-import glob
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import pyarrow
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from clip_tutor.data.whole_files import whole_file
 from clip_tutor.search.encode import FileBatch
 from clip_tutor.search.index import ImageIndex
 from clip_tutor.tokenizers.cleaning import replace_surrogates
@@ -49,29 +48,16 @@ def write_shard(path: Path, about: About, embed_dim: int, batches: Iterable[File
     """
     vectors = pyarrow.list_(pyarrow.float16(), embed_dim)
     schema = pyarrow.schema([("name", pyarrow.string()), ("vector", vectors)], {ABOUT: json.dumps(asdict(about))})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft, count = path.with_name(f".{path.name}.{os.getpid()}.draft"), 0
-    try:
-        with open(draft, "wb") as file:
-            with parquet.ParquetWriter(file, schema) as writer:
-                for batch in batches:
-                    if batch.names:
-                        flat = pyarrow.array(batch.vectors.astype(np.float16).ravel())
-                        column = pyarrow.FixedSizeListArray.from_arrays(flat, embed_dim)
-                        names = [replace_surrogates(name) for name in batch.names]
-                        writer.write_table(pyarrow.table([names, column], schema=schema))
-                        count += len(names)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    count = 0
+    with whole_file(path) as file, parquet.ParquetWriter(file, schema) as writer:
+        for batch in batches:
+            if batch.names:
+                flat = pyarrow.array(batch.vectors.astype(np.float16).ravel())
+                column = pyarrow.FixedSizeListArray.from_arrays(flat, embed_dim)
+                names = [replace_surrogates(name) for name in batch.names]
+                writer.write_table(pyarrow.table([names, column], schema=schema))
+                count += len(names)
     return count
-
-
-def drafts_of(path: Path) -> list[Path]:
-    """Return what processes that were killed have left of a shard."""
-    return list(path.parent.glob(f".{glob.escape(path.name)}.*.draft"))
 
 
 def about_shard(path: Path) -> About | None:

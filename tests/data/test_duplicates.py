@@ -68,5 +68,12 @@ def test_groups_are_the_connected_components(count: int):
         assert found[row] == int((right == right[row]).nonzero()[0][0]), "called by its first row"
 
 
+def test_of_no_images_there_are_no_pairs_and_no_groups():
+    pairs, lengths = near_pairs(torch.zeros(0, 64, dtype=torch.bool), 3)
+    assert (pairs.shape, len(lengths)) == ((0, 2), 0)
+    groups = groups_of(pairs.tolist(), 0)
+    assert (groups.tolist(), groups.dtype) == ([], torch.long)
+
+
 def test_a_long_chain_is_no_trouble():
     assert groups_of([(n, n + 1) for n in reversed(range(50_000))], 50_001).unique().tolist() == [0]

@@ -16,29 +16,6 @@ from tests.search.conftest import PER_SHARD, unit, vectors_of
 PAGE = Path(__file__).parents[2] / "docs" / "search_at_scale.md"
 
 
-@pytest.fixture(scope="module")
-def ray():
-    """Ray on this machine, with two CPUs."""
-    ray = pytest.importorskip("ray", reason='needs Ray: pip install "clip-tutor[ray]"')
-    pytest.importorskip("ray.data")
-    patience = pytest.MonkeyPatch()  # on a busy machine its own processes may need more than the seconds they are given
-    patience.setenv("RAY_agent_register_timeout_ms", "180000")
-    patience.setenv("RAY_worker_register_timeout_seconds", "180")
-    options = {"log_to_driver": False, "logging_level": "ERROR", "object_store_memory": 100 * 2**20}
-    for last in (False, False, True):
-        try:
-            ray.init(num_cpus=2, include_dashboard=False, **options)
-            break
-        except Exception:
-            ray.shutdown()
-            if last:
-                raise
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield ray
-    ray.shutdown()
-    patience.undo()
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_two_workers_one_of_them_killed_give_what_one_process_gives(ray, collection, alone, model, tmp_path):
