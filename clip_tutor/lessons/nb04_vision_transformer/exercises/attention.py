@@ -7,15 +7,9 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import (
-    causal_mask,
-    demand_gradients,
-    demand_names,
-    in_words,
-    random_tokens,
-    use_with,
-    where_they_differ,
-)
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, in_words, random_tensor
+from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import use_with, where_they_differ
+from clip_tutor.towers.attention import causal_mask
 
 # ---------------------------------------------------------------------------------------------------------------- 04.2
 
@@ -35,7 +29,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 
 
 def _tokens(*shape: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    query, key, value = random_tokens(3, *shape, seed=seed)
+    query, key, value = random_tensor(3, *shape, seed=seed)
     return query, key, value
 
 
@@ -201,7 +195,7 @@ class MyAttention(nn.Module):
 
 def _check_attention(attention: Attempt) -> str:
     demand_names(attention, ATTENTION, (6, 2))
-    x, right_use = random_tokens(2, 3, 6), ATTENTION.as_function(MyAttention)
+    x, right_use = random_tensor(2, 3, 6), ATTENTION.as_function(MyAttention)
     parts, right = attention("split_heads", (6, 2), x), right_use("split_heads", (6, 2), x)
     demand(
         isinstance(parts, tuple | list) and len(parts) == 3 and all(isinstance(part, Tensor) for part in parts),
@@ -223,7 +217,7 @@ def _check_attention(attention: Attempt) -> str:
             "qkv gives query, key and value one after the other, each D numbers; the heads come out of the LAST axis",
         )
     for (D, K), shape in (((6, 2), (2, 3, 6)), ((8, 4), (3, 5, 8)), ((6, 1), (1, 4, 6)), ((4, 4), (2, 1, 4))):
-        x = random_tokens(*shape, seed=D)
+        x = random_tensor(*shape, seed=D)
         result, right = attention("forward", (D, K), x), right_use("forward", (D, K), x)
         demand(
             isinstance(result, Tensor) and result.shape == shape,
@@ -231,7 +225,7 @@ def _check_attention(attention: Attempt) -> str:
             f"a tensor {shape}: one vector for each token again",
         )
         demand(same(result, right), f"other vectors for tokens {shape} and {K} heads", "the library's, to five digits")
-    x = random_tokens(2, 5, 8)
+    x = random_tensor(2, 5, 8)
     result, right = (use("forward", (8, 2), x, causal_mask(5)) for use in (attention, right_use))
     demand(same(result, right), "other vectors with a mask", "the mask handed on to attend")
     demand_gradients(attention, (8, 2), x)

@@ -7,16 +7,10 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, in_words, random_tensor
 from clip_tutor.lessons.nb04_vision_transformer.exercises.attention import MyAttention
-from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import (
-    causal_mask,
-    demand_gradients,
-    demand_names,
-    in_words,
-    quick_gelu,
-    random_tokens,
-    use_with,
-)
+from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import quick_gelu, use_with
+from clip_tutor.towers.attention import causal_mask
 
 # ---------------------------------------------------------------------------------------------------------------- 04.4
 
@@ -41,7 +35,7 @@ class MyMLP(nn.Module):
 
 def _check_mlp(mlp: Attempt) -> str:
     demand_names(mlp, PERCEPTRON, (6,))
-    x, right_use = random_tokens(2, 3, 6), PERCEPTRON.as_function(MyMLP)
+    x, right_use = random_tensor(2, 3, 6), PERCEPTRON.as_function(MyMLP)
     result, right = mlp("forward", (6,), x), right_use("forward", (6,), x)
     demand(
         isinstance(result, Tensor) and result.shape == x.shape,
@@ -137,7 +131,7 @@ class MyBlock(nn.Module):
 def _check_block(block: Attempt) -> str:
     demand_names(block, BLOCK, (4, 2))
     right_use = BLOCK.as_function(MyBlock)
-    x = 3 * random_tokens(2, 3, 4)
+    x = 3 * random_tensor(2, 3, 4)
     result, right = block("forward", (4, 2), x), right_use("forward", (4, 2), x)
     demand(
         isinstance(result, Tensor) and result.shape == x.shape,
@@ -150,14 +144,14 @@ def _check_block(block: Attempt) -> str:
         in_words(right[0, 0], result[0, 0]),
     )
     for arguments, inputs in (
-        ((8, 4), (random_tokens(1, 5, 8),)),
-        ((8, 2, quick_gelu), (random_tokens(2, 5, 8),)),
-        ((8, 2), (random_tokens(2, 5, 8), causal_mask(5))),
+        ((8, 4), (random_tensor(1, 5, 8),)),
+        ((8, 2, quick_gelu), (random_tensor(2, 5, 8),)),
+        ((8, 2), (random_tensor(2, 5, 8), causal_mask(5))),
     ):
         result, right = block("forward", arguments, *inputs), right_use("forward", arguments, *inputs)
         what = "QuickGELU" if len(arguments) == 3 else "a mask" if len(inputs) == 2 else f"{arguments[1]} heads"
         demand(same(result, right), f"other tokens with {what}", "the library's, to five digits")
-    demand_gradients(block, (8, 2), random_tokens(2, 5, 8))
+    demand_gradients(block, (8, 2), random_tensor(2, 5, 8))
     return "names, equal to the library's on 4 batches, the mask, the activation, the gradients"
 
 

@@ -11,16 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, in_words, random_tensor
 from clip_tutor.lessons.nb04_vision_transformer.exercises.attention import MyAttention, attend
 from clip_tutor.lessons.nb04_vision_transformer.exercises.block import MyMLP
-from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import (
-    demand_gradients,
-    demand_names,
-    in_words,
-    quick_gelu,
-    random_tokens,
-    use_with,
-)
+from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import quick_gelu, use_with
 
 # ---------------------------------------------------------------------------------------------------------------- 04.7
 
@@ -52,7 +46,7 @@ def _check_map(head: Attempt) -> str:
     demand_names(head, MAP_HEAD, (6, 2))
     right_use = MAP_HEAD.as_function(MyMAPHead)
     for arguments, shape in (((6, 2), (2, 4, 6)), ((8, 4), (3, 1, 8)), ((8, 1, quick_gelu), (1, 7, 8))):
-        x = random_tokens(*shape, seed=shape[1])
+        x = random_tensor(*shape, seed=shape[1])
         result, right = head("forward", arguments, x), right_use("forward", arguments, x)
         demand(
             isinstance(result, Tensor) and result.shape == right.shape,
@@ -62,7 +56,7 @@ def _check_map(head: Attempt) -> str:
         demand(
             same(result, right), f"tokens {shape} become {in_words(result[0], right[0])}", in_words(right[0], result[0])
         )
-    demand_gradients(head, (8, 2), random_tokens(2, 5, 8))
+    demand_gradients(head, (8, 2), random_tensor(2, 5, 8))
     return "names, equal to the library's on 3 batches, the gradients"
 
 
@@ -167,14 +161,14 @@ def _with_multiplications(function: Callable[..., Tensor], *arguments: Any) -> t
 def _linear(D: int, seed: int) -> nn.Linear:
     layer = nn.Linear(D, D)
     with torch.no_grad():
-        layer.weight.copy_(random_tokens(D, D, seed=seed))
-        layer.bias.copy_(random_tokens(D, seed=seed + 1))
+        layer.weight.copy_(random_tensor(D, D, seed=seed))
+        layer.bias.copy_(random_tensor(D, seed=seed + 1))
     return layer.requires_grad_(False)
 
 
 def _check_ask(ask: Attempt) -> str:
     for B, T, D in ((2, 5, 4), (1, 1, 3), (3, 50, 16)):
-        query, x, key, value = random_tokens(B, D), random_tokens(B, T, D, seed=1), _linear(D, 2), _linear(D, 4)
+        query, x, key, value = random_tensor(B, D), random_tensor(B, T, D, seed=1), _linear(D, 2), _linear(D, 4)
         result, used = ask(query, x, key, value)
         right = attend(query[:, None], key(x), value(x))[:, 0]
         demand(

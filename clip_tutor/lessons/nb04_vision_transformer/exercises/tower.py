@@ -8,15 +8,9 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, in_words, random_tensor
 from clip_tutor.lessons.nb04_vision_transformer.exercises.block import MyBlock
-from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import (
-    demand_gradients,
-    demand_names,
-    in_words,
-    quick_gelu,
-    random_tokens,
-    use_with,
-)
+from clip_tutor.lessons.nb04_vision_transformer.exercises.checks import quick_gelu, use_with
 from clip_tutor.lessons.nb04_vision_transformer.exercises.patches import patchify
 
 
@@ -83,7 +77,7 @@ _SMALL = (8, 4, 8, 2, 2, 5)  # image, patch, width, layers, heads, embed_dim: N 
 
 def _check_vit(vit: Attempt) -> str:
     demand_names(vit, VIT, _SMALL)
-    right_use, pixels = VIT.as_function(MyViT), random_tokens(3, 3, 8, 8)
+    right_use, pixels = VIT.as_function(MyViT), random_tensor(3, 3, 8, 8)
     result, right = vit("forward", _SMALL, pixels), right_use("forward", _SMALL, pixels)
     demand(
         isinstance(result, Tensor) and result.shape == (3, 5),
@@ -98,11 +92,11 @@ def _check_vit(vit: Attempt) -> str:
         ((*_SMALL, quick_gelu), 8),
         ((*_SMALL, F.gelu, _Stem(4, 8)), 8),
     ):
-        pixels = random_tokens(2, 3, side, side)
+        pixels = random_tensor(2, 3, side, side)
         result, right = vit("forward", arguments, pixels), right_use("forward", arguments, pixels)
         what = {6: "3 blocks of 4 heads", 7: "QuickGELU", 8: "a patch embedding that was handed in"}[len(arguments)]
         demand(same(result, right), f"other features with {what}", "the library's, to five digits")
-    demand_gradients(vit, _SMALL, random_tokens(3, 3, 8, 8))
+    demand_gradients(vit, _SMALL, random_tensor(3, 3, 8, 8))
     for name in ("cls_token", "pos_embed", "projection"):
         spread = vit("spread", (8, 4, 4096, 0, 2, 4), name)
         demand(

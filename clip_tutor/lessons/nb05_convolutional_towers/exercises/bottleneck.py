@@ -5,13 +5,8 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import (
-    demand_gradients,
-    demand_names,
-    in_words,
-    random_map,
-    use_with,
-)
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, in_words, random_tensor
+from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import use_with
 from clip_tutor.lessons.nb05_convolutional_towers.exercises.layers import MyConvNorm
 
 
@@ -54,7 +49,7 @@ _KINDS = {  # in_channels, width, stride
 def _check_bottleneck(block: Attempt) -> str:
     for what, arguments in _KINDS.items():
         demand_names(block, BOTTLENECK, arguments, f", in {what}, MyBottleneck{arguments}")
-    x = random_map(2, 8, 4, 4).abs()
+    x = random_tensor(2, 8, 4, 4).abs()
     fresh = block("fresh", (8, 2, 1), x)
     demand(
         isinstance(fresh, Tensor) and same(fresh.detach(), x),
@@ -64,7 +59,7 @@ def _check_bottleneck(block: Attempt) -> str:
     )
     right_use = BOTTLENECK.as_function(MyBottleneck)
     for what, (in_channels, width, stride) in _KINDS.items():
-        x = random_map(3, in_channels, 8, 6, seed=stride)
+        x = random_tensor(3, in_channels, 8, 6, seed=stride)
         for mode in ("evaluation", "training"):
             result, right = (use(mode, (in_channels, width, stride), x) for use in (block, right_use))
             demand(
@@ -78,7 +73,7 @@ def _check_bottleneck(block: Attempt) -> str:
                 f"in {mode} mode {what} makes {in_words(pixel, right_pixel)} of the place at row 1, column 1",
                 in_words(right_pixel, pixel),
             )
-    demand_gradients(block, (8, 2, 2), random_map(2, 8, 4, 4))
+    demand_gradients(block, (8, 2, 2), random_tensor(2, 8, 4, 4))
     return "names, a new block adds nothing, 4 shapes of block in evaluation and in training, the gradients"
 
 

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from clip_tutor.lab.exercises import Exercise
-from clip_tutor.lab.exercises.attempt import Attempt, demand
+from clip_tutor.lab.exercises.modules import names_and_shapes, without_gradient
 
 
 def use_with(reference: Callable[[], type[nn.Module]]) -> Callable[..., Any]:
@@ -27,8 +26,7 @@ def use_with(reference: Callable[[], type[nn.Module]]) -> Callable[..., Any]:
             torch.manual_seed(0)
             mine = kind(*arguments)
             if task == "names":
-                shapes = {name: tuple(weights.shape) for name, weights in mine.named_parameters()}
-                return tuple(f"{name} {shapes[name]}" for name in sorted(shapes))
+                return names_and_shapes(mine)
             if task == "fresh":
                 return mine.eval()(*inputs)
             if task == "spread":
@@ -40,9 +38,7 @@ def use_with(reference: Callable[[], type[nn.Module]]) -> Callable[..., Any]:
         if task in ("evaluation", "training"):
             return mine.train(task == "training")(*inputs)
         mine.eval()(*inputs).square().sum().backward()
-        reached = {name: weights.grad is not None and bool(weights.grad.any())
-                   for name, weights in mine.named_parameters()}  # fmt: skip
-        return tuple(name for name in sorted(reached) if not reached[name])
+        return without_gradient(mine)
 
     return use
 
@@ -58,47 +54,3 @@ def randomize(network: nn.Module) -> None:
                 assert module.running_mean is not None and module.running_var is not None
                 module.running_mean.normal_(0.0, 0.3)
                 module.running_var.uniform_(0.5, 2.0)
-
-
-def demand_names(attempt: Attempt, exercise: Exercise, arguments: tuple[Any, ...], when: str = "") -> None:
-    """Go on if a class has the parameters of the reference, by name and shape."""
-    names, right = attempt("names", arguments), exercise.as_function(exercise.reference)("names", arguments)
-    missing, other = sorted(set(right) - set(names)), sorted(set(names) - set(right))
-    demand(
-        names == right,
-        f"{in_short(other)} where {in_short(missing)} should be{when}",
-        f"{len(right)} parameters, with the names and shapes of the table",
-        "weights are loaded by name and shape: compare with the table, letter by letter",
-    )
-
-
-def demand_gradients(attempt: Attempt, arguments: tuple[Any, ...], *inputs: Tensor) -> None:
-    """Go on if a gradient reaches every parameter."""
-    cut = attempt("gradients", arguments, *inputs)
-    demand(
-        cut == (),
-        f"no gradient reaches {in_short(list(cut))}",
-        "a gradient for every parameter: otherwise it is never trained",
-        "`detach`, `no_grad` and `.data` cut a tensor off from what it was made of",
-    )
-
-
-def in_short(names: list[str]) -> str:
-    """Return the first few of some names."""
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "") or "nothing"
-
-
-def random_map(*shape: int, seed: int = 0) -> Tensor:
-    """Return the same random numbers on every call with the same seed."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def in_words(row: Tensor, other: Tensor | None = None) -> str:
-    """Return the first few numbers of a row, with as many digits as it takes to tell it from another."""
-    digits = 2
-    if other is not None and row.shape == other.shape:
-        while digits < 6 and torch.equal(row[:4].detach().round(decimals=digits),
-                                         other[:4].detach().round(decimals=digits)):  # fmt: skip
-            digits += 1
-    told = ", ".join(f"{value:.{digits}f}" for value in row[:4].tolist())
-    return f"{told}, …" if len(row) > 4 else told

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand
-from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import in_words, random_map, randomize
+from clip_tutor.lab.exercises.modules import in_words, random_tensor
+from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import randomize
 
 
 def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
@@ -72,7 +73,7 @@ def _check_fold(folds: Attempt) -> str:
         right = str(fold(conv, norm))
         kind = folds(case, "kind")
         demand(kind == right, f"{kind} for a convolution {conv}", f"{right}: the same shape, and a bias")
-        x = random_map(2, shape[0], 8, 8)
+        x = random_tensor(2, shape[0], 8, 8)
         with torch.no_grad():
             wanted = norm(conv(x))
         result = folds(case, "output", x)

@@ -5,13 +5,8 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import (
-    demand_gradients,
-    demand_names,
-    in_words,
-    random_map,
-    use_with,
-)
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, in_words, random_tensor
+from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import use_with
 from clip_tutor.towers.attention import attention as attend  # a learner takes their own, of exercise 04.2
 
 
@@ -63,7 +58,7 @@ def _use(kind, task, arguments, *inputs):  # type: ignore[no-untyped-def]  # of 
 def _check_pool(pool: Attempt) -> str:
     demand_names(pool, ATTENTION_POOL, (8, 2, 6, 5))
     right_use = ATTENTION_POOL.as_function(MyAttentionPool)
-    feature_map, positions = random_map(2, 4, 2, 3), random_map(7, 4, seed=1)
+    feature_map, positions = random_tensor(2, 4, 2, 3), random_tensor(7, 4, seed=1)
     tokens, right = (use("tokens", (4, 2, 6, 5), feature_map, positions) for use in (pool, right_use))
     demand(
         isinstance(tokens, Tensor) and tokens.shape == (2, 7, 4),
@@ -78,7 +73,7 @@ def _check_pool(pool: Attempt) -> str:
             + ("the mean of the places, plus its position" if n == 0 else "its numbers, plus its position"),
         )
     for arguments, shape in _SHAPES:
-        feature_map = random_map(*shape, seed=shape[1])
+        feature_map = random_tensor(*shape, seed=shape[1])
         result, right = (use("evaluation", arguments, feature_map) for use in (pool, right_use))
         demand(
             isinstance(result, Tensor) and result.shape == right.shape,
@@ -90,7 +85,7 @@ def _check_pool(pool: Attempt) -> str:
             f"the first of {shape[0]} images becomes {in_words(result[0], right[0])}, with {arguments[1]} heads",
             in_words(right[0], result[0]),
         )
-    demand_gradients(pool, (8, 2, 6, 5), random_map(3, 8, 2, 3))
+    demand_gradients(pool, (8, 2, 6, 5), random_tensor(3, 8, 2, 3))
     for name in ("pos_embed", "query.weight", "key.weight", "value.weight", "out.weight"):
         spread = pool("spread", (512, 8, 40, 64), name)
         demand(

@@ -7,14 +7,9 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, in_words, random_tensor
 from clip_tutor.lessons.nb05_convolutional_towers.exercises.bottleneck import MyBottleneck
-from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import (
-    demand_gradients,
-    demand_names,
-    in_words,
-    random_map,
-    use_with,
-)
+from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import use_with
 from clip_tutor.lessons.nb05_convolutional_towers.exercises.layers import MyStem
 from clip_tutor.lessons.nb05_convolutional_towers.exercises.pool import MyAttentionPool
 
@@ -67,7 +62,7 @@ _SMALL = (64, (1, 3, 1, 1), 4, 2, 5)  # image_size, layers, width, heads, embed_
 
 def _check_resnet(resnet: Attempt) -> str:
     demand_names(resnet, RESNET, _SMALL)
-    right_use, pixels = RESNET.as_function(MyResNet), random_map(2, 3, 64, 64)
+    right_use, pixels = RESNET.as_function(MyResNet), random_tensor(2, 3, 64, 64)
     found = resnet("map", _SMALL, pixels)
     demand(
         isinstance(found, Tensor) and found.shape == (2, 128, 2, 2),
@@ -75,7 +70,7 @@ def _check_resnet(resnet: Attempt) -> str:
         "a tensor (2, 128, 2, 2): 32 times the width, a 32nd of the side",
     )
     for arguments, side in ((_SMALL, 64), ((32, (2, 1, 1, 2), 4, 4, 3), 32)):
-        pixels = random_map(2, 3, side, side, seed=side)
+        pixels = random_tensor(2, 3, side, side, seed=side)
         for mode in ("evaluation", "training"):
             result, right = (use(mode, arguments, pixels) for use in (resnet, right_use))
             demand(
@@ -88,7 +83,7 @@ def _check_resnet(resnet: Attempt) -> str:
                 f"in {mode} mode the first image becomes {in_words(result[0], right[0])}, with layers {arguments[1]}",
                 in_words(right[0], result[0]),
             )
-    demand_gradients(resnet, _SMALL, random_map(2, 3, 64, 64))
+    demand_gradients(resnet, _SMALL, random_tensor(2, 3, 64, 64))
     return "names, the map, equal to the reference on 2 towers in evaluation and in training, the gradients"
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
+from clip_tutor.lab.exercises.modules import demand_gradients, demand_names, names_and_shapes, without_gradient
 from clip_tutor.lessons.nb06_text_towers.exercises.masking import causal_mask
 from clip_tutor.lessons.nb06_text_towers.exercises.reading import END, NEW, captions, read_at_end
 from clip_tutor.towers.attention import Block
@@ -69,7 +70,7 @@ def _use_tower(kind: Any, task: str, sizes: tuple[int, ...], *inputs: Any) -> An
         torch.manual_seed(0)
         mine = build(kind)
         if task == "names":
-            return tuple(f"{name} {tuple(weights.shape)}" for name, weights in sorted(mine.named_parameters()))
+            return names_and_shapes(mine)
         if task == "spread":
             name, unit = inputs
             return round(mine.get_parameter(name).std().item() / unit, 1)
@@ -84,20 +85,13 @@ def _use_tower(kind: Any, task: str, sizes: tuple[int, ...], *inputs: Any) -> An
     if task == "features":
         return mine(*inputs)
     mine(*inputs).square().sum().backward()
-    named = sorted(mine.named_parameters())
-    return tuple(name for name, weights in named if weights.grad is None or not weights.grad.any())
+    return without_gradient(mine)
 
 
 def _check_tower(tower: Attempt) -> str:
     right_use = TOWER.as_function(MyTextTower)
-    names, right_names = tower("names", _SIZES), right_use("names", _SIZES)
-    missing, other = sorted(set(right_names) - set(names)), sorted(set(names) - set(right_names))
-    demand(
-        names == right_names,
-        f"{', '.join(other) or 'nothing'} where {', '.join(missing) or 'nothing'} should be",
-        f"{len(right_names)} parameters, with the names and shapes of the table",
-        "weights are loaded by name and shape; the blocks are found only in an nn.ModuleList",
-    )
+    think = "weights are loaded by name and shape; the blocks are found only in an nn.ModuleList"
+    demand_names(tower, TOWER, _SIZES, think=think)
     plain = captions((3, 1, 5, 2), 9, 0)
     states, right = (use("states", _SIZES, plain) for use in (tower, right_use))
     demand(
@@ -122,12 +116,7 @@ def _check_tower(tower: Attempt) -> str:
             f"a tensor {tuple(right.shape)}: one vector a caption",
         )
         demand(same(found, right), f"other features for {about}", "the library's, to five digits")
-    reached = tower("gradients", _SIZES, plain)
-    demand(
-        reached == (),
-        f"no gradient reaches {', '.join(reached)}",
-        "a gradient for every parameter: otherwise it is never trained",
-    )
+    demand_gradients(tower, _SIZES, plain)
     for name, unit, said in (
         ("token_embedding.weight", 0.02, "0.02"),
         ("pos_embed", 0.01, "0.01"),
