@@ -1,7 +1,7 @@
 """What the checks of classes share that are `nn.Module`s: names of parameters, gradients, and numbers in a message.
 
-`Exercise.use` says how a check uses such a class: built with ``arguments``, and asked for one thing, a *task*. Two of them
-mean the same everywhere: "names" is what `names_and_shapes` returns, "gradients" what `without_gradient` returns.
+`Exercise.use` says how a check uses such a class: built with ``arguments``, and asked for one thing, a *task*. Two of
+them mean the same everywhere: "names" is what `names_and_shapes` returns, "gradients" what `without_gradient` returns.
 """
 
 from typing import Any
