@@ -12,6 +12,7 @@ import itertools
 import os
 import signal
 import sys
+import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -73,6 +74,18 @@ def say_to(lines: Connection, arguments: list[str]) -> None:
     """Train as the arguments say, and write to a pipe what would go to the screen."""
     os.dup2(lines.fileno(), sys.stdout.fileno())
     main(arguments)
+
+
+def take_part(rank: int, size: int, port: int, lines: Connection, arguments: list[str]) -> None:
+    """Train as one of ``size`` processes that meet at a port; why this one fails, if it does, goes to the pipe, too."""
+    if size > 1:
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+        os.environ |= {name: str(value) for name, value in place.items()}
+    try:
+        say_to(lines, arguments)
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        sys.exit(1)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,22 +1,50 @@
-"""Two processes learn what one would; when one is lost, the others say so, stop, and start again."""
+"""Two processes learn what one would; when one is lost, the others say so, stop, and start again.
 
+Only what starts again needs ``torchrun`` itself. The other processes are forked, with the variables that it would set:
+to import torch three times takes longer than all these trainings.
+"""
+
+import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
 
-PROGRAM = Path(__file__).with_name("program.py")
+from tests.forking import forkserver
+from tests.training import program
+
 pytestmark = pytest.mark.slow
 
 
-def run(*arguments, processes=1, restarts=0, timeout=300):
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
+def with_torchrun(*arguments, restarts):
+    """Run two processes as a learner would."""
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", str(restarts)]
     torchrun += ["--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-    command = [sys.executable, *(torchrun if processes > 1 else []), str(PROGRAM), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=PROGRAM.parents[2])
+    command = [sys.executable, *torchrun, program.__file__, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def forked(*arguments, processes, timeout=300):
+    """Run the same in forked processes, kill those that outlast the first, and return its exit status and all words."""
+    context = forkserver()
+    lines, theirs = context.Pipe(duplex=False)
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    places = [(rank, processes, port, theirs, arguments) for rank in range(processes)]
+    running = [context.Process(target=program.take_part, args=place) for place in places]
+    for process in running:
+        process.start()
+    theirs.close()
+    running[0].join(timeout)
+    for process in running:
+        process.join(0 if running[0].exitcode else timeout)
+        process.kill()
+        process.join()
+    with open(lines.fileno(), closefd=False) as said:
+        return running[0].exitcode, said.read()
 
 
 def assert_same_run(ours, theirs, tolerance):
@@ -43,9 +71,9 @@ def trained(folder, cases, processes):
     for name, (what, *changes) in cases.items():
         (folder / name).mkdir()
         arguments += ["then", what, str(folder / name), *changes]
-    done = run(*arguments[1:], processes=processes)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout, {name: (folder / name, torch.load(folder / name / "final.pt")) for name in cases}
+    status, said = forked(*arguments[1:], processes=processes)
+    assert status == 0, said[-3000:]
+    return said, {name: (folder / name, torch.load(folder / name / "final.pt")) for name in cases}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +110,7 @@ def test_a_spoiled_batch_of_one_process_is_skipped_by_all(together):
 
 
 def test_a_lost_process_ends_the_others_and_torchrun_starts_them_again(together, tmp_path):
-    broken = run("run", str(tmp_path), "lose=kill", "steps=12", processes=2, restarts=1)
+    broken = with_torchrun("run", str(tmp_path), "lose=kill", "steps=12", restarts=1)
     assert broken.returncode == 0, broken.stderr[-3000:]
     assert "another process" in broken.stderr
     steps = [int(line.split()[1]) for line in broken.stdout.splitlines() if line.startswith("step")]
@@ -92,8 +120,8 @@ def test_a_lost_process_ends_the_others_and_torchrun_starts_them_again(together,
 
 def test_a_process_that_hangs_is_given_up_in_bounded_time(tmp_path):
     began = time.perf_counter()
-    hanging = run("plain", str(tmp_path), "lose=stop", "timeout=20", processes=2)
-    assert hanging.returncode != 0
-    assert "process 0 of 2 stops at step 7: another process died or does not answer" in hanging.stderr
-    assert "--max-restarts" in hanging.stderr
+    status, said = forked("plain", str(tmp_path), "lose=stop", "timeout=12", processes=2)
+    assert status == 1
+    assert "process 0 of 2 stops at step 7: another process died or does not answer" in said
+    assert "--max-restarts" in said
     assert time.perf_counter() - began < 120
