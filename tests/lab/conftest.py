@@ -1,6 +1,7 @@
 """What tests of plots and widgets share: the look of the course, a clean screen, and what a figure says."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import ipywidgets
 import matplotlib
@@ -8,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from clip_tutor.lab import style
+from clip_tutor.lab.my_clip import where
 
 matplotlib.use("Agg")
 
@@ -24,6 +26,13 @@ def clean_up() -> Iterator[None]:
 def course_style(clean_up: None) -> None:
     """Give the figures of one test the look of the course."""
     style.use_style()
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the learner's own file will be."""
+    monkeypatch.setenv("CLIP_TUTOR_MY_CLIP", str(tmp_path / "my_clip.py"))
+    return where()
 
 
 def texts(figure: Figure) -> list[str]:

@@ -13,7 +13,7 @@ from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand
 from clip_tutor.lab.my_clip import __main__ as shell
 from clip_tutor.lab.my_clip import find, keep
-from clip_tutor.lab.my_clip.file import MyFile, where
+from clip_tutor.lab.my_clip.file import MyFile
 
 
 def double(x: torch.Tensor) -> torch.Tensor:
@@ -40,12 +40,11 @@ BOTH = {exercise.id: exercise for exercise in (FUNCTION, CLASS)}
 
 
 @pytest.fixture(autouse=True)
-def file(tmp_path, monkeypatch):
+def file(file, monkeypatch):
     """Where the learner's file will be; the two exercises of this module are the course's."""
-    monkeypatch.setenv("CLIP_TUTOR_MY_CLIP", str(tmp_path / "my_clip.py"))
     monkeypatch.setattr("clip_tutor.lab.exercises.find_exercise", BOTH.__getitem__)
     monkeypatch.setattr("clip_tutor.lab.exercises.check.find_exercise", BOTH.__getitem__)
-    return where()
+    return file
 
 
 def cell(code: str, **names):

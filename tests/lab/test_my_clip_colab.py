@@ -6,17 +6,9 @@ from types import ModuleType
 import pytest
 
 from clip_tutor import lab
-from clip_tutor.lab.my_clip import where
 from clip_tutor.lab.my_clip.file import MyFile
 
 ONE = '"""Mine."""\n\n# %% imports\n\n# %% 04.1 · Patches\ndef patchify(x):\n    return x\n'
-
-
-@pytest.fixture
-def file(tmp_path, monkeypatch):
-    """Where the learner's file will be."""
-    monkeypatch.setenv("CLIP_TUTOR_MY_CLIP", str(tmp_path / "my_clip.py"))
-    return where()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 from clip_tutor.lab.course.cells import solution_code
 from clip_tutor.lab.exercises import Exercise, all_exercises
 from clip_tutor.lab.my_clip import keep, training
-from clip_tutor.lab.my_clip.file import MyFile, run, where
+from clip_tutor.lab.my_clip.file import MyFile, run
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.training import plain
 from clip_tutor.training.recipes import RECIPES, RunParts, prepare
@@ -23,11 +23,7 @@ KEPT = [exercise for exercise in all_exercises() if exercise.kept]
 STEPS = 20
 
 
-@pytest.fixture(autouse=True)
-def file(tmp_path, monkeypatch):
-    """Where the learner's file will be."""
-    monkeypatch.setenv("CLIP_TUTOR_MY_CLIP", str(tmp_path / "my_clip.py"))
-    return where()
+pytestmark = pytest.mark.usefixtures("file")
 
 
 @pytest.fixture(scope="module")

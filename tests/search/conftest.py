@@ -13,6 +13,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from clip_tutor.search import ImageIndex, encode_shard, read_shard_of_vectors, vector_shards
+from clip_tutor.search import __main__ as shell
 
 
 def as_image(pixels: torch.Tensor) -> Image.Image:
@@ -54,6 +55,12 @@ def open_index(tmp_path, model, tokenizer) -> Callable[[], ImageIndex]:
 def found(index: ImageIndex) -> list[str]:
     """The files that can be found, as they are called."""
     return sorted(Path(hit.name).name for hit in index.search("a cat", k=1000, group_from=2))
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What the shell prints, given these arguments."""
+    shell.main([str(argument) for argument in arguments])
+    return capsys.readouterr().out
 
 
 def write_tar(path: Path, files: dict[str, bytes]) -> None:

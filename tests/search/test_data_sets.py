@@ -12,7 +12,7 @@ from clip_tutor.data.labelled import emoji_scenes
 from clip_tutor.search import ImageIndex, encode
 from clip_tutor.search import __main__ as shell
 from clip_tutor.search.data_sets import index_data_set, names_data_set, open_images
-from tests.search.conftest import as_image, found, png
+from tests.search.conftest import as_image, found, png, run
 
 
 @pytest.fixture
@@ -31,11 +31,6 @@ def sets(tmp_path, scenes) -> Path:
             [("image", "caption"), *((f"{n}.png", text) for n, text in enumerate(batch.captions))]
         )
     return tmp_path
-
-
-def run(capsys, *arguments: object) -> str:
-    shell.main([str(argument) for argument in arguments])
-    return capsys.readouterr().out
 
 
 def test_data_sets_and_folders_are_told_apart(monkeypatch, tmp_path):

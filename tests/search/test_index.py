@@ -9,6 +9,7 @@ from PIL import Image
 from clip_tutor.search import ImageIndex
 from clip_tutor.search.older_files import fingerprint_of_all
 from clip_tutor.weights import fingerprint, write_tensors
+from tests.search.conftest import as_image
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,6 @@ def index(model, tokenizer, batch) -> ImageIndex:
     index = ImageIndex(model, tokenizer)
     index.add_pixels(batch.pixels, batch.captions)
     return index
-
-
-def as_image(pixels: torch.Tensor) -> Image.Image:
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
 def test_an_image_finds_itself(index, batch):

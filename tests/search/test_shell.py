@@ -5,11 +5,7 @@ import shutil
 import pytest
 
 from clip_tutor.search import __main__ as shell
-
-
-def run(capsys, *arguments: object) -> str:
-    shell.main([str(argument) for argument in arguments])
-    return capsys.readouterr().out
+from tests.search.conftest import run
 
 
 def test_a_folder_is_indexed_queried_and_described(photos, capsys):

@@ -12,15 +12,11 @@ from clip_tutor.data.curation.by_vectors import (
     high_scores,
     semantic_groups,
 )
-
-
-def unit(count: int, E: int = 8, seed: int = 0) -> np.ndarray:
-    vectors = np.random.default_rng(seed).standard_normal((count, E)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+from tests.search.conftest import unit
 
 
 def test_scores_are_cosines_of_images_and_their_own_captions():
-    images, captions = unit(9), unit(9, seed=1)
+    images, captions = unit(9, 8), unit(9, 8, seed=1)
     scores = clip_scores(images, captions)
     np.testing.assert_allclose(scores, [float(a @ b) for a, b in zip(images, captions, strict=True)], atol=1e-6)
     with pytest.raises(ValueError, match=r"are \(9, 8\) and \(8, 8\)"):
@@ -70,8 +66,10 @@ def clip_retrievals_non_uniques(vectors: np.ndarray, threshold: float) -> list[s
 @pytest.mark.parametrize("above", [0.94, 0.7, 0.3])
 def test_groups_are_clip_retrievals(rows, above, monkeypatch):
     monkeypatch.setattr(by_vectors, "AT_ONCE", rows)
-    some = unit(12)
-    vectors = np.concatenate([some, some + 0.1 * unit(12, seed=1), some[::2] + 0.3 * unit(6, seed=2), unit(9, seed=3)])
+    some = unit(12, 8)
+    vectors = np.concatenate(
+        [some, some + 0.1 * unit(12, 8, seed=1), some[::2] + 0.3 * unit(6, 8, seed=2), unit(9, 8, seed=3)]
+    )
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True))[np.random.default_rng(0).permutation(39)]
     groups = clip_retrievals_non_uniques(vectors, above)
     assert 1 < len(groups) < 39 or above == 0.3
@@ -92,5 +90,5 @@ def test_a_chain_is_one_group():
 def test_vectors_of_other_lengths_are_refused():
     for groups in (semantic_groups, blockwise_semantic_groups):
         with pytest.raises(ValueError, match="divide each by its length"):
-            groups(3 * unit(4))
-        assert groups(unit(4).astype(np.float16)).tolist() == [0, 1, 2, 3]
+            groups(3 * unit(4, 8))
+        assert groups(unit(4, 8).astype(np.float16)).tolist() == [0, 1, 2, 3]

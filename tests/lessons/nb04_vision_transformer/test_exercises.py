@@ -4,14 +4,11 @@ import ast
 import inspect
 import json
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from clip_tutor.lab.course.notebook_files import CHECKOUT
-from clip_tutor.lab.exercises import find_exercise
-from clip_tutor.lab.exercises.attempt import ExerciseError
 from clip_tutor.lessons.nb04_vision_transformer.exercises import attention, block, further, tower
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers import attention as library
@@ -19,6 +16,7 @@ from clip_tutor.towers.pooling import MAPHead
 from clip_tutor.towers.single_query import attend
 from clip_tutor.towers.vit import PatchEmbed
 from clip_tutor.weights import load
+from tests.lessons.conftest import refusal
 
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3, activation="quick_gelu")
 
@@ -86,14 +84,6 @@ def test_the_patch_embedding_that_the_notebook_gives_is_the_lessons():
 
 
 # ------------------------------------------------------------------------------------------ fresh wrong answers
-
-
-def refusal(exercise_id: str, answer) -> ExerciseError:
-    """Return what the check says against an answer."""
-    exercise = find_exercise(exercise_id)
-    with pytest.raises(ExerciseError) as caught:
-        exercise.check(exercise.attempt(answer))
-    return caught.value
 
 
 def test_other_names_are_told_by_their_names():

@@ -4,20 +4,18 @@ import ast
 import inspect
 import json
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from clip_tutor.lab.course.notebook_files import CHECKOUT
-from clip_tutor.lab.exercises import find_exercise
-from clip_tutor.lab.exercises.attempt import ExerciseError
 from clip_tutor.lessons.nb05_convolutional_towers.exercises import bottleneck, folding, layers, pool, tower
 from clip_tutor.lessons.nb05_convolutional_towers.exercises.checks import randomize
 from clip_tutor.lessons.nb05_convolutional_towers.small_towers import plain_block, small_tower
 from clip_tutor.towers import ResNet, ResNetConfig, resnet
 from clip_tutor.towers.convolution import ConvNorm
 from clip_tutor.towers.pooling import AttentionPool
+from tests.lessons.conftest import refusal
 
 
 def with_weights_of(theirs: nn.Module, mine: nn.Module) -> nn.Module:
@@ -78,14 +76,6 @@ def test_a_blur_may_change_places_with_a_1_by_1_convolution_in_evaluation_only()
 
 
 # ------------------------------------------------------------------------------------------ fresh wrong answers
-
-
-def refusal(exercise_id: str, answer) -> ExerciseError:
-    """Return what the check says against an answer."""
-    exercise = find_exercise(exercise_id)
-    with pytest.raises(ExerciseError) as caught:
-        exercise.check(exercise.attempt(answer))
-    return caught.value
 
 
 def test_other_names_are_told_by_their_names():
