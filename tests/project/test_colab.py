@@ -1,4 +1,8 @@
-"""The start-up cell of the notebooks in a fresh Colab runtime: the kit is not there, the cell installs it."""
+"""The start-up cell of the notebooks in a fresh Colab runtime: the kit is not there, the cell installs it.
+
+What pip builds and installs there is a wheel, in an environment away from the checkout, so the tour goes on in the same
+kernel: the kit works the same from its wheel. `test_wheel.py` looks at what is in it.
+"""
 
 import os
 import shutil
@@ -50,8 +54,18 @@ def setup_cell(name: str) -> str:
     return cell.source
 
 
+def cells_behind_it(name: str) -> list[str]:
+    """The source of the other code cells."""
+    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+    return [
+        one.source for one in notebook.cells if one.cell_type == "code" and one.metadata.get("clip_tutor") != "setup"
+    ]
+
+
 @pytest.mark.slow
-def test_colab_start(repository: Path, clean_venv: CleanVenv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colab_start_installs_a_kit_that_runs_the_tour(
+    repository: Path, clean_venv: CleanVenv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = setup_cell("00_start_here.ipynb")
     assert f"git+{URL}" in source, f"the start-up cell does not install the kit from {URL}"
     # What tells Colab from every other Jupyter: the package google.colab, imported before the first cell runs.
@@ -73,8 +87,10 @@ for path in (clip_tutor.__file__, asset("emoji/emoji.parquet")):
     assert Path(path).is_relative_to({str(clean_venv.folder)!r}), f"{{path}} is not the installed copy"
 origin = json.loads(importlib.metadata.distribution("clip-tutor").read_text("direct_url.json"))
 print(origin["vcs_info"]["commit_id"])
+del sys.modules["google.colab"]  # the tour is that of any Jupyter
 """
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in (before, source, after)])
+    tour = cells_behind_it("00_start_here.ipynb")
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in (before, source, after, *tour)])
     content = tmp_path / "content"
     content.mkdir()
     surroundings = {
@@ -82,7 +98,8 @@ print(origin["vcs_info"]["commit_id"])
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
         "GIT_CONFIG_VALUE_0": URL,
-        # Nothing else is fetched. pip spells the first one backwards: 0 means that the borrowed hatchling builds.
+        # Nothing else is fetched: the base dependencies that are here must meet what the wheel's metadata asks for.
+        # pip spells the first one backwards: 0 means that the borrowed hatchling builds.
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_NO_INDEX": "1",
     }
