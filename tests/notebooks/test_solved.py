@@ -23,11 +23,19 @@ from tests.notebooks.test_anatomy import builds
 LAST_SECTION = "## Put it together"
 # What trains for minutes as it stands trains for a moment here: by notebook, lines and what stands in their place.
 SHORTER = {
-    "04": {"B, STEPS = 64, 300": "B, STEPS = 64, 160"},
+    "04": {
+        "B, STEPS = 64, 300": "B, STEPS = 64, 20",
+        "MOMENTS = (0, 15, 40, 80, 150, STEPS - 1)": "MOMENTS = (0, 10, STEPS - 1)",
+    },
+    "05": {
+        "things, STEPS = objects[::6][:16], 80": "things, STEPS = objects[::6][:16], 10",
+        "side=32, steps=60, B=32": "side=32, steps=10, B=32",
+    },
     "08": {
         "N = recipe.train.batch_size": "recipe = recipes.with_settings(recipe, steps=40); N = recipe.train.batch_size"
     },
-    "13": {"SMALL, STEPS = 32, 150": "SMALL, STEPS = 32, 40", 'shipped["steps"], "yours': '40, "yours'},
+    "13": {"SMALL, STEPS = 32, 150": "SMALL, STEPS = 32, 15", 'shipped["steps"], "yours': '20, "yours'},
+    "17": {"ladder.climb(task, 1, ladder.LIVE,": "ladder.climb(task, 1, ladder.LOOKS[0],"},
 }
 
 
