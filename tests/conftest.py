@@ -1,7 +1,8 @@
 """What most tests need: a small world, a tokenizer that knows its words, and a model too small to wait for."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 import torch
@@ -57,6 +58,29 @@ def make_model(tokenizer: BPETokenizer) -> Callable[..., CLIP]:
 def model(make_model: Callable[..., CLIP]) -> CLIP:
     """A fresh tiny model, in evaluation mode."""
     return make_model().eval()
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[ModuleType]:
+    """Ray on this machine, with two CPUs."""
+    ray = pytest.importorskip("ray", reason='needs Ray: pip install "clip-tutor[ray]"')
+    pytest.importorskip("ray.data")
+    patience = pytest.MonkeyPatch()  # on a busy machine its own processes may need more than the seconds they are given
+    patience.setenv("RAY_agent_register_timeout_ms", "180000")
+    patience.setenv("RAY_worker_register_timeout_seconds", "180")
+    options = {"log_to_driver": False, "logging_level": "ERROR", "object_store_memory": 100 * 2**20}
+    for last in (False, False, True):
+        try:
+            ray.init(num_cpus=2, include_dashboard=False, **options)
+            break
+        except Exception:
+            ray.shutdown()
+            if last:
+                raise
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    yield ray
+    ray.shutdown()
+    patience.undo()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

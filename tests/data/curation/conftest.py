@@ -1,18 +1,11 @@
 """What the tests of shards share: a small crawl, of archives and tables, with pairs that ALIGN's filters drop."""
 
-import os
-import signal
-import time
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from clip_tutor.data.curation.filters import ALIGN
-from clip_tutor.data.curation.shards import curate_shards
-from clip_tutor.data.curation.steps import FilterStep
-from clip_tutor.data.curation.web_pair import WebPair
 from tests.data.archives import File, tar
 from tests.data.photographs import encoded
 
@@ -62,44 +55,3 @@ def crawl(tmp_path: Path) -> list[Path]:
         else:
             parquet.write_table(table(numbers), folder / f"0000{shard}.parquet")
     return sorted(folder.iterdir())
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """What lies in a folder and below it."""
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
-
-
-def harmless_step() -> FilterStep:
-    """ALIGN's filters, and one that lets everything pass."""
-
-    def harmless(pair: WebPair) -> bool:
-        return True
-
-    return FilterStep([harmless, *ALIGN])
-
-
-def step_that_dies_once(seen: Path, together: int) -> FilterStep:
-    """The same to its card; but once so many processes have a shard in hand, one of them is killed."""
-    place = str(seen)
-
-    def dies_once(pair: WebPair) -> bool:  # without anything that a process would have to import from the tests
-        open(os.path.join(place, str(os.getpid())), "w").close()
-        until = time.monotonic() + 60
-        while len(os.listdir(place)) < together and time.monotonic() < until:
-            time.sleep(0.05)
-        try:
-            open(os.path.join(place, "killed"), "x").close()
-        except FileExistsError:
-            return True
-        os.kill(os.getpid(), signal.SIGKILL)
-        return True
-
-    dies_once.__name__ = "harmless"
-    return FilterStep([dies_once, *ALIGN])
-
-
-@pytest.fixture
-def expected(crawl: list[Path], tmp_path: Path) -> dict[str, bytes]:
-    """What one process makes of the crawl."""
-    curate_shards(harmless_step(), crawl, tmp_path / "one")
-    return files_of(tmp_path / "one")

@@ -19,7 +19,7 @@ from clip_tutor.data.curation.shards import card_of, curate_shard, curate_shards
 from clip_tutor.data.curation.steps import FilterStep
 from clip_tutor.data.webdataset import read_shard
 from tests.data.archives import end_of, tar
-from tests.data.curation.conftest import PER_SHARD, files_of, image_of, is_good, sample, table
+from tests.data.curation.conftest import PER_SHARD, image_of, is_good, sample, table
 
 GOOD = [number for number in range(4 * PER_SHARD) if is_good(number)]
 STEP = FilterStep(ALIGN)
@@ -34,6 +34,10 @@ def kept_numbers(folder: Path) -> list[int]:
         elif path.suffix == ".parquet":
             numbers += [int(key) for key in parquet.read_table(path)["key"].to_pylist()]
     return sorted(numbers)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 # ---- what is written -------------------------------------------------------------------------------------------------

@@ -1,57 +1,19 @@
-"""Many machines: two workers of a local Ray give what one process gives, and the page on scale does what it says.
-
-Everything that needs Ray is here, whatever it deals out: it takes long to start, and starts once.
-"""
+"""Many machines: two workers of a local Ray give what one process gives, and the page on scale does what it says."""
 
 import os
 import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-from clip_tutor.data.curation.parallel import curate_in_processes, curate_on_ray
-from clip_tutor.data.curation.shards import curate_shards
-from clip_tutor.data.curation.steps import FilterStep
-from clip_tutor.data.curation.web_pair import WebPair
 from clip_tutor.search import encode_shard, encode_shards, inverted_lists, tuning
 from clip_tutor.weights import load
-from tests.data.curation.conftest import crawl, expected, files_of, step_that_dies_once
-from tests.search.conftest import PER_SHARD, alone, collection, unit, vectors_of
+from tests.search.conftest import PER_SHARD, unit, vectors_of
 
-__all__ = ["alone", "collection", "crawl", "expected"]
-
-PAGE = Path(__file__).parents[1] / "docs" / "search_at_scale.md"
-
-
-@pytest.fixture(scope="module")
-def ray() -> Iterator[ModuleType]:
-    """Ray on this machine, with two CPUs."""
-    ray = pytest.importorskip("ray", reason='needs Ray: pip install "clip-tutor[ray]"')
-    pytest.importorskip("ray.data")
-    patience = pytest.MonkeyPatch()  # on a busy machine its own processes may need more than the seconds they are given
-    patience.setenv("RAY_agent_register_timeout_ms", "180000")
-    patience.setenv("RAY_worker_register_timeout_seconds", "180")
-    options = {"log_to_driver": False, "logging_level": "ERROR", "object_store_memory": 100 * 2**20}
-    for last in (False, False, True):
-        try:
-            ray.init(num_cpus=2, include_dashboard=False, **options)
-            break
-        except Exception:
-            ray.shutdown()
-            if last:
-                raise
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield ray
-    ray.shutdown()
-    patience.undo()
-
-
-# ---- shards of images ------------------------------------------------------------------------------------------------
+PAGE = Path(__file__).parents[2] / "docs" / "search_at_scale.md"
 
 
 @pytest.mark.slow
@@ -84,30 +46,6 @@ def test_two_workers_one_of_them_killed_give_what_one_process_gives(ray, collect
 def test_a_machine_that_is_too_small_is_said_to_be(ray, collection, model, tmp_path):
     with pytest.raises(ValueError, match=r"no machine of this Ray cluster has 64 CPUs and 0 GPUs: ask for fewer"):
         encode_shards(model, collection, tmp_path / "out", cpus=64)
-
-
-# ---- shards of pairs -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_two_workers_of_ray_one_of_them_killed_write_what_one_process_writes(ray, crawl, tmp_path, expected):
-    (tmp_path / "seen").mkdir()
-    curate_on_ray(step_that_dies_once(tmp_path / "seen", 2), crawl, tmp_path / "out")
-    assert (tmp_path / "seen" / "killed").exists() and len(os.listdir(tmp_path / "seen")) > 3
-    assert files_of(tmp_path / "out") == expected
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_what_goes_wrong_in_a_process_is_said_by_all_of_them_alike(ray, crawl, tmp_path):
-    def refuses(pair: WebPair) -> bool:
-        raise ValueError(f"{pair.name} is none of mine")
-
-    step = FilterStep([refuses])
-    for curate in (curate_shards, curate_on_ray, lambda *job: curate_in_processes(*job, processes=2)):
-        with pytest.raises(ValueError, match=r"/0*\d+ is none of mine"):
-            curate(step, crawl, tmp_path / "out")
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------
