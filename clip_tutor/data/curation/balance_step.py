@@ -40,9 +40,7 @@ class BalanceStep:
 
     all_captions = False
 
-    def __init__(
-        self, matcher: QueryMatcher, counts: NDArray[np.int64], t: int = PAIRS_A_QUERY, seed: int = 0
-    ) -> None:
+    def __init__(self, matcher: QueryMatcher, counts: NDArray[np.int64], t: int = PAIRS_A_QUERY, seed: int = 0) -> None:
         check_t(t)
         if len(counts) != len(matcher.queries):
             raise ValueError(

@@ -3,8 +3,8 @@
     "A cat, in St. Louis!"  ──split_text──▶  a · cat · , · in · st · . · louis · !
                             ──pad──▶         " a cat , in st . louis ! "
 
-Padded with a space on each side, a query is found as a plain sub-string and still never inside a word: " cat " is in the caption above
-and not in " catalog ". Queries and captions go the same way, so that "St. Louis" finds itself.
+Padded with a space on each side, a query is found as a plain sub-string and still never inside a word: " cat " is in
+the caption above and not in " catalog ". Queries and captions go the same way, so that "St. Louis" finds itself.
 
 Follows MetaCLIP v1, which sets the same seven marks off. It keeps capitals; CLIP's tokenizer sees none, and neither
 does this.
