@@ -85,7 +85,7 @@ def test_two_workers_of_ray_one_of_them_killed_write_what_one_process_writes(ray
 
 
 def test_balancing_is_the_same_in_one_process_in_many_and_on_ray(ray, crawl, tmp_path):
-    matcher, given, kept = QueryMatcher(["car", "red car", "number 7", "never"]), [], []
+    matcher, given, kept = QueryMatcher(["car", "red car", "number 6", "never"]), [], []
     for folder, count, curate in (
         (tmp_path / "one", count_shards, curate_shards),
         (tmp_path / "many", partial(count_in_processes, processes=2), partial(curate_in_processes, processes=2)),
