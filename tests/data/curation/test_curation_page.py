@@ -49,3 +49,11 @@ def test_every_figure_of_the_table_is_what_the_page_computes(capsys):
     computed = capsys.readouterr().out
     assert computed.count("\n") == 12
     assert f"| what | how | |\n|---|---|---|\n{computed}\n" in PAGE.read_text("utf-8")
+
+
+def test_the_rates_are_those_of_the_readme():
+    names: dict[str, float] = {}
+    exec(blocks()[-1], names)
+    readme = (PAGE.parents[1] / "README.md").read_text("utf-8")
+    for rate in (f"{names['MATCHED']:,} captions a second", f"{names['FILTERED']:,} pairs", f"{names['HASHED']} images"):
+        assert rate in readme
