@@ -150,6 +150,18 @@ def test_a_matcher_that_was_pickled_finds_the_same(matcher):
     assert copy.fingerprint == matcher.fingerprint != QueryMatcher(QUERIES[::-1]).fingerprint
 
 
+def noted_counts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that takes the name of each shard that is counted from now on."""
+    done = []
+
+    def noted(matcher: QueryMatcher, shard: str, output: Path) -> None:
+        done.append(Path(shard).name)
+        count_shard(matcher, shard, output)
+
+    monkeypatch.setattr(counted_shards, "count_shard", noted)
+    return done
+
+
 # ---- again -----------------------------------------------------------------------------------------------------------
 
 
@@ -159,13 +171,7 @@ def test_shards_that_were_counted_are_not_counted_again(matcher, collection, tmp
     (tmp_path / "counts" / "00002.npz").write_bytes((tmp_path / "counts" / "00002.npz").read_bytes()[:-9])
     (tmp_path / "counts" / "00003.npz").unlink()
     (tmp_path / "counts" / "00004.npz").write_bytes(b"")
-    done = []
-
-    def noted(matcher: QueryMatcher, shard: str, output: Path) -> None:
-        done.append(Path(shard).name)
-        count_shard(matcher, shard, output)
-
-    monkeypatch.setattr(counted_shards, "count_shard", noted)
+    done = noted_counts(monkeypatch)
     again = count_shards(QueryMatcher(QUERIES), collection, tmp_path / "counts")
     assert sorted(done) == ["00000.tar", "00002.tar", "00003.parquet", "00004.tar"]
     assert again.counts.tolist() == first.counts.tolist() and again.pairs == first.pairs
@@ -222,7 +228,9 @@ def test_a_disk_that_fills_while_counting_is_said_and_what_was_counted_stays(
 # ---- what is wrong ---------------------------------------------------------------------------------------------------
 
 
-def test_a_shard_that_ends_early_counts_as_far_as_it_goes(matcher, collection, tmp_path):
+def test_a_shard_that_ends_early_counts_as_far_as_it_goes_and_is_tried_again(
+    matcher, collection, tmp_path, monkeypatch
+):
     whole = (collection / "00002.tar").read_bytes()
     (collection / "00002.tar").write_bytes(whole[: len(whole) // 2])
     (collection / "00003.parquet").write_bytes((collection / "00003.parquet").read_bytes()[:-30])
@@ -230,6 +238,9 @@ def test_a_shard_that_ends_early_counts_as_far_as_it_goes(matcher, collection, t
     assert PAIRS - 40 < counted.pairs < PAIRS - 20
     assert sorted(Path(shard).name for shard in counted.faults) == ["00002.tar", "00003.parquet"]
     assert "is damaged or cut off after" in str(counted) and "was cut off" in str(counted)
+    done = noted_counts(monkeypatch)
+    assert count_shards(matcher, collection, tmp_path / "counts").pairs == counted.pairs
+    assert sorted(done) == ["00002.tar", "00003.parquet"]
     (collection / "00002.tar").write_bytes(whole)
     assert count_shards(matcher, collection, tmp_path / "counts").pairs == PAIRS - 20
 
