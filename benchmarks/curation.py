@@ -6,8 +6,9 @@
 The text is generated: words as frequent as in real text, and ever new ones. A query list is built in a process of its
 own, so that its peak of memory is its own, from a file of lines; what it takes includes reading. Captions are matched
 with 500,000 queries and balanced at t = 20,000 on one core. They take turns with the bare automaton, some thousand at a
-time: it gets the same captions, padded beforehand, and all that it finds is thrown away. The last line is one JSON
-object.
+time: it gets the same captions, padded beforehand, and all that it finds is thrown away. Seconds of matching are those
+of the processor, so that whatever else the machine does takes no part. `curation_shards` filters and hashes images, and
+lets Ray balance some shards. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from machine import alone, cpu_name, from_status, seconds
+from curation_shards import measure_shards, ray_equal
+from machine import alone, cpu_name, from_status
 
 from clip_tutor.data.curation.automaton import Matches, QueryMatcher
 from clip_tutor.data.curation.balancing import BalanceReport, balance, count_matches
@@ -47,6 +49,7 @@ class ListFigures:
     """What making a query list took."""
 
     minutes: float
+    cpu_minutes: float  # of the processor
     peak_gb: float
     words: int
     queries: int
@@ -70,27 +73,35 @@ def titles(count: int) -> Iterator[tuple[str, int]]:
 
 def make_list(corpus: Path, queries: Path) -> ListFigures:
     """Build a query list from a corpus, and write it to a file."""
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     thresholds = Thresholds(bigram_pmi=BIGRAM_PMI)
     with tempfile.TemporaryDirectory(dir=corpus.parent) as folder:
         counts = count_on_disk(read_lines(corpus, CorpusReport()), folder)
         bigrams = best_bigrams(counts, BIGRAM_PMI, BIGRAM_COUNT, thresholds.most)
     words = zip(counts.words, counts.word_counts.tolist(), strict=True)
     made = build_query_list(words, bigrams, titles(thresholds.most), thresholds=thresholds)
-    took = time.perf_counter() - start
+    took, cpu_took = time.perf_counter() - start, time.process_time() - cpu_start
     queries.write_text("\n".join(made.queries), encoding="utf-8")
     print(made, flush=True)
-    return ListFigures(took / 60, from_status("VmHWM") * 2**20 / GIGABYTE, counts.total, len(made.queries))
+    peak = from_status("VmHWM") * 2**20 / GIGABYTE
+    return ListFigures(took / 60, cpu_took / 60, peak, counts.total, len(made.queries))
 
 
 @dataclass
 class MatchFigures:
-    """What matching and balancing took, and the bare automaton."""
+    """What matching and balancing took, and the bare automaton, in seconds of the processor."""
 
     captions: int
     seconds: float
     bare_seconds: float
     report: BalanceReport
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return how long the processor is busy with ``work``."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def match_all(queries: Path, size: int) -> MatchFigures:
@@ -109,18 +120,18 @@ def match_all(queries: Path, size: int) -> MatchFigures:
                 deque(matcher.automaton.iter(text), maxlen=0)
 
         for work in (match, walk) if len(found) % 2 else (walk, match):
-            took = seconds(work)
+            took = cpu_seconds(work)
             ours, bare = ours + took * (work is match), bare + took * (work is walk)
-    start = time.perf_counter()
+    start = time.process_time()
     counts = count_matches(found, len(matcher.queries))
-    ours += time.perf_counter() - start
+    ours += time.process_time() - start
     report, first = BalanceReport(t=20_000, seed=0), 0
     for part in found:
         names = [f"{number:09}.jpg" for number in range(first, first + len(part))]
         first += len(part)
-        start = time.perf_counter()
+        start = time.process_time()
         balance(names, part, counts, report)
-        ours += time.perf_counter() - start
+        ours += time.process_time() - start
     return MatchFigures(report.pairs, ours, bare, report)
 
 
@@ -139,22 +150,32 @@ def main() -> None:
         listed = alone(make_list, corpus, queries)
         corpus.unlink()
         matched = alone(match_all, queries, size)
+        shards = alone(measure_shards, Path(folder))
+        equal = alone(ray_equal, queries, Path(folder))
     share, rate = matched.bare_seconds / matched.seconds, matched.captions / matched.seconds
-    per_gb = listed.minutes * GIGABYTE / written
+    per_gb, cpu_per_gb = (minutes * GIGABYTE / written for minutes in (listed.minutes, listed.cpu_minutes))
     print(f"\n{cpu_name()}, numpy {np.__version__}\n")
     for what, value in (
         ("query list", f"{per_gb:10.2f} minutes a gigabyte   {listed.words:,} words, {listed.queries:,} queries"),
+        ("of them, the processor's", f"{cpu_per_gb:10.2f} minutes"),
         ("its peak of memory", f"{listed.peak_gb:10.2f} GB"),
         ("matching, balancing", f"{rate:10,.0f} captions a second   {matched.captions:,} of them"),
         ("of the bare automaton", f"{share:10.2f} × its speed"),
+        ("ALIGN's filters", f"{shards.filtered:10,.0f} pairs a second   of {shards.bytes_of_pair:,.0f} bytes each"),
+        ("perceptual hash", f"{shards.hashed:10,.0f} images a second"),
+        ("Ray against one process", f"{'not installed' if equal is None else 'equal' if equal else 'different':>10}"),
     ):
-        print(f"{what:24}{value}")
+        print(f"{what:26}{value}")
     print(matched.report)
     figures = {
         "match_share_of_automaton": share,
         "captions_matched_per_second": rate,
         "query_list_minutes_per_gb": per_gb,
+        "query_list_cpu_minutes_per_gb": cpu_per_gb,
         "query_list_peak_gb": listed.peak_gb,
+        "pairs_filtered_per_second": shards.filtered,
+        "images_hashed_per_second": shards.hashed,
+        "ray_equal": equal,
     }
     print("\n" + json.dumps(figures))
 

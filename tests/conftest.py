@@ -69,7 +69,7 @@ def ray() -> Iterator[ModuleType]:
     patience.setenv("RAY_agent_register_timeout_ms", "180000")
     patience.setenv("RAY_worker_register_timeout_seconds", "180")
     options = {"log_to_driver": False, "logging_level": "ERROR", "object_store_memory": 100 * 2**20}
-    for last in (False, False, True):
+    for last in (False, False, False, False, True):  # Ray waits half a minute for them, and no setting changes that
         try:
             ray.init(num_cpus=2, include_dashboard=False, **options)
             break

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 
 import ahocorasick
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_tutor.data.curation.corpus_counts import first_of_each
+from clip_tutor.data.curation.filter_report import plain
 from clip_tutor.data.curation.text import BETWEEN, pad, pad_all
 from clip_tutor.tokenizers.cleaning import check_captions
 
@@ -69,6 +71,11 @@ class QueryMatcher:
                 raise ValueError(f"queries {other} and {number} match the same ({query!r}): leave one of them out")
         self.automaton.add_word(BETWEEN, len(self.queries))
         self.automaton.make_automaton()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells its queries and their numbers from others: "500,000 entries, 1f0c9a3e"."""
+        return str(plain({query: number for number, query in enumerate(self.queries)}))
 
     def match(self, captions: Sequence[str]) -> Matches:
         """Return the queries that occur in each caption.

@@ -57,12 +57,13 @@ def keep_probabilities(matches: Matches, counts: NDArray[np.int64], t: int = PAI
         ValueError: ``t`` is less than 1, or a query has matches and the count 0: the counts are of other pairs.
     """
     check_t(t)
-    with np.errstate(divide="ignore"):  # t / 0 of a query that never occurs, and log 0 where nothing is dropped
-        drop = np.log1p(-np.minimum(1, t / counts))  # (Q,) log(1 − p_i)
-    if len(matches.queries) and not counts[matches.queries].all():
+    own = counts[matches.queries]  # (K,)
+    if not own.all():
         raise ValueError("a query occurs in these pairs and has the count 0: count all shards before you balance one")
+    with np.errstate(divide="ignore"):  # log 0 where nothing is dropped
+        drop = np.log1p(-np.minimum(1, t / own))  # (K,) log(1 − p_i)
     owner = np.repeat(np.arange(len(matches)), matches.counts())  # (K,)
-    return -np.expm1(np.bincount(owner, weights=drop[matches.queries], minlength=len(matches)))
+    return -np.expm1(np.bincount(owner, weights=drop, minlength=len(matches)))
 
 
 def draw(names: Sequence[str], seed: int) -> NDArray[np.float64]:

@@ -65,23 +65,25 @@ def name_of(function: Callable[..., Any]) -> str:
 def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the thresholds of a filter, given ones and defaults, as values that JSON can hold.
 
-    A collection, such as the counts that a filter looks up, is told by its size and a fingerprint.
-
     >>> settings_of(partial(round, ndigits=2))
     {'ndigits': 2}
     """
     settings = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.default is not parameter.empty:
-            settings[name] = _plain(parameter.default)
+            settings[name] = plain(parameter.default)
     return settings
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it.
+
+    A collection, such as the counts that a filter looks up, is told by its size and a fingerprint.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, Mapping):
         return f"{len(value):,} entries, {_fingerprint(f'{key!r}: {one!r}' for key, one in value.items())}"
     if isinstance(value, Collection):

@@ -20,14 +20,14 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import partial
 
 from clip_tutor.data.curation.filter_report import FilterReport, name_of
+from clip_tutor.data.curation.text import words_of
 from clip_tutor.data.curation.web_pair import UnreadableImageError, WebPair
 from clip_tutor.data.samples import NO_CAPTION
-from clip_tutor.tokenizers.cleaning import canonicalize
 
 Filter = Callable[[WebPair], bool]
 UNREADABLE = "with an image that cannot be read"
 
-# How alt-texts begin or end that a program has written.
+# How alt-texts begin or end that a program has written: the examples that Conceptual Captions gives of its list.
 BOILERPLATE = ("click to enlarge picture", "stock photo", "embedded image permalink", "profile photo")
 
 
@@ -46,7 +46,7 @@ def min_side(pair: WebPair, pixels: int = 200) -> bool:
 def aspect_ratio(pair: WebPair, most: float = 3.0) -> bool:
     """Keep an image whose longer side is at most three times its shorter one.
 
-    ALIGN (section 3) says less than 3; COYO-700M and DataComp, which follow it, keep 3 itself. Conceptual Captions: 2.
+    ALIGN (section 3) says less than 3; COYO-700M and DataComp's basic filter keep 3 itself. Conceptual Captions: 2.
 
     Raises:
         UnreadableImageError, ValueError: as `WebPair.size`.
@@ -80,10 +80,11 @@ def common_words(pair: WebPair, known: Container[str]) -> bool:
     """Keep a caption without a rare word, such as "image tid 25&id mggqpuweqdpd&cache 0" (ALIGN, section 3).
 
     ALIGN knows the hundred million most frequent words and pairs of words of the collection; how pairs of words enter,
-    the paper leaves open, and here they do not. Conceptual Captions knows what occurs five times in an encyclopaedia.
+    the paper leaves open, and here they do not. Conceptual Captions knows what occurs five times in the English
+    Wikipedia, Conceptual 12M what occurs twenty times.
 
     Args:
-        known: the words that are not rare, as `words_of` writes them.
+        known: the words that are not rare, as `count_words` and `CorpusCounts` write them.
     """
     return all(word in known for word in words_of(pair.caption))
 
@@ -104,7 +105,10 @@ def repeated_words(pair: WebPair, most: float = 0.2) -> bool:
 
 
 def no_boilerplate(pair: WebPair, phrases: tuple[str, ...] = BOILERPLATE) -> bool:
-    """Keep a caption that neither begins nor ends with what programs write (Conceptual Captions, section 3)."""
+    """Keep a caption that neither begins nor ends with what programs write (Conceptual Captions, section 3).
+
+    Conceptual Captions cuts the first two phrases off, and drops captions with the other two. To drop all, we chose.
+    """
     said = f" {' '.join(words_of(pair.caption))} "
     return not any(said.startswith(f" {phrase} ") or said.endswith(f" {phrase} ") for phrase in phrases)
 
@@ -130,11 +134,6 @@ def images_per_caption(pairs: Iterable[WebPair]) -> Counter[str]:
 def captions_per_image(pairs: Iterable[WebPair]) -> Counter[int]:
     """Return how many different captions each image has, by its hash."""
     return Counter(image for _, image in {(pair.caption, pair.image_hash) for pair in pairs})
-
-
-def words_of(caption: str) -> list[str]:
-    """Return the words of a caption in small letters, without punctuation."""
-    return canonicalize(caption).split()
 
 
 # ---- all together ----------------------------------------------------------------------------------------------------

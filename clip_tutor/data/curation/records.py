@@ -102,8 +102,12 @@ class ArchiveRecords:
                     if archive.cut and wrong:
                         break  # what the cut has left of the last sample
                     count += 1
-                    pairs = [WebPair(one.name, text, one.image) for one in found for text in one.captions or ("",)]
-                    yield pairs or [WebPair(f"{name}/{key}", "")], wrong, files
+                    pairs = [
+                        WebPair(one.name, text, one.image, key=one.name.removeprefix(f"{name}/"))
+                        for one in found
+                        for text in one.captions or ("",)
+                    ]
+                    yield pairs or [WebPair(f"{name}/{key}", "", key=key)], wrong, files
             if archive.fault and (archive.count or archive.cut):  # an archive without any file may be all that was kept
                 self.fault = f"{self._shard} is damaged or cut off after {count} samples ({archive.fault})"
         except OSError as error:

@@ -12,16 +12,16 @@ read to its end gives what came before, and is tried again each time.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
 from clip_tutor.data.curation.data_card import CARD, CARDS, DataCard
 from clip_tutor.data.curation.records import Records, Write, open_records
+from clip_tutor.data.curation.shard_jobs import Places, Shards, clear_drafts, places_of, run_jobs, stamp_of
 from clip_tutor.data.curation.steps import Step
-from clip_tutor.data.shard_files import is_table, output_places, stem_of
-from clip_tutor.data.whole_files import drafts_of, whole_file
+from clip_tutor.data.shard_files import is_table, stem_of
+from clip_tutor.data.whole_files import whole_file
 
 
 def curate_shard(step: Step, shard: str, output: Path) -> DataCard:
@@ -60,17 +60,18 @@ def curate_shard(step: Step, shard: str, output: Path) -> DataCard:
 
 
 def _reasons(step: Step, records: Records) -> list[str]:
-    """Return why each record is dropped. Of a record with several captions, all are to stay."""
+    """Return why each record is dropped: one without an image, for instance, without asking the step."""
     asked = [pairs for pairs, wrong in records.both() if not wrong]
     said = iter(step(list(chain.from_iterable(asked))))
     reasons = []
     for pairs, wrong in records.both():
         about = [wrong] if wrong else list(islice(said, len(pairs)))
-        reasons.append(next(filter(None, about), ""))
+        stays = "" in about and not step.all_captions
+        reasons.append("" if stays else next(filter(None, about), ""))
     return reasons
 
 
-def curate_shards(step: Step, shards: str | Path | Sequence[str | Path], folder: str | Path) -> DataCard:
+def curate_shards(step: Step, shards: Shards, folder: str | Path) -> DataCard:
     """Write what a step keeps of many shards, one after the other, and a data card.
 
     Args:
@@ -84,67 +85,31 @@ def curate_shards(step: Step, shards: str | Path | Sequence[str | Path], folder:
         OSError: there is no room on the disk; finished shards stay, and the same call goes on behind them.
     """
     places, todo = begin(step, shards, folder)
-    for shard in todo:
-        require_done(try_shard(step, shard, places[shard]))
+    run_jobs(partial(curate_shard, step), todo)
     return finish(step, places)
 
 
 # ---- what one process and many do alike ------------------------------------------------------------------------------
 
 
-def begin(
-    step: Step, shards: str | Path | Sequence[str | Path], folder: str | Path
-) -> tuple[dict[str, Path], list[str]]:
-    """Return where what is kept of each shard goes, and which shards are not finished.
+def begin(step: Step, shards: Shards, folder: str | Path) -> tuple[Places, Places]:
+    """Return where what is kept of each shard goes: of all shards, and of those that are not finished.
 
     Raises:
         FileNotFoundError, ValueError: as `curate_shards`.
     """
-    output = Path(folder).expanduser().absolute()
-    places = output_places(shards, output, lambda shard: stem_of(shard) + (".parquet" if is_table(shard) else ".tar"))
-    if any(shard == str(place) for shard, place in places.items()):
-        raise ValueError(f"{folder} is where the shards lie: give another folder for what is kept of them")
-    if not places:
-        raise FileNotFoundError(f"{shards!r} names no shard")
-    clear_drafts(places)
-    return places, [shard for shard, place in places.items() if not _is_finished(step, shard, place)]
+    places = places_of(shards, folder, lambda shard: stem_of(shard) + (".parquet" if is_table(shard) else ".tar"))
+    clear_drafts(_files_of(places))
+    return places, {shard: place for shard, place in places.items() if not _is_finished(step, shard, place)}
 
 
-def try_shard(step: Step, shard: str, output: Path) -> dict[str, str]:
-    """Curate one shard, and return what went wrong, as sentences that a process can hand back: see `require_done`."""
-    outcome = {"unwritten": "", "refused": ""}
-    try:
-        curate_shard(step, shard, output)
-    except OSError as error:
-        outcome["unwritten"] = (
-            f"{output} could not be written ({error.strerror or error}): make room on its disk, and run the same "
-            "again. Shards that are finished stay"
-        )
-    except ValueError as error:
-        outcome["refused"] = str(error)
-    return outcome
-
-
-def require_done(outcome: Mapping[str, str]) -> None:
-    """Refuse to go on where a shard could not be curated.
-
-    Raises:
-        OSError: its output could not be written.
-        ValueError: the step asks for what the shard does not have.
-    """
-    if outcome["unwritten"]:
-        raise OSError(outcome["unwritten"])
-    if outcome["refused"]:
-        raise ValueError(outcome["refused"])
-
-
-def finish(step: Step, places: dict[str, Path]) -> DataCard:
+def finish(step: Step, places: Places) -> DataCard:
     """Write the card of all shards, and return it.
 
     Raises:
         OSError: it could not be written.
     """
-    clear_drafts(places)
+    clear_drafts(_files_of(places))
     whole = DataCard(step.settings)
     for place in places.values():
         whole.add(DataCard.of(json.loads(card_of(place).read_bytes())))
@@ -155,24 +120,13 @@ def finish(step: Step, places: dict[str, Path]) -> DataCard:
     return whole
 
 
-def clear_drafts(places: dict[str, Path]) -> None:
-    """Remove what processes that died have left half-written."""
-    for place in places.values():
-        for draft in [*drafts_of(place), *drafts_of(card_of(place))]:
-            draft.unlink(missing_ok=True)
-
-
 def card_of(output: Path) -> Path:
     """Return where the card of a shard lies."""
     return output.parent / CARDS / f"{output.name}.json"
 
 
-def stamp_of(shard: str) -> list[int]:
-    """Return size and time of last change of a shard: as long as both stay, so does its content. Nothing in the web."""
-    if "://" in shard:
-        return []
-    seen = os.stat(shard)
-    return [seen.st_size, seen.st_mtime_ns]
+def _files_of(places: Places) -> list[Path]:
+    return [*places.values(), *map(card_of, places.values())]
 
 
 def _is_finished(step: Step, shard: str, output: Path) -> bool:

@@ -24,13 +24,18 @@ class Step(Protocol):
         """Everything that decides what it drops, as values that JSON holds: thresholds, counts, seeds."""
         ...
 
+    @property
+    def all_captions(self) -> bool:
+        """Whether a record with several captions stays only if all of them are to stay; else one is enough."""
+        ...
+
     def __call__(self, pairs: Sequence[WebPair], /) -> list[str]:
         """Return why each pair is dropped; nothing for one that stays."""
         ...
 
 
 class FilterStep:
-    """The step that drops what any of some filters drops.
+    """The step that drops what any of some filters drops, and of several captions a record with a bad one.
 
     Args:
         filters: from `clip_tutor.data.curation.filters`, the cheap ones first.
@@ -38,6 +43,8 @@ class FilterStep:
     Raises:
         ValueError: two filters have one name, or one has none.
     """
+
+    all_captions = True
 
     def __init__(self, filters: Iterable[Filter]) -> None:
         self._filters = list(filters)

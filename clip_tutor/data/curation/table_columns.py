@@ -76,17 +76,19 @@ class TableColumns(NamedTuple):
             wrong = NO_TEXT
         name = self._value(row, self.name)
         said = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        key = f"row {number}" if said is None else str(said)
         image, _ = stored_image(self._value(row, self.image))
         if self.image and not image:
             wrong = wrong or NO_IMAGE
         width, height, known = (self._value(row, column) for column in (self.width, self.height, self.image_hash))
         return [
             WebPair(
-                name=f"{Path(shard).name}/{f'row {number}' if said is None else said}",
+                name=f"{Path(shard).name}/{key}",
                 caption=caption,
                 image=(Path(shard).parent / image if isinstance(image, str) else image) or None,
                 known_size=(int(width), int(height)) if width and height else None,
                 known_hash=int(known, 16) if isinstance(known, bytes | str) else known,
+                key=key,
             )
             for caption in captions or ("",)
         ], wrong

@@ -1,10 +1,10 @@
-"""What counts as a word when captions are matched with queries: lower case, punctuation set off, a space on each side.
+"""What counts as a word, wherever words are counted, filtered or matched: lower case, punctuation set off.
 
     "A cat, in St. Louis!"  ──split_text──▶  a · cat · , · in · st · . · louis · !
                             ──pad──▶         " a cat , in st . louis ! "
 
-Padded like this, a query is found as a plain sub-string and still never inside a word: " cat " is in the caption above
-and not in " catalog ". Queries and captions go the same way, so that "St. Louis" finds itself.
+Padded with a space on each side, a query is found as a plain sub-string and still never inside a word: " cat " is in
+the caption above and not in " catalog ". Queries and captions go the same way, so that "St. Louis" finds itself.
 
 Follows MetaCLIP v1, which sets the same seven marks off. It keeps capitals; CLIP's tokenizer sees none, and neither
 does this.
@@ -34,6 +34,15 @@ def split_text(text: str) -> list[str]:
     for mark in MARKS:
         text = text.replace(mark, f" {mark} ")
     return text.split()
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, in lower case, without the punctuation marks that stand between them.
+
+    >>> words_of("A cat, in St. Louis!")
+    ['a', 'cat', 'in', 'st', 'louis']
+    """
+    return [part for part in split_text(text) if part not in MARKS]
 
 
 def pad(text: str) -> str:

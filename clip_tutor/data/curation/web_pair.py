@@ -29,6 +29,7 @@ class WebPair:
         image: a path, the bytes of a file, or an image that is open; None: only what is known of it.
         known_size: its width and height in pixels, where they are known.
         known_hash: its perceptual hash, where it is known.
+        key: what it is called without its shard: the same, however a collection is cut into shards.
     """
 
     name: str
@@ -36,6 +37,7 @@ class WebPair:
     image: ImageLike | None = None
     known_size: tuple[int, int] | None = None
     known_hash: int | None = None
+    key: str = ""
 
     @cached_property
     def size(self) -> tuple[int, int]:

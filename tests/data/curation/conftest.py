@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from clip_tutor.data.webdataset import read_shard
 from tests.data.archives import File, tar
 from tests.data.photographs import encoded
 
@@ -41,6 +42,22 @@ def table(numbers: range) -> pa.Table:
     rows = [{"bytes": image_of(n), "path": f"{n:04}.jpg"} for n in numbers]
     columns = {"key": [f"{n:04}" for n in numbers], "image": rows, "caption": [caption_of(n) for n in numbers]}
     return pa.table(columns | {"more": list(numbers)})
+
+
+def kept_numbers(folder: Path) -> list[int]:
+    """What the shards of a folder hold."""
+    numbers = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".tar":
+            numbers += [int(Path(pair.name).name) for pair in read_shard(str(path))]
+        elif path.suffix == ".parquet":
+            numbers += [int(key) for key in parquet.read_table(path)["key"].to_pylist()]
+    return sorted(numbers)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """All files of a folder, by their paths in it."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 @pytest.fixture

@@ -17,27 +17,11 @@ from clip_tutor.data.curation import records, shards
 from clip_tutor.data.curation.filters import ALIGN, caption_length, min_side
 from clip_tutor.data.curation.shards import card_of, curate_shard, curate_shards
 from clip_tutor.data.curation.steps import FilterStep
-from clip_tutor.data.webdataset import read_shard
 from tests.data.archives import end_of, tar
-from tests.data.curation.conftest import PER_SHARD, image_of, is_good, sample, table
+from tests.data.curation.conftest import PER_SHARD, files_of, image_of, is_good, kept_numbers, sample, table
 
 GOOD = [number for number in range(4 * PER_SHARD) if is_good(number)]
 STEP = FilterStep(ALIGN)
-
-
-def kept_numbers(folder: Path) -> list[int]:
-    """What the shards of a folder hold."""
-    numbers = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".tar":
-            numbers += [int(Path(pair.name).name) for pair in read_shard(str(path))]
-        elif path.suffix == ".parquet":
-            numbers += [int(key) for key in parquet.read_table(path)["key"].to_pylist()]
-    return sorted(numbers)
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 # ---- what is written -------------------------------------------------------------------------------------------------
