@@ -1,0 +1,55 @@
+"""What a language model refuses, in words that say what to do."""
+
+from torch import Tensor
+
+
+def check_embeddings(embeddings: Tensor, context_length: int, width: int) -> None:
+    """Refuse what a language model cannot read.
+
+    Args:
+        embeddings: should be (B, T, D), with 1 to ``context_length`` tokens of D = ``width`` numbers.
+
+    Raises:
+        ValueError: they have another shape.
+    """
+    if embeddings.ndim != 3:
+        raise ValueError(
+            f"a language model reads embeddings of shape (B, T, D), and these have {tuple(embeddings.shape)}: "
+            "turn ids into vectors with model.embed(ids), and give a single text a batch dimension"
+        )
+    _, T, D = embeddings.shape
+    if T == 0:
+        raise ValueError(
+            "the prompt is empty, and the next token is predicted from those before it: begin with the vectors of a "
+            "prefix or with the embedding of a start token"
+        )
+    if width != D:
+        raise ValueError(
+            f"these embeddings are {D} wide, and this language model's are {width}: "
+            f"map a prefix to {width} numbers a token"
+        )
+    if context_length < T:
+        raise ValueError(
+            f"these are {T} tokens, and the context holds {context_length}: shorten the text or the prefix"
+        )
+
+
+def check_room(embeddings: Tensor, max_tokens: int, context_length: int) -> None:
+    """Refuse a generation that would outgrow the context.
+
+    Args:
+        embeddings: (B, T, D), what is there already.
+
+    Raises:
+        ValueError: ``max_tokens`` more do not fit, or are none.
+    """
+    if max_tokens < 1:
+        raise ValueError(f"max_tokens is {max_tokens}: ask for at least one token")
+    T = embeddings.shape[1]
+    if context_length < T + max_tokens:
+        left = context_length - T
+        advice = f"ask for at most {left}" if left > 0 else "shorten the prompt"
+        raise ValueError(
+            f"a prompt of {T} tokens and {max_tokens} new ones need {T + max_tokens} places, "
+            f"and the context has {context_length}: {advice}"
+        )
