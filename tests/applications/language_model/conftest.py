@@ -17,13 +17,20 @@ MakePair = Callable[..., Pair]
 def make_pair() -> MakePair:
     """A function that gives both: ``make_pair(seed=1, vocab_size=60)``; the last id ends a text."""
 
-    def make(seed: int = 0, vocab_size: int = 60, context_length: int = 40, width: int = 32, layers: int = 2) -> Pair:
+    def make(
+        seed: int = 0,
+        vocab_size: int = 60,
+        context_length: int = 40,
+        width: int = 32,
+        layers: int = 2,
+        noise: float = 0.1,
+    ) -> Pair:
         torch.manual_seed(seed)
         sizes = {"n_positions": context_length, "n_embd": width, "n_layer": layers, "n_head": 4}
         ends = {"bos_token_id": vocab_size - 1, "eos_token_id": vocab_size - 1, "pad_token_id": vocab_size - 1}
         theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=vocab_size, **sizes, **ends)).eval()
         for parameter in theirs.parameters():  # its first weights are so small that all tokens are about alike
-            parameter.data += 0.4 * torch.randn_like(parameter)
+            parameter.data += noise * torch.randn_like(parameter)
         config = LanguageModelConfig(vocab_size, context_length, width, layers, heads=4)
         return theirs, assemble_gpt2(config, theirs.state_dict(), "theirs")
 
