@@ -60,6 +60,7 @@ MAY_IMPORT = {
     },
     "search": {"allocator", "printable", "shell", "tokenizers", "images", "model", "data", "embedding", "weights"},
 }
+MAY_IMPORT["applications"] = set(MAY_IMPORT)
 MAY_IMPORT["lab"] = set(MAY_IMPORT)
 MAY_IMPORT["lessons"] = set(MAY_IMPORT)
 # A program that is run, not imported, may use what stands beside its package.
