@@ -1,0 +1,120 @@
+"""ClipCap: the vector of an image becomes a prefix, and a language model goes on from there.
+
+    image ─ CLIP ─▶ (B, E) ─ unit length ─ mapper ─▶ prefix (B, N, D) ─┐
+                                                                       ├─ language model ─▶ (B, N + T, V) logits
+    caption ─ tokenizer ─▶ (B, T) ─ embed ─▶ (B, T, D) ────────────────┘
+
+The language model was made for words and reads vectors. It cannot tell that the first N of them are no words: they
+are whatever makes the right caption the likeliest continuation. CLIP stays as it is; the language model may, too.
+
+    place       0    …   N-2   N-1    N     N+1   N+2
+    input       v₀   …   v_    v_     a     dog   end
+    says                       a      dog   end              so the loss reads logits[N-1 : -1], not logits[N:]
+
+With ``logits[N:]`` each token would be asked to name itself, which it can: the loss falls to nothing and the model
+cannot write a word. ``test_each_place_predicts_the_token_after_it``.
+
+Source: Mokady, Hertz and Bermano 2021, "ClipCap: CLIP Prefix for Image Captioning", section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clip_tutor.applications.captioning.mappers import MapperConfig, MLPMapperConfig, build_mapper
+from clip_tutor.applications.language_model import LanguageModel, next_token_loss
+from clip_tutor.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class CaptionerConfig:
+    """The shape of what lies between an image's vector and a language model."""
+
+    embed_dim: int  # E, of the CLIP whose vectors are read
+    prefix_length: int = 10  # N
+    mapper: MapperConfig = MLPMapperConfig()
+    normalize: bool = True  # bring image vectors to unit length first, in training as in use
+
+
+class Captioner(nn.Module):
+    """A mapper and a language model.
+
+    Args:
+        language_model: the kit's own, GPT-2, or any other `LanguageModel`.
+
+    Raises:
+        ValueError: the prefix leaves the language model no room for a caption.
+    """
+
+    def __init__(self, config: CaptionerConfig, language_model: LanguageModel) -> None:
+        super().__init__()
+        room = language_model.config.context_length
+        if not 1 <= config.prefix_length < room:
+            raise ValueError(
+                f"a prefix of {config.prefix_length} in a context of {room} tokens: it takes at least 1 of them, and "
+                f"must leave room for words, so choose 1 to {room - 1}"
+            )
+        self.config = config
+        width = language_model.config.width
+        self.mapper = build_mapper(config.mapper, config.embed_dim, width, config.prefix_length)
+        self.language_model = language_model
+
+    def prefix(self, image_features: Tensor) -> Tensor:
+        """Return (B, N, D) from (B, E) image vectors.
+
+        Training and use both come through here, so that a vector is of unit length in both or in neither: a mapper
+        that has learned from vectors of length 1 says nonsense about one of length 10.
+
+        Raises:
+            ValueError: the vectors are not (B, E).
+        """
+        E = self.config.embed_dim
+        if image_features.ndim != 2 or image_features.shape[1] != E:
+            raise ValueError(
+                f"image vectors of shape {tuple(image_features.shape)}, and this captioner reads (B, {E}): encode the "
+                "images with the CLIP that it was trained on, and give a single one a batch dimension"
+            )
+        if self.config.normalize:
+            image_features = F.normalize(image_features, dim=1)
+        return self.mapper(image_features)
+
+    def forward(self, image_features: Tensor, token_ids: Tensor) -> Tensor:
+        """Return (B, N + T, V) logits: at each place, of prefix and caption, what comes after it.
+
+        Args:
+            image_features: (B, E).
+            token_ids: (B, T), captions without a start token: the prefix is one.
+
+        Raises:
+            ValueError: image vectors of another length, or more tokens than the context holds.
+        """
+        words = self.language_model.embed(token_ids)  # (B, T, D)
+        return self.language_model(torch.cat([self.prefix(image_features), words], dim=1))
+
+
+def prefix_loss(captioner: Captioner, image_features: Tensor, token_ids: Tensor, end_id: int) -> Tensor:
+    """Return the mean cross-entropy of each token of the captions, in nats, given the image and the tokens before it.
+
+    Args:
+        image_features: (B, E).
+        token_ids: (B, T), each row ending in ``end_id``; what stands behind its first one is padding, and ignored.
+    """
+    return next_token_loss(captioner(image_features, token_ids), token_ids, end_id)
+
+
+def require_fit(language_model: LanguageModel, tokenizer: Tokenizer) -> None:
+    """Refuse a language model that was made for another tokenizer.
+
+    Raises:
+        ValueError: the tokenizer's vocabulary and the model's are of different sizes.
+    """
+    V = language_model.config.vocab_size
+    if V != tokenizer.vocab_size:
+        raise ValueError(
+            f"the language model has {V:,} token vectors and the tokenizer {tokenizer.vocab_size:,} ids, so that an id "
+            "would mean another word: take the tokenizer that the model was trained with"
+        )
