@@ -3,7 +3,7 @@
     caption ──tokenizers──▶ ids ────┐
                                     ├─ towers ─▶ model ─▶ losses ─▶ training ─▶ checkpoint
     image ────images──▶ pixels ─────┘                │
-                                                     └▶ evaluation · search · applications ─▶ lab ─▶ lessons ─▶ notebooks
+                                                     └▶ evaluation · search · applications ─▶ lab ─▶ notebooks
 
 What most people come for stands here, and is imported when it is first used:
 

@@ -1,19 +1,26 @@
-"""A small language model of the kit's own blocks: what comes after these tokens, or after these vectors?
+"""A causal language model of the kit's own blocks: what comes after these tokens, or after these vectors?
 
-from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig, generate
-model = LanguageModel(LanguageModelConfig(vocab_size=600, context_length=32, width=64, layers=2, heads=2))
-generate(model, model.embed(ids), end_id=tokenizer.end_id, max_tokens=20)
+    from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig, generate
+    model = LanguageModel(LanguageModelConfig(vocab_size=600, context_length=32, width=64, layers=2, heads=2))
+    generate(model, model.embed(ids), end_id=tokenizer.end_id, max_tokens=20)
+
+Read `model`, `loss`, `choosing`, `generation`, `beam` in this order. `generate` and `generate_beam` here are their fast
+forms, from `cached`.
 """
 
-from clip_tutor.applications.language_model.generation import generate, greedy
+from clip_tutor.applications.language_model.cached import generate, generate_beam
+from clip_tutor.applications.language_model.choosing import greedy, top_p
+from clip_tutor.applications.language_model.config import LANGUAGE_MODELS, LanguageModelConfig
 from clip_tutor.applications.language_model.loss import next_token_loss
-from clip_tutor.applications.language_model.model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig
+from clip_tutor.applications.language_model.model import LanguageModel
 
 __all__ = [
     "LANGUAGE_MODELS",
     "LanguageModel",
     "LanguageModelConfig",
     "generate",
+    "generate_beam",
     "greedy",
     "next_token_loss",
+    "top_p",
 ]

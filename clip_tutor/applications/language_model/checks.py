@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from clip_tutor.applications.language_model.config import LanguageModelConfig
+
 
 def check_embeddings(embeddings: Tensor, context_length: int, width: int) -> None:
     """Refuse what a language model cannot read.
@@ -34,15 +36,17 @@ def check_embeddings(embeddings: Tensor, context_length: int, width: int) -> Non
         )
 
 
-def check_room(embeddings: Tensor, max_tokens: int, context_length: int) -> None:
-    """Refuse a generation that would outgrow the context.
+def check_prompt(embeddings: Tensor, max_tokens: int, config: LanguageModelConfig) -> None:
+    """Refuse what cannot be continued: see `check_embeddings`, and a text that would outgrow the context.
 
     Args:
         embeddings: (B, T, D), what is there already.
 
     Raises:
-        ValueError: ``max_tokens`` more do not fit, or are none.
+        ValueError: they have another shape, or ``max_tokens`` more do not fit, or are none.
     """
+    context_length = config.context_length
+    check_embeddings(embeddings, context_length, config.width)
     if max_tokens < 1:
         raise ValueError(f"max_tokens is {max_tokens}: ask for at least one token")
     T = embeddings.shape[1]

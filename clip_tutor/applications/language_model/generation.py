@@ -4,24 +4,16 @@
          ▲                                                                                                  │
          └──────────────────────────────────────────── append ◀─────────────────────────────────────────────┘
 
-Whatever chooses among V logits makes the style: `greedy` takes the likeliest, `top_p` draws one. Beam search,
-which keeps several texts at once, is in `beam`; the fast form, which computes each token once, in `cached`.
+How a token is chosen is in `choosing`. Beam search, which keeps several texts at once, is in `beam`; the fast form
+of both, which computes each token once, in `cached`.
 """
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from clip_tutor.applications.language_model.checks import check_embeddings, check_room
+from clip_tutor.applications.language_model.checks import check_prompt
+from clip_tutor.applications.language_model.choosing import Choose, greedy
 from clip_tutor.applications.language_model.model import LanguageModel
-
-Choose = Callable[[Tensor], Tensor]  # (B, V) logits to (B,) ids
-
-
-def greedy(logits: Tensor) -> Tensor:
-    """Return (B,): the likeliest token of each row of logits (B, V)."""
-    return logits.argmax(dim=-1)
 
 
 @torch.no_grad()
@@ -38,19 +30,23 @@ def generate(
     Raises:
         ValueError: a prompt is empty, of another width, or has no room in the context for ``max_tokens`` more.
     """
-    check_embeddings(embeddings, model.config.context_length, model.config.width)
-    check_room(embeddings, max_tokens, model.config.context_length)
+    check_prompt(embeddings, max_tokens, model.config)
     written: list[Tensor] = []
     ended = torch.zeros(len(embeddings), dtype=torch.bool, device=embeddings.device)
     while len(written) < max_tokens and not ended.all():
         logits = model(embeddings)[:, -1]  # (B, V)
-        ids = choose(logits).masked_fill(ended, end_id)  # a text that has ended stays so, whatever is chosen
-        ended = ended | (ids == end_id)
+        ids = choose(logits)
         written.append(ids)
+        ended |= ids == end_id
         embeddings = torch.cat([embeddings, model.embed(ids[:, None])], dim=1)  # (B, T + 1, D)
-    return [cut_at_end(row, end_id) for row in torch.stack(written, dim=1).tolist()]
+    return cut_at_end(written, end_id)
 
 
-def cut_at_end(ids: list[int], end_id: int) -> list[int]:
-    """Return the ids up to the first end token, that included."""
-    return ids[: ids.index(end_id) + 1] if end_id in ids else ids
+def cut_at_end(written: list[Tensor], end_id: int) -> list[list[int]]:
+    """Return the ids of each row up to its first end token, that included.
+
+    Args:
+        written: one tensor (B,) a step. A row that ended goes on being written until all have.
+    """
+    rows = torch.stack(written, dim=1).tolist()
+    return [row[: row.index(end_id) + 1] if end_id in row else row for row in rows]

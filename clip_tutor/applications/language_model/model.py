@@ -13,31 +13,14 @@ The model's input are embeddings, not ids, so that vectors which are no token's 
 Source: Radford et al. 2019 (GPT-2), section 2.3; transformers ``models/gpt2/modeling_gpt2.py``.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from clip_tutor.applications.language_model.checks import check_embeddings
-from clip_tutor.towers.attention import Activation, Block
+from clip_tutor.applications.language_model.config import LanguageModelConfig
+from clip_tutor.towers.attention import Block
 from clip_tutor.towers.checks import check_ids
 from clip_tutor.towers.intermediates import Intermediates, collect
-
-
-@dataclass(frozen=True)
-class LanguageModelConfig:
-    """The shape of a language model; what is not said is GPT-2's."""
-
-    vocab_size: int  # V
-    context_length: int  # T at most, a prefix included
-    width: int  # D
-    layers: int
-    heads: int  # K
-    activation: Activation = "gelu_tanh"
-    eps: float = 1e-5  # of every LayerNorm
-
-
-LANGUAGE_MODELS = {"gpt2": LanguageModelConfig(vocab_size=50_257, context_length=1024, width=768, layers=12, heads=12)}
 
 
 class LanguageModel(nn.Module):
