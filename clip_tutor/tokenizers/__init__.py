@@ -7,11 +7,13 @@ import json
 
 from clip_tutor.tokenizers.base import Tokenizer
 from clip_tutor.tokenizers.bpe_fast import BPETokenizer
+from clip_tutor.tokenizers.gpt2 import GPT2Tokenizer
 from clip_tutor.tokenizers.sentencepiece import SentencePieceBPETokenizer, UnigramTokenizer
 from clip_tutor.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = [
     "BPETokenizer",
+    "GPT2Tokenizer",
     "SentencePieceBPETokenizer",
     "Tokenizer",
     "UnigramTokenizer",
@@ -37,6 +39,7 @@ def from_json(text: str) -> Tokenizer:
 
 KINDS: dict[str, type[Tokenizer]] = {
     "bpe": BPETokenizer,
+    "gpt2": GPT2Tokenizer,
     "wordpiece": WordPieceTokenizer,
     "unigram": UnigramTokenizer,
     "sentencepiece_bpe": SentencePieceBPETokenizer,

@@ -162,11 +162,15 @@ def encode_word(word: str, ranks: Mapping[Pair, int]) -> list[str]:
     return symbols
 
 
+def read_bytes(spelled: str) -> str:
+    """Return the text of byte symbols; bytes that are only part of a character become U+FFFD, spaces stay."""
+    as_bytes = bytes(_SYMBOL_TO_BYTE.get(symbol, 32) for symbol in spelled)  # 32 is the space
+    return as_bytes.decode("utf-8", errors="replace")
+
+
 def decode_symbols(symbols: Iterable[str]) -> str:
     """Return the text that symbols spell; bytes that are only part of a character become U+FFFD."""
-    words = "".join(symbols).replace(END_OF_WORD, " ")
-    as_bytes = bytes(_SYMBOL_TO_BYTE.get(symbol, 32) for symbol in words)  # 32 is the space
-    return as_bytes.decode("utf-8", errors="replace").strip()
+    return read_bytes("".join(symbols).replace(END_OF_WORD, " ")).strip()
 
 
 # ---- the tokenizer --------------------------------------------------------------------------------------------------

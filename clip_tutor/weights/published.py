@@ -30,6 +30,11 @@ class Checkpoint:
     preprocessing: Preprocessing | None = None  # where it differs from the model's
 
 
+# Language models stand apart: they are no CLIP. See `clip_tutor.applications.language_model`.
+LANGUAGE_MODELS = {
+    "gpt2": Checkpoint("openai-community/gpt2", "607a30d783dfa663caf39e06633721c8d4cfcd7e", TRANSFORMERS),
+}
+
 PUBLISHED: dict[str, dict[str, Checkpoint]] = {
     # OpenAI: in half precision, and in OpenCLIP's layout.
     "RN50": {"openai": Checkpoint("timm/resnet50_clip.openai", "ec3d92cf63a5f9d591f0d611b736895966c73076")},

@@ -2,6 +2,7 @@
 
 49,408  CLIP's byte pairs      32,000   SigLIP's unigrams
 30,522  BERT's word pieces     256,000  Gemma's byte pairs, in many languages (SigLIP 2)
+50,257  GPT-2's byte pairs, of a language model
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from clip_tutor.tokenizers import (
     BPETokenizer,
+    GPT2Tokenizer,
     SentencePieceBPETokenizer,
     Tokenizer,
     UnigramTokenizer,
@@ -37,6 +39,13 @@ VOCABULARIES = {
         "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
         BPETokenizer.from_vocabulary,
     ),
+    50_257: VocabularyFile(
+        "gpt2",
+        "openai-community/gpt2",
+        "merges.txt",
+        "607a30d783dfa663caf39e06633721c8d4cfcd7e",
+        GPT2Tokenizer.from_vocabulary,
+    ),
     32_000: VocabularyFile(
         "siglip",
         "google/siglip-base-patch16-224",
@@ -62,9 +71,9 @@ VOCABULARIES = {
 
 
 def vocabulary(name: str) -> Path:
-    """Return the file of a published vocabulary, "clip", "siglip", "gemma" or "bert": from the cache or from the Hub.
+    """Return the file of a published vocabulary, from the cache or from the Hub.
 
-    CLIP's is also taken from an installed OpenCLIP, which carries it.
+    Their names are "clip", "gpt2", "siglip", "gemma" and "bert". CLIP's is also taken from an installed OpenCLIP, which carries it.
 
     Raises:
         KeyError: there is no vocabulary of this name.

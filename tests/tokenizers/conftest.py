@@ -1,14 +1,17 @@
 """Captions to compare tokenizers on: plain ones, those of the web, and those that nobody would write."""
 
 import html
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sentencepiece
+from tokenizers import ByteLevelBPETokenizer
 
 from clip_tutor.data.emoji import load_emoji
+from clip_tutor.tokenizers import bpe
 
 SUBJECTS = "dog cat child woman man skier bicycle lighthouse café corgi jack-o'-lantern T-shirt x-ray"
 VERBS = "runs jumps sleeps smiles shouldn't isn't they're WE'VE he'll I'M swims photographs"
@@ -221,3 +224,19 @@ def bert_vocabulary(make_captions: MakeCaptions, tmp_path_factory: pytest.TempPa
     file = tmp_path_factory.mktemp("bert") / "vocab.txt"
     file.write_text("\n".join(pieces) + "\n", encoding="utf-8", newline="\n")
     return file
+
+
+@pytest.fixture(scope="session")
+def gpt2_vocabulary(make_captions: MakeCaptions, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small ``vocab.json`` and ``merges.txt`` in GPT-2's layout and order of ids."""
+    folder = tmp_path_factory.mktemp("gpt2")
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(make_captions(6000, 1), vocab_size=1500, min_frequency=2, show_progress=False)
+    merges = [tuple(pair) for pair in json.loads(trained.to_str())["model"]["merges"]]
+    # The bytes stand first in both, but not in one order; GPT-2's end token is the last id.
+    tokens = [*bpe.bytes_to_unicode().values(), *(left + right for left, right in merges), "<|endoftext|>"]
+    lines = ["#version: 0.2", *(f"{left} {right}" for left, right in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    return folder

@@ -1,4 +1,4 @@
-"""What all four tokenizers promise, whichever way they cut words."""
+"""What all tokenizers promise, whichever way they cut words."""
 
 import json
 import pickle
@@ -8,6 +8,7 @@ import pytest
 from clip_tutor import tokenizers
 from clip_tutor.tokenizers import (
     BPETokenizer,
+    GPT2Tokenizer,
     SentencePieceBPETokenizer,
     Tokenizer,
     UnigramTokenizer,
@@ -17,6 +18,7 @@ from clip_tutor.tokenizers.cleaning import is_blank
 
 NAMES = {
     "bpe": BPETokenizer,
+    "gpt2": GPT2Tokenizer,
     "wordpiece": WordPieceTokenizer,
     "unigram": UnigramTokenizer,
     "sentencepiece_bpe": SentencePieceBPETokenizer,
@@ -24,9 +26,10 @@ NAMES = {
 
 
 @pytest.fixture(scope="module")
-def every(tokenizer, bert_vocabulary, siglip_model, gemma_model):
+def every(tokenizer, gpt2_vocabulary, bert_vocabulary, siglip_model, gemma_model):
     return {
         "bpe": tokenizer,
+        "gpt2": GPT2Tokenizer.from_vocabulary(gpt2_vocabulary / "merges.txt", context_length=64),
         "wordpiece": WordPieceTokenizer.from_vocabulary(bert_vocabulary),
         "unigram": UnigramTokenizer.from_vocabulary(siglip_model),
         "sentencepiece_bpe": SentencePieceBPETokenizer.from_vocabulary(gemma_model),
@@ -80,7 +83,7 @@ def test_each_family_is_found_by_its_kind():
 
 
 def test_the_cache_changes_nothing(every, captions):
-    for name in ("bpe", "wordpiece"):
+    for name in ("bpe", "gpt2", "wordpiece"):
         once = every[name]
         first = [once.encode(caption) for caption in captions[:300]]
         fresh = tokenizers.from_json(once.to_json())
@@ -151,7 +154,7 @@ def test_corrupt_json_is_refused(kind, text):
 @pytest.mark.parametrize("text", ["", "[]", "3", '{"kind": "morse"}', '{"kind": ["bpe"]}'])
 def test_json_of_no_known_kind_is_refused(text):
     with pytest.raises(
-        ValueError, match="this is no tokenizer of the kinds bpe, wordpiece, unigram, sentencepiece_bpe"
+        ValueError, match="this is no tokenizer of the kinds bpe, gpt2, wordpiece, unigram, sentencepiece_bpe"
     ):
         tokenizers.from_json(text)
 

@@ -216,7 +216,7 @@ def test_every_published_model_is_in_the_zoo_and_has_a_vocabulary():
 def test_clips_vocabulary_is_found_where_open_clip_is_installed():
     tokenizer = tokenizer_for(zoo.config("ViT-B/32").text)
     assert tokenizer(["Hello World!"])[0][:5] == [49406, 3306, 1002, 256, 49407]
-    with pytest.raises(KeyError, match="there is no vocabulary 'latin': take one of clip, siglip, gemma, bert"):
+    with pytest.raises(KeyError, match="there is no vocabulary 'latin': take one of clip, gpt2, siglip, gemma, bert"):
         vocabulary("latin")
     with pytest.raises(ValueError, match="no published vocabulary has 2,000 ids"):
         tokenizer_for(zoo.config("tiny").text)

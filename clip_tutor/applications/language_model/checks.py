@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from clip_tutor.applications.language_model.config import LanguageModelConfig
+from clip_tutor.tokenizers import Tokenizer
 
 
 def check_embeddings(embeddings: Tensor, context_length: int, width: int) -> None:
@@ -56,4 +57,18 @@ def check_prompt(embeddings: Tensor, max_tokens: int, config: LanguageModelConfi
         raise ValueError(
             f"a prompt of {T} tokens and {max_tokens} new ones need {T + max_tokens} places, "
             f"and the context has {context_length}: {advice}"
+        )
+
+
+def check_vocabulary(tokenizer: Tokenizer, config: LanguageModelConfig) -> None:
+    """Refuse a tokenizer whose ids are not the language model's.
+
+    Raises:
+        ValueError: one has more ids than the other.
+    """
+    if tokenizer.vocab_size != config.vocab_size:
+        raise ValueError(
+            f"this tokenizer has {tokenizer.vocab_size:,} ids and the language model {config.vocab_size:,}: "
+            "take the vocabulary that the model was trained with, or build the model with vocab_size="
+            f"{tokenizer.vocab_size}"
         )
