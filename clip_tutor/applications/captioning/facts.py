@@ -85,9 +85,7 @@ def _settings(caption: str) -> Iterator[tuple[str, str | None]]:
     yield caption.removeprefix("a picture of "), None
     for setting in dict.fromkeys(SETTINGS):
         for color in BACKGROUNDS:
-            before, after = setting.format(
-                thing="\n", color=color, a_color=f"{article(color)} {color}"
-            ).split("\n")
+            before, after = setting.format(thing="\n", color=color, a_color=f"{article(color)} {color}").split("\n")
             if len(caption) > len(before) + len(after) and caption.startswith(before) and caption.endswith(after):
                 yield caption[len(before) : len(caption) - len(after)], color
 

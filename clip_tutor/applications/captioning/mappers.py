@@ -56,9 +56,7 @@ class MLPMapper(nn.Module):
         super().__init__()
         self.width = width
         hidden = config.hidden or prefix_length * width // 2
-        self.layers = nn.Sequential(
-            nn.Linear(embed_dim, hidden), nn.Tanh(), nn.Linear(hidden, prefix_length * width)
-        )
+        self.layers = nn.Sequential(nn.Linear(embed_dim, hidden), nn.Tanh(), nn.Linear(hidden, prefix_length * width))
 
     def forward(self, image_features: Tensor) -> Tensor:
         """Return (B, N, D) from (B, E)."""
@@ -90,9 +88,7 @@ class TransformerMapper(nn.Module):
         return tokens[:, -len(self.constants) :]
 
 
-def build_mapper(
-    config: MapperConfig, embed_dim: int, width: int, prefix_length: int
-) -> MLPMapper | TransformerMapper:
+def build_mapper(config: MapperConfig, embed_dim: int, width: int, prefix_length: int) -> MLPMapper | TransformerMapper:
     """Return a mapper with fresh weights; the arguments are those of the mappers."""
     if isinstance(config, MLPMapperConfig):
         return MLPMapper(config, embed_dim, width, prefix_length)

@@ -1,9 +1,9 @@
 """How many captions of unseen scenes are true? A captioner's figures, beside those of its controls.
 
-    captioner ─┐
-    shuffled  ─┤
-    blind     ─┼─ captions ─ read back into facts ─▶ share that is right, for each fact and for all at once
-    nearest   ─┘
+captioner ─┐
+shuffled  ─┤
+blind     ─┼─ captions ─ read back into facts ─▶ share that is right, for each fact and for all at once
+nearest   ─┘
 """
 
 from __future__ import annotations

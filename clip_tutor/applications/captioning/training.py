@@ -59,7 +59,12 @@ class CaptionBatches:
                 f"{len(image_features)} image vectors and {len(captions)} captions for batches of {batch_size}: give "
                 "as many captions as vectors, and at least a batch of them"
             )
-        self.image_features, self.batch_size, self.seed, self.end_id = image_features, batch_size, seed, tokenizer.end_id
+        self.image_features, self.batch_size, self.seed, self.end_id = (
+            image_features,
+            batch_size,
+            seed,
+            tokenizer.end_id,
+        )
         self.rows = [np.array([*tokenizer.encode(caption), tokenizer.end_id], np.int32) for caption in captions]
         self.lengths = np.array([len(row) for row in self.rows])
         self._epoch = -1
@@ -194,9 +199,7 @@ def _save(
     write_tensors(run / CHECKPOINT, tensors, metadata)
 
 
-def _restored(
-    run: Path, captioner: Captioner, optimizer: torch.optim.Optimizer, config: TrainConfig
-) -> TrainState:
+def _restored(run: Path, captioner: Captioner, optimizer: torch.optim.Optimizer, config: TrainConfig) -> TrainState:
     """Put the numbers of a run that was stopped back, and return how far it had come."""
     path = run / CHECKPOINT
     if not path.exists():
