@@ -38,7 +38,7 @@ from clip_tutor.weights import load
 
 SEED = 18  # of the scenes: others than those that the CLIP has seen
 CONTEXT = 64  # 10 tokens of the prefix, and the longest caption of a scene, which has 40
-WIDTH, LAYERS, HEADS = 128, 3, 4  # of the language model
+WIDTH, LAYERS, HEADS = 128, 2, 4  # of the language model
 MAPPERS = {"mlp": MLPMapperConfig(), "transformer": TransformerMapperConfig()}
 LOOKED_AT = 500  # unseen scenes whose captions are read while the training goes on
 ASKED = 10_000  # unseen scenes that the finished captioner is measured on
@@ -52,9 +52,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--scenes", type=int, default=300_000, help="that are encoded: %(default)s")
     parser.add_argument("--mapper", choices=MAPPERS, default="mlp", help="%(default)s")
-    parser.add_argument("--steps", type=int, default=6000, help="%(default)s")
-    parser.add_argument("--batch-size", type=int, default=128, help="%(default)s")
-    parser.add_argument("--learning-rate", type=float, default=3e-3, help="at the peak: %(default)s")
+    parser.add_argument("--steps", type=int, default=16_000, help="%(default)s")
+    parser.add_argument("--batch-size", type=int, default=32, help="%(default)s")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
     parser.add_argument(
         "--run", type=Path, help="folder for vectors, checkpoint and log; a stopped run continues there"
     )
