@@ -21,13 +21,13 @@ import json
 import time
 from pathlib import Path
 
+from caption_scores import caption_scores
 from machine import machine
 
 from clip_tutor.applications.captioning.blind import blind_captions, train_blind
 from clip_tutor.applications.captioning.controls import nearest_captions, shuffled
 from clip_tutor.applications.captioning.facts import CaptionReader
 from clip_tutor.applications.captioning.files import load_captioner
-from clip_tutor.applications.captioning.literature import literature_scores
 from clip_tutor.applications.captioning.report import ALL, caption_report, fact_hits, lead
 from clip_tutor.applications.captioning.scene_captions import encode_scenes, references, scene_captions
 from clip_tutor.applications.captioning.train import SEED
@@ -76,7 +76,7 @@ def main() -> None:
     hits = {name: fact_hits(written, scenes, reader) for name, written in captions.items()}
     reports = {name: caption_report(written, scenes, reader) for name, written in captions.items()}
     wanted = references(test, range(options.scenes))
-    scores = {name: literature_scores(written, wanted) for name, written in captions.items()}
+    scores = {name: caption_scores(written, wanted) for name, written in captions.items()}
     zero_shot = attribute_hits(clip, tokenizer, vectors, scenes, objects, ensemble=False)
     beaten = lead(hits["captioner"][ALL], hits["nearest"][ALL])
 

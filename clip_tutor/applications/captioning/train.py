@@ -53,6 +53,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--scenes", type=int, default=300_000, help="that are encoded: %(default)s")
     parser.add_argument("--mapper", choices=MAPPERS, default="mlp", help="%(default)s")
     parser.add_argument("--steps", type=int, default=16_000, help="%(default)s")
+    parser.add_argument("--seconds", type=float, help="of training; the learning rate ends with whichever comes first")
     parser.add_argument("--batch-size", type=int, default=32, help="%(default)s")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
     parser.add_argument(
@@ -78,6 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         steps=options.steps,
+        seconds=options.seconds,
         warmup_steps=min(100, options.steps // 10),
         weight_decay=0.05,
     )

@@ -70,7 +70,9 @@ def test_vectors_of_any_length_give_one_prefix_where_they_are_normalized(make_ca
     assert (raw.prefix(7 * vectors) - raw.prefix(vectors)).abs().max() > 0.01
     normalized.standardize(train)
     torch.testing.assert_close(normalized.prefix(7 * vectors), normalized.prefix(vectors))
-    torch.testing.assert_close(prefix_loss(normalized, 7 * vectors, IDS, END), prefix_loss(normalized, vectors, IDS, END))
+    torch.testing.assert_close(
+        prefix_loss(normalized, 7 * vectors, IDS, END), prefix_loss(normalized, vectors, IDS, END)
+    )
 
 
 def test_standardized_the_mapper_reads_by_how_much_a_vector_differs(captioner: Captioner):

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from clip_tutor.applications.captioning import (
-    CaptionReader,
     Captioner,
+    CaptionReader,
     Collapse,
     caption_report,
     collapse,
@@ -74,7 +74,7 @@ def test_a_report_counts_what_is_right():
 
 
 def test_the_lead_has_the_interval_of_paired_differences():
-    """Two that are right about almost the same scenes: side by side their intervals overlap, the paired one is far from 0."""
+    """Of two that are right about almost the same scenes: side by side, their intervals would overlap."""
     theirs = torch.rand(2000, generator=torch.Generator().manual_seed(0)) < 0.5
     ours = theirs.clone()
     ours[theirs.logical_not().nonzero()[:40]] = True
