@@ -13,7 +13,6 @@ from clip_tutor.applications.captioning import (
     caption_report,
     collapse,
     fact_hits,
-    lead,
     nearest_captions,
     shuffled,
     write_captions,
@@ -71,17 +70,6 @@ def test_a_report_counts_what_is_right():
     assert sum(kind.right * kind.asked for kind in kinds) == pytest.approx(60 * found.shares["object"].right)
     assert found.collapse.most_frequent == 0.5
     assert "all facts" in str(found) and "captions that differ" in str(found)
-
-
-def test_the_lead_has_the_interval_of_paired_differences():
-    """Of two that are right about almost the same scenes: side by side, their intervals would overlap."""
-    theirs = torch.rand(2000, generator=torch.Generator().manual_seed(0)) < 0.5
-    ours = theirs.clone()
-    ours[theirs.logical_not().nonzero()[:40]] = True
-    found = lead(ours, theirs)
-    assert found.right == pytest.approx(0.02)
-    assert 0.012 < found.low < found.right < found.high < 0.028
-    assert lead(theirs, theirs).low == lead(theirs, theirs).high == 0
 
 
 @pytest.mark.slow
