@@ -41,7 +41,7 @@ from clip_tutor.evaluation.featurizer import paired_difference
 from clip_tutor.evaluation.results import write_json
 
 SCENES = 2000
-BLIND_STEPS = 400
+BLIND_STEPS = 1000
 GPT2_TOKENS, GPT2_ROUNDS = 60, 7
 
 

@@ -41,7 +41,7 @@ CONTEXT = 64  # 10 tokens of the prefix, and the longest caption of a scene, whi
 WIDTH, LAYERS, HEADS = 128, 2, 4  # of the language model
 MAPPERS = {"mlp": MLPMapperConfig(), "transformer": TransformerMapperConfig()}
 LOOKED_AT = 500  # unseen scenes whose captions are read while the training goes on
-ASKED = 10_000  # unseen scenes that the finished captioner is measured on
+ASKED = 5000  # unseen scenes that the finished captioner is measured on
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
