@@ -41,7 +41,7 @@ from clip_tutor.evaluation.featurizer import paired_difference
 from clip_tutor.evaluation.results import write_json
 
 SCENES = 2000
-BLIND_STEPS = 1000
+BLIND_STEPS = 600
 GPT2_TOKENS, GPT2_ROUNDS = 60, 7
 
 
@@ -69,7 +69,6 @@ def main() -> None:
     started = time.perf_counter()
     captions = {"captioner": write_captions(captioner, tokenizer, vectors)}
     per_second = options.scenes / (time.perf_counter() - started)
-    captions["beam of 5"] = write_captions(captioner, tokenizer, vectors, beams=5)
     captions["shuffled"] = write_captions(captioner, tokenizer, shuffled(vectors))
     blind = train_blind(train_captions, tokenizer, steps=BLIND_STEPS)
     captions["blind"] = blind_captions(blind, tokenizer, options.scenes)
