@@ -105,7 +105,7 @@ def test_cached_logits_equal_the_plain_ones(ours):
 # ---- sampling -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("p", [0.05, 0.5, 0.8, 0.999, 1.0])
+@pytest.mark.parametrize("p", [1e-9, 0.05, 0.5, 0.8, 0.999, 1.0])
 def test_the_tail_is_transformers(p):
     logits = 3 * torch.randn(50, 300, generator=torch.Generator().manual_seed(0))
     expected = TopPLogitsWarper(p)(None, logits) if p < 1 else logits
