@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Activation = Literal["gelu", "gelu_tanh", "quick_gelu"]
+Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "relu"]
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -118,6 +118,8 @@ def activation_layer(activation: Activation) -> nn.Module:
     """Return the activation between the two layers of an MLP, by its name in a config."""
     if activation == "quick_gelu":
         return FusedQuickGELU()
+    if activation == "relu":
+        return nn.ReLU()
     return nn.GELU(approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
