@@ -129,7 +129,7 @@ def test_a_prefix_that_leaves_no_room_is_refused(prefix_length: int):
 
 
 def test_a_caption_that_outgrows_the_context_is_refused(captioner: Captioner):
-    with pytest.raises(ValueError, match="the context holds 40: shorten"):
+    with pytest.raises(ValueError, match="the context holds 40 tokens, and these are 41: shorten"):
         captioner(torch.randn(1, E), torch.ones(1, 37, dtype=torch.long))
 
 
