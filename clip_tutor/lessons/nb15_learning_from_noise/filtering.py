@@ -75,12 +75,13 @@ def scores(world: World, pool: Pool, captions: list[str]) -> Tensor:
     return torch.from_numpy(clip_scores(encode_images(model, pixels).numpy(), texts.numpy()))
 
 
-def masks(world: World, pool: Pool, captions: list[str]) -> dict[str, Tensor]:
-    """Return, by the name of each filter, which pairs it keeps: (N,) truth values."""
+def text_masks(pool: Pool, captions: list[str]) -> dict[str, Tensor]:
+    """Return, for each filter of captions, and for all of them in a row, which pairs it keeps: (N,) truth values."""
     pairs = web_pairs(pool, captions)
-    kept = {
-        name: torch.tensor([keeps(pair) for pair in pairs]) for name, keeps in text_filters(pairs).items()
-    }
-    kept["all four"] = torch.stack(list(kept.values())).all(dim=0)
-    kept["CLIP score"] = torch.from_numpy(best_scores(scores(world, pool, captions).numpy(), BEST))
-    return kept
+    kept = {name: torch.tensor([keeps(pair) for pair in pairs]) for name, keeps in text_filters(pairs).items()}
+    return kept | {"all four": torch.stack(list(kept.values())).all(dim=0)}
+
+
+def score_mask(world: World, pool: Pool, captions: list[str]) -> Tensor:
+    """Return (N,): which pairs are among the best 60 percent in the eyes of the kit's own model."""
+    return torch.from_numpy(best_scores(scores(world, pool, captions).numpy(), BEST))

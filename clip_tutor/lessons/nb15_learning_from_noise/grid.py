@@ -22,7 +22,7 @@ from clip_tutor.lessons.nb15_learning_from_noise.damage import KINDS, SEED, choo
 from clip_tutor.lessons.nb15_learning_from_noise.runs import Outcome, Shape, learn
 from clip_tutor.lessons.nb15_learning_from_noise.world import Pool, World
 
-ONE = 6400  # pairs at 1×
+ONE = 3200  # pairs at 1×
 SCALES = (1, 2, 4)
 SHARES = (0.0, 0.25, 0.5, 0.75)  # of the captions, damaged
 SEEDS = (0, 1, 2)
@@ -63,21 +63,18 @@ def damage_of(run: Run, numbers: Tensor) -> Tensor:
 
 def take(world: World, pool: Pool, run: Run) -> tuple[Outcome, int]:
     """Train one run of the grid on the first pairs of a pool; return what came of it, and how many pairs it had."""
-    pool = first(pool, round(run.scale * ONE))
+    pool = pool.take(torch.arange(round(run.scale * ONE)))
     kinds = damage_of(run, pool.numbers)
     captions = pool.captions(world.training, kinds)
     kept = None
     if run.kept_by == "the truth":
         kept = still_true(kinds)
+    elif run.kept_by == "CLIP score":
+        kept = filtering.score_mask(world, pool, captions)
     elif run.kept_by:
-        kept = filtering.masks(world, pool, captions)[run.kept_by]
+        kept = filtering.text_masks(pool, captions)[run.kept_by]
     _, outcome = learn(world, pool, captions, run.seed, kept, run.smoothing, run.shape)
     return outcome, len(captions) if kept is None else int(kept.sum())
-
-
-def first(pool: Pool, count: int) -> Pool:
-    """Return the pool of the first pairs."""
-    return Pool(pool.numbers[:count], pool.pixels[:count], pool.scenes[:count])
 
 
 def shipped() -> dict[Run, Outcome]:

@@ -24,7 +24,7 @@ from clip_tutor.training import TrainConfig
 from clip_tutor.training.schedule import warmup_cosine
 from clip_tutor.training.step import Trainer
 
-PAIRS, RATE, WARMUP = 64, 3e-3, 20  # of a batch; at the peak; steps
+PAIRS, RATE, WARMUP = 64, 4e-3, 10  # of a batch; at the peak; steps
 Shape = Literal["CLIP", "ALIGN"]
 _LATE = 20  # steps at the end whose loss is kept
 _SETTLE = 16  # batches from which BatchNorm's statistics are taken after training
@@ -44,11 +44,11 @@ def create(shape: Shape, vocabulary: int = VOCABULARY) -> CLIP:
     ALIGN's scale started at 1 and had 1.2 million steps to grow; in a few hundred it would not, so both start at 1/0.07.
     """
     if shape == "CLIP":
-        vision = ViTConfig(PIXELS, 16, 48, layers=2, heads=2, activation="gelu", stem_channels=(16, 32, 64))
-        text = TextConfig(vocabulary, CONTEXT, 32, layers=2, heads=2, activation="gelu")
+        vision = ViTConfig(PIXELS, 16, 48, layers=1, heads=2, activation="gelu", stem_channels=(16, 32, 64))
+        text = TextConfig(vocabulary, CONTEXT, 48, layers=1, heads=2, activation="gelu")
         return CLIP(CLIPConfig(64, vision, text)).to(memory_format=torch.channels_last)
     efficient = EfficientNetConfig(PIXELS, width=0.5, depth=0.3, drop_path=0.0)
-    bert = BertConfig(vocabulary, CONTEXT, CONTEXT, 32, layers=2, heads=2, mlp_width=128)
+    bert = BertConfig(vocabulary, CONTEXT, CONTEXT, 48, layers=1, heads=2, mlp_width=192)
     return CLIP(CLIPConfig(64, efficient, bert)).to(memory_format=torch.channels_last)
 
 

@@ -1,6 +1,6 @@
-"""What the runs of this notebook learn from: one large emoji on one of two backgrounds, and its caption.
+"""What the runs of this notebook learn from: one large emoji on red, and its caption.
 
-    pair number ─ Scenes.plan ─▶ one of 48 objects, large ─┬─ draw ──▶ (3, 32, 32)
+    pair number ─ Scenes.plan ─▶ one of 48 objects, large ──┬─ draw ──▶ (3, 32, 32)
                                                            └─ tell ──▶ caption ─ damage ─▶ what training reads
 
 So little is to be learned that a minute of one CPU core shows what noise does: an image says which of 48 things it is.
@@ -24,11 +24,12 @@ from clip_tutor.lessons.nb15_learning_from_noise.damage import KINDS, SEED, choo
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import BPETokenizer, Tokenizer
 
-OBJECTS, COLORS = 48, 2
+OBJECTS = 48
 PIXELS, VOCABULARY, CONTEXT = 32, 2000, 32
 UNSEEN = 1000  # scenes that accuracy is measured on
 FEWEST = 0.75  # of the image's side, that an object has at least
 PLAIN = 1  # the size that captions do not mention
+RED = 0  # the background: were there several, a short run would learn these, and no objects
 _READ = 4000  # captions that the tokenizers are trained on, half of them damaged
 _APART = 10_000_000  # pairs between those of one seed and of the next
 
@@ -39,6 +40,10 @@ class Pool(NamedTuple):
     numbers: Tensor  # (N,)
     pixels: Tensor  # (N, 3, H, W) uint8
     scenes: list[Scene]
+
+    def take(self, rows: Tensor) -> "Pool":
+        """Return the pool of some of the pairs."""
+        return Pool(self.numbers[rows], self.pixels[rows], [self.scenes[row] for row in rows.tolist()])
 
     def captions(self, scenes: Scenes, kinds: Tensor) -> list[str]:
         """Return what training reads if each pair has the damage that ``kinds`` (N,) says."""
@@ -88,17 +93,21 @@ class World:
         places = {emoji.character: place for place, emoji in enumerate(self.objects)}
         return torch.tensor([places[scene.objects[0].character] for scene in self.unseen.scenes])
 
-    def hits(self, model: CLIP, tokenizer: Tokenizer | None = None) -> Tensor:
-        """Return (UNSEEN,): is each unseen scene named rightly among the 48 objects, by "a cat", "a dog", …?"""
+    def answers(self, model: CLIP, tokenizer: Tokenizer | None = None) -> Tensor:
+        """Return (UNSEEN,) which of the 48 objects a model sees in each unseen scene, by "a cat", "a dog", …"""
         names = [singular(emoji.noun) for emoji in self.objects]
         texts = encode_texts(model, tokenizer or self.tokenizer, names)  # (M, E)
-        return (encode_images(model, self.unseen.pixels) @ texts.T).argmax(dim=1) == self.labels
+        return (encode_images(model, self.unseen.pixels) @ texts.T).argmax(dim=1)
+
+    def hits(self, model: CLIP, tokenizer: Tokenizer | None = None) -> Tensor:
+        """Return (UNSEEN,): is each unseen scene named rightly?"""
+        return self.answers(model, tokenizer) == self.labels
 
 
 def enlarged(plan: Plan, pixels: int) -> Plan:
-    """Return the plan with each object at three quarters of the side at least, of no told size, on one of two colors."""
+    """Return the plan with each object at three quarters of the side at least, of no told size, on red."""
     colors = np.array(list(BACKGROUNDS.values()))
-    background = plan.background % COLORS
+    background = np.full_like(plan.background, RED)
     jitter = plan.color.astype(np.int64) - colors[plan.background]
     across, down, large = plan.wording[:, [1, 3, 2]].T  # not used by captions of one object that tell no size
     side = np.round(pixels * (FEWEST + (1 - FEWEST) * large) / 2).astype(np.int64) * 2
