@@ -28,7 +28,7 @@ def test_the_filters_answer_to_their_thresholds(open_notebook: Callable[..., Not
         notebook.wait_until(lambda: shown() not in seen, f"another figure for {choice}")
         seen.append(shown())
     for slider in (0, 1):
-        handle = board.locator(".noUi-handle").nth(slider)
+        handle = board.get_by_role("slider").nth(slider)
         handle.focus()
         handle.press("ArrowRight")
         notebook.wait_until(lambda: shown() not in seen, f"another figure for slider {slider}")

@@ -11,15 +11,15 @@ What happens to a pair is a function of (seed, pair) alone: it is the same in an
 is damaged at a share of 20 percent is damaged in the same way at 40.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from clip_tutor.data.captions import choose
 from clip_tutor.data.curation.filters import BOILERPLATE
 from clip_tutor.data.random_numbers import counter_rng
-from clip_tutor.data.captions import choose
-from clip_tutor.data.scenes import Scene, Scenes
+from clip_tutor.data.scenes import Scene
 
 KINDS = ("file name", "boilerplate", "wrong caption", "other language", "image of")
 UNTOUCHED, FILE_NAME, BOILERPLATE_ONLY, WRONG, LANGUAGE, IMAGE_OF = range(6)
@@ -44,17 +44,24 @@ def choose_damage(pairs: Tensor, split: str, share: float, kinds: int, seed: int
     return torch.where(whether < share, 1 + (which * kinds).long(), 0)
 
 
-def damage(scenes: Scenes, told: Sequence[Scene], kinds: Tensor, seed: int = SEED) -> list[str]:
-    """Return the captions of scenes, each damaged in the way that ``kinds`` (B,) says, 0 for not at all."""
+def damage(
+    told: Sequence[Scene], kinds: Tensor, captions_of: Callable[[Sequence[int]], list[str]], seed: int = SEED
+) -> list[str]:
+    """Return the captions of B scenes, each damaged in the way that ``kinds`` (B,) says, 0 for not at all.
+
+    Args:
+        captions_of: gives the captions of other scenes by their numbers. Wrong captions come from there, and are to be
+            like the right ones in all but being right: ``test_a_wrong_caption_is_one_of_another_scene``.
+    """
     numbers = torch.tensor([scene.index for scene in told]).numpy()
     words = counter_rng(seed + _WORDS, numbers, 2).tolist()
     far = _FAR + (counter_rng(seed + _OTHER, numbers, 1)[:, 0] * _FAR).astype(int)
     wrong = [row for row, kind in enumerate(kinds.tolist()) if kind == WRONG]
-    others = dict(zip(wrong, scenes.scenes(far[wrong].tolist()), strict=True)) if wrong else {}
+    others = dict(zip(wrong, captions_of(far[wrong].tolist()), strict=True)) if wrong else {}
     captions = []
     for row, (scene, kind) in enumerate(zip(told, kinds.tolist(), strict=True)):
         if kind == WRONG:
-            captions.append(others[row].caption)
+            captions.append(others[row])
         else:
             captions.append(_said(scene, kind, *words[row]))
     return captions

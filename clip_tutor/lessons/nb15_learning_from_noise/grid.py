@@ -65,7 +65,7 @@ def take(world: World, pool: Pool, run: Run) -> tuple[Outcome, int]:
     """Train one run of the grid on the first pairs of a pool; return what came of it, and how many pairs it had."""
     pool = pool.take(torch.arange(round(run.scale * ONE)))
     kinds = damage_of(run, pool.numbers)
-    captions = pool.captions(world.training, kinds)
+    captions = world.captions(pool, kinds)
     kept = None
     if run.kept_by == "the truth":
         kept = still_true(kinds)

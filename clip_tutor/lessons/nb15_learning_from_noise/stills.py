@@ -23,7 +23,7 @@ def _damaged() -> tuple[Pool, Tensor, list[str], Tensor]:
     world = World()
     pool = world.pool(N)
     kinds = grid.damage_of(grid.Run(1, 0.5, 0), pool.numbers)
-    captions = pool.captions(world.training, kinds)
+    captions = world.captions(pool, kinds)
     return pool, kinds, captions, filtering.scores(world, pool, captions)
 
 

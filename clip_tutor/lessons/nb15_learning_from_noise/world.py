@@ -45,10 +45,6 @@ class Pool(NamedTuple):
         """Return the pool of some of the pairs."""
         return Pool(self.numbers[rows], self.pixels[rows], [self.scenes[row] for row in rows.tolist()])
 
-    def captions(self, scenes: Scenes, kinds: Tensor) -> list[str]:
-        """Return what training reads if each pair has the damage that ``kinds`` (N,) says."""
-        return damage(scenes, self.scenes, kinds)
-
 
 class World:
     """Scenes of one large object, a tokenizer for their captions, and unseen ones to measure accuracy on."""
@@ -71,11 +67,15 @@ class World:
         batch = self.batch(numbers.tolist())
         return Pool(numbers, batch.pixels, batch.scenes)
 
+    def captions(self, pool: Pool, kinds: Tensor) -> list[str]:
+        """Return what training reads if each pair of a pool has the damage that ``kinds`` (N,) says."""
+        return damage(pool.scenes, kinds, lambda numbers: self.batch(numbers).captions)
+
     @cached_property
     def read(self) -> list[str]:
         """Captions for a tokenizer to be trained on, half of them damaged: all runs have the same one."""
         pool = self.pool(_READ)
-        return pool.captions(self.training, choose_damage(pool.numbers, "train", 0.5, len(KINDS), SEED))
+        return self.captions(pool, choose_damage(pool.numbers, "train", 0.5, len(KINDS), SEED))
 
     @cached_property
     def tokenizer(self) -> BPETokenizer:

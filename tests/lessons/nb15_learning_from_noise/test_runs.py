@@ -161,7 +161,7 @@ def test_a_run_that_is_not_in_the_grid_is_refused():
 
 def test_filters_keep_what_the_library_keeps(world: World):
     pool = world.pool(400)
-    captions = pool.captions(world.training, grid.damage_of(grid.Run(1, 0.5, 0), pool.numbers))
+    captions = world.captions(pool, grid.damage_of(grid.Run(1, 0.5, 0), pool.numbers))
     masks = filtering.text_masks(pool, captions)
     together = torch.stack([kept for name, kept in masks.items() if name != "all four"]).all(dim=0)
     assert torch.equal(masks["all four"], together)
