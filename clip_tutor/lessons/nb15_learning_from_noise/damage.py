@@ -31,7 +31,7 @@ _SHARED = (*BOILERPLATE, "image not found", "alt img", "1920x1080", "no descript
 _AROUND = ("image of {}", "photo of {}", "picture: {}", "{} stock photo", "{} - click to enlarge picture")
 
 
-def choose_damage(pairs: Tensor, split: str, share: float, kinds: int, seed: int) -> Tensor:
+def choose_damage(pairs: torch.Tensor, split: str, share: float, kinds: int, seed: int) -> torch.Tensor:
     """Return (N,) whole numbers: which damage each pair has, 1 to ``kinds``, or 0 for none.
 
     pairs is (N,), the numbers of N pairs, in any order. What a pair has depends on (seed, its number) alone.

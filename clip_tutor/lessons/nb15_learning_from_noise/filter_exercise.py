@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from clip_tutor.data.curation.filter_report import FilterReport
@@ -56,7 +57,7 @@ def _check(answer: Attempt) -> str:
         right = asked(shared_caption_filter, mixed, most, questions)
         demand(
             isinstance(said, list) and all(isinstance(one, bool) for one in said),
-            f"the filter answers with {type(said[0]).__name__ if isinstance(said, list) and said else type(said).__name__}",
+            f"the filter answers with {', '.join(sorted({type(one).__name__ for one in said}))}",
             "True or False for each pair",
         )
         for pair, one, other in zip(questions, said, right, strict=True):
@@ -66,15 +67,16 @@ def _check(answer: Attempt) -> str:
                 f"{'keeps' if one else 'drops'} {pair.caption!r}, which {count} different images have; at most {most}",
                 "kept" if other else "dropped",
             )
-        library = images_per_caption(mixed)
-        report = FilterReport()
-        kept = list(keep(mixed, [lambda pair, most=most: shared_caption(pair, library, most)], report))
+        library = partial(shared_caption, images=images_per_caption(mixed), most=most)
+        kept = list(keep(mixed, [library], FilterReport()))
         mine = [pair for pair, one in zip(mixed, said, strict=False) if one]
         demand(mine == kept, f"{len(mine)} pairs are kept", f"{len(kept)}, those that the library keeps")
     return "the same pairs as the library's filter, for three thresholds, after one pass over the collection"
 
 
-def _counted(of=lambda pair: pair.caption, what=lambda pair: pair.image_hash, decide=lambda n, most: n <= most):  # type: ignore[no-untyped-def]
+def _counted(  # type: ignore[no-untyped-def]
+    of=lambda pair: pair.caption, what=lambda pair: pair.image_hash, decide=lambda n, most: n <= most
+):
     def make(pairs, most=10):  # type: ignore[no-untyped-def]
         seen = defaultdict(set)
         for pair in pairs:
@@ -108,8 +110,8 @@ SHARED = Exercise(
     check=_check,
     use=asked,
     hints=(
-        "What must be known of the whole collection before the first pair can be judged? Count that first, in one loop; "
-        "then define a function inside your function that looks it up, and return it.",
+        "What must be known of the whole collection before the first pair can be judged? Count that first, in one "
+        "loop; then define a function inside your function that looks it up, and return it.",
         "A set for each caption, of the hashes of its images: one image that was found twice stands in it once.",
     ),
     mutants=(

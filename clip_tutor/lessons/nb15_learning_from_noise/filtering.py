@@ -40,7 +40,7 @@ def web_pairs(pool: Pool, captions: list[str]) -> list[WebPair]:
 
 
 def text_filters(pairs: list[WebPair]) -> dict[str, Filter]:
-    """Return the filters of captions, with the published thresholds, which know what occurs how often in these pairs."""
+    """Return the filters of captions with the published thresholds; what occurs how often, they know of these pairs."""
     counts = images_per_caption(pairs)
     return {
         "caption length": caption_length,

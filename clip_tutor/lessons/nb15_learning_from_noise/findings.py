@@ -79,22 +79,24 @@ def verdict(runs: Runs) -> str:
     """Return what the grid says of scale and noise, as sentences."""
     lines = []
     for share in SHARES[1:]:
-        lines.append(f"with {share:.0%} damaged, **{needed(runs, share)}** the pairs bring back what 1× reaches undamaged")
+        lines.append(
+            f"with {share:.0%} damaged, **{needed(runs, share)}** the pairs bring back what 1× reaches undamaged"
+        )
     shares = [
         worth(runs, float(np.mean(accuracies(runs, scale, share))))[0] / true_pairs(scale, share)
         for scale in SCALES
         for share in SHARES[1:]
     ]
     low, high = min(shares), max(shares)
-    if high < 0.9:
+    if high < 1:
         about = "Damaged captions are worse than wasted: every mixture is worth less than the true captions in it"
-    elif low > 1.1:
+    elif low > 1:
         about = "Damaged captions are better than wasted: every mixture is worth more than the true captions in it"
     else:
         about = "Whether damage is more or less than a waste depends on how much of it there is"
     return (
-        f"**Here**, {'; '.join(lines)}. {about}, from {low:.0%} to {high:.0%} of their number. (Where even the smallest clean "
-        "run is better than a mixture, or the largest one worse, the first and the last of the clean runs stand in.)"
+        f"**Here**, {'; '.join(lines)}. {about}, from {low:.0%} to {high:.0%} of their number. (Where even the "
+        "smallest clean run is better than a mixture, or the largest one worse, it stands in for the unmeasured.)"
     )
 
 
@@ -114,10 +116,14 @@ def filters_told(runs: Runs) -> str:
     truth = accuracies(runs, *at, kept_by="the truth")
     smooth = _against(accuracies(runs, *at, smoothing=SMOOTHING), none)
     lines.append(
-        f"Even a filter that knows the truth reaches {told(truth)}, against {told(accuracies(runs, at[0], 0.0))} without any "
-        "damage: it can take away, and cannot bring back."
+        f"Even a filter that knows the truth reaches {told(truth)}, against {told(accuracies(runs, at[0], 0.0))} "
+        "without any damage: it can take away, and cannot bring back."
     )
-    outcome = {"more": "brings something", "less": "costs something", "same": "makes no difference that three seeds can tell"}
+    outcome = {
+        "more": "brings something",
+        "less": "costs something",
+        "same": "makes no difference that three seeds can tell",
+    }
     lines.append(f"Label smoothing {outcome[smooth]} at this point.")
     each = {kind: float(np.mean(accuracies(runs, *at, kind=kind))) for kind in KINDS}
     worst, mildest = min(each, key=lambda kind: each[kind]), max(each, key=lambda kind: each[kind])

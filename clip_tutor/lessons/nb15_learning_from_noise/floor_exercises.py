@@ -18,8 +18,8 @@ def noise_floor(share: float, batch_size: int) -> tuple[float, float]:
     In a batch of ``batch_size`` pairs a ``share`` of the captions changed places with each other. The model knows which
     caption describes which image. It does not know which pairs were exchanged. So each image has one caption whose
     logit is higher than all others, by the gap; with probability 1 - share it is the one that the loss calls right, and
-    otherwise the loss calls right one of the batch_size - 1 others. A share of 0 has a gap of math.inf, a share of 1 one
-    of -math.inf.
+    otherwise the loss calls right one of the batch_size - 1 others. A share of 0 has a gap of math.inf, a share of 1
+    has one of -math.inf.
     """
     others = batch_size - 1
     if share == 0:
@@ -104,15 +104,17 @@ FLOOR = Exercise(
     mutants=(
         Mutant(
             _with_gap(lambda p, B: p * math.log(B), _gap),
-            "ln B would be paid for an exchanged pair if all its captions looked alike; here the caption that describes "
-            "the image is in the batch, stands out, and is called wrong",
+            "ln B would be paid for an exchanged pair if all its captions looked alike; here the caption that "
+            "describes the image is in the batch, stands out, and is called wrong",
         ),
         Mutant(
             _with_gap(lambda p, B: _entropy(p), _gap),
-            "that is what it costs not to know *whether* a pair was exchanged; which of the B − 1 others is called right "
-            "is not known either",
+            "that is what it costs not to know *whether* a pair was exchanged; which of the B − 1 others is called "
+            "right is not known either",
         ),
-        Mutant(_with_gap(lambda p, B: p * math.log(B - 1), _gap), "not to know whether a pair was exchanged costs, too"),
+        Mutant(
+            _with_gap(lambda p, B: p * math.log(B - 1), _gap), "not to know whether a pair was exchanged costs, too"
+        ),
         Mutant(
             _with_gap(lambda p, B: _entropy(p) + p * math.log(B), lambda p, B: math.log((1 - p) * B / p)),
             "an exchanged pair has one of B − 1 captions, not of B: it is not the one that stands out",
@@ -210,8 +212,8 @@ SMOOTHED = Exercise(
     check=_check_smoothed,
     use=with_gradients,
     hints=(
-        "The loss of notebook 07 asks of each row for the logarithm of one probability, the right one's. Now each of the "
-        "B logarithms counts, with its share of the truth as weight. Make the (B, B) table of these weights first.",
+        "The loss of notebook 07 asks of each row for the logarithm of one probability, the right one's. Now each of "
+        "the B logarithms counts, with its share of the truth as weight. Make the (B, B) table of these weights first.",
         "Weights: smoothing / B everywhere, and 1 − smoothing more on the diagonal. Each row adds up to 1.",
         "`logits.log_softmax(dim=1)` has the logarithms along the rows, `dim=0` along the columns. Do not take the log "
         "of a softmax: at a scale of 100 it is minus infinity.",
@@ -226,9 +228,15 @@ SMOOTHED = Exercise(
             "a row of weights does not add up to 1: the right one has 1 − smoothing, and smoothing / B more",
         ),
         Mutant(_smoothed(lambda eye, e, B: eye), "the smoothing is not used"),
-        Mutant(_smoothed(lambda eye, e, B: e * eye + (1 - e) / B), "the shares are exchanged: most goes to the right one"),
-        Mutant(_smoothed(_right, by=(1,)), "one direction only: images among captions; captions among images count as well"),
-        Mutant(_smoothed(_right, by=(0,)), "one direction only: captions among images; images among captions count as well"),
+        Mutant(
+            _smoothed(lambda eye, e, B: e * eye + (1 - e) / B), "the shares are exchanged: most goes to the right one"
+        ),
+        Mutant(
+            _smoothed(_right, by=(1,)), "one direction only: images among captions; captions among images count as well"
+        ),
+        Mutant(
+            _smoothed(_right, by=(0,)), "one direction only: captions among images; images among captions count as well"
+        ),
         Mutant(_smoothed(_right, total=lambda each: each.sum()), "summed over the pairs: take the mean"),
         Mutant(
             lambda i, t, s, e: 2 * smoothed_loss(i, t, s, e),

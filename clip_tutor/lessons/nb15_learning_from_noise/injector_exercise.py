@@ -21,7 +21,7 @@ def _check(choose: Attempt) -> str:
         f"a tensor ({_N},) of whole numbers",
     )
     found = found.long()
-    demand(0 <= found.min() and found.max() <= _KINDS, f"kinds up to {found.max()}", f"0, or 1 to {_KINDS}")
+    demand(found.min() >= 0 and found.max() <= _KINDS, f"kinds up to {found.max()}", f"0, or 1 to {_KINDS}")
     for split in ("test", "compositional"):
         clean = choose(pairs, split, 0.3, _KINDS, 7)
         demand(

@@ -23,7 +23,9 @@ def damage_strips(strips: Mapping[str, Tensor], names: Sequence[str], title: str
     """Draw, for each share, a strip of cells, one a pair, in the color of its damage; pale where there is none."""
     figure, (axes,) = canvas(9.5, 0.9 + 0.55 * len(strips))
     cells = torch.stack(list(strips.values())).numpy()
-    axes.imshow(cells, aspect="auto", cmap=ListedColormap([FAINT, *COLORS[: len(names) - 1]]), vmin=0, vmax=len(names) - 1)
+    axes.imshow(
+        cells, aspect="auto", cmap=ListedColormap([FAINT, *COLORS[: len(names) - 1]]), vmin=0, vmax=len(names) - 1
+    )
     axes.set(yticks=range(len(strips)), yticklabels=list(strips), xlabel="pairs, by their number", title=title)
     axes.set_yticks(np.arange(0.5, len(strips) - 1), minor=True)
     axes.grid(False)
@@ -115,7 +117,9 @@ def over_true_pairs(clean: Mapping[float, Sequence[float]], noisy: Curves, title
     for color, (name, points) in zip(COLORS, noisy.items(), strict=False):
         there = sorted(points)
         means = [np.mean(points[count]) for count in there]
-        spread = np.array([[mean - min(points[n]), max(points[n]) - mean] for n, mean in zip(there, means, strict=True)])
+        spread = np.array(
+            [[mean - min(points[n]), max(points[n]) - mean] for n, mean in zip(there, means, strict=True)]
+        )
         axes.errorbar(there, means, yerr=spread.T, fmt="o--", linewidth=1.2, color=color, capsize=3, label=name)
     axes.set(xscale="log", xlabel="pairs with a true caption", ylabel="accuracy on clean, unseen scenes", title=title)
     axes.set(ylim=(0, 1), xticks=counts)
@@ -184,7 +188,7 @@ def scores_by_kind(scores: Tensor, kinds: Tensor, names: Sequence[str], least: f
     """Draw a row of dots for each kind of caption: how well a trained model finds that image and caption fit."""
     figure, (axes,) = canvas(8.2, 3.6)
     random = np.random.default_rng(0)
-    for row, name in enumerate(names):
+    for row in range(len(names)):
         found = scores[kinds == row][:_DOTS].numpy()
         kept = found >= least
         height = row + random.uniform(-0.3, 0.3, len(found))
@@ -214,8 +218,8 @@ def sieve(kept: Tensor, kinds: Tensor, names: Sequence[str], useless: Tensor, ti
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
     axes.grid(axis="y", visible=False)
     axes.set_title(
-        f"{title}\n{int(kept.sum()):,} of {len(kept):,} kept; of those dropped {precision:.0%} were useless, "
-        f"of the useless {recall:.0%} were dropped"
+        f"{title}: {int(kept.sum()):,} of {len(kept):,} pairs kept\n"
+        f"useless are {precision:.0%} of what is dropped; dropped are {recall:.0%} of what is useless"
     )
     return figure
 
@@ -227,10 +231,12 @@ def losses_over_counts(
     figure, (axes, right) = canvas(10.5, 4.2, columns=2)
     random = np.random.default_rng(0)
     jitter = counts.numpy() * random.uniform(0.85, 1.15, len(counts))
-    for name, which, color in (("clean", ~damaged, IMAGE_COLOR), ("damaged", damaged, TEXT_COLOR)):
+    for name, which, color in (("others", ~damaged, IMAGE_COLOR), ("useless caption", damaged, TEXT_COLOR)):
         rows = which.nonzero()[:, 0][: 3 * _DOTS].numpy()
         axes.plot(jitter[rows], losses.numpy()[rows], ".", color=color, markersize=3, alpha=0.6, label=name)
-    axes.set(xscale="log", xlabel="pairs of the same thing", ylabel="loss of the pair (nats)", title="Damaged, or rare?")
+    axes.set(
+        xscale="log", xlabel="pairs of the same thing", ylabel="loss of the pair (nats)", title="Damaged, or rare?"
+    )
     axes.legend(markerscale=3)
     rare = counts < counts.double().median() / 3
     whom = {
@@ -242,7 +248,9 @@ def losses_over_counts(
     height = 0.8 / len(kept)
     for place, (color, (name, stays)) in enumerate(zip(COLORS[2:], kept.items(), strict=False)):
         shares = [(~stays[which]).float().mean().item() if which.any() else 0.0 for which in whom.values()]
-        right.barh(np.arange(len(whom)) + (place - (len(kept) - 1) / 2) * height, shares, height, color=color, label=name)
+        right.barh(
+            np.arange(len(whom)) + (place - (len(kept) - 1) / 2) * height, shares, height, color=color, label=name
+        )
     right.set(yticks=range(len(whom)), yticklabels=list(whom), xlabel="share dropped", title="Who is dropped?")
     right.set_ylim(len(whom) - 0.4, -0.6)
     right.xaxis.set_major_formatter(_PERCENT)
@@ -250,5 +258,3 @@ def losses_over_counts(
     right.legend()
     figure.suptitle(title)
     return figure
-
-

@@ -1,4 +1,4 @@
-"""What ALIGN's paper measured of scale against noise, its table 10: EfficientNet-B7 and BERT-base, trained on four sets.
+"""What ALIGN's paper measured of scale against noise, in its table 10: B7 and BERT-base, trained on four sets.
 
 Source: Jia et al. 2021, "Scaling Up Visual and Vision-Language Representation Learning With Noisy Text Supervision",
 section 6.2: MSCOCO is zero-shot R@1, ImageNet the share of images whose nearest neighbor has the same label.

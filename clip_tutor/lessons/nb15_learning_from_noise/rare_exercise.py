@@ -76,9 +76,7 @@ def _check(keep: Attempt) -> str:
                 f"{least:.0%} or more",
                 "rare things have damaged pairs, too: judge them by what is usual among them, instead of sparing them",
             )
-    return (
-        "in four collections most damaged pairs are dropped, the clean ones of rare things hardly more often than others"
-    )
+    return "in four collections damaged pairs are dropped, and clean ones of rare things hardly more often than others"
 
 
 def _dropping(unusual):  # type: ignore[no-untyped-def]
@@ -120,9 +118,7 @@ RARE = Exercise(
             _dropping(lambda losses, counts: losses),
             "the highest losses of all: among them are the clean pairs of rare things, which the model has seldom seen",
         ),
-        Mutant(
-            _dropping(lambda losses, counts: -losses), "the lowest losses were dropped: these are the easy pairs"
-        ),
+        Mutant(_dropping(lambda losses, counts: -losses), "the lowest losses were dropped: these are the easy pairs"),
         Mutant(
             _dropping(_spared),
             "all rare things were spared, and with them their damaged pairs",

@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 def create(shape: Shape, vocabulary: int = VOCABULARY) -> CLIP:
     """Return an untrained model, drawn from torch's global generator.
 
-    ALIGN's scale started at 1 and had 1.2 million steps to grow; in a few hundred it would not, so both start at 1/0.07.
+    ALIGN's scale started at 1 and had 1.2 million steps to grow; here are a few hundred, so both start at 1/0.07.
     """
     if shape == "CLIP":
         vision = ViTConfig(PIXELS, 16, 48, layers=1, heads=2, activation="gelu", stem_channels=(16, 32, 64))
@@ -112,5 +112,3 @@ def batches(rows: Tensor, seed: int) -> Iterator[Tensor]:
         for start in range(0, len(rows) - PAIRS + 1, PAIRS):
             yield rows[order[start : start + PAIRS]]
         epoch += 1
-
-

@@ -106,7 +106,8 @@ def test_the_sieve_counts_precision_and_recall():
     useless = torch.tensor([False, False, True, True, True, False])
     kept = torch.tensor([True, False, False, False, True, True])
     title = drawn(plots.sieve(kept, kinds, NAMES, useless, "row")).axes[0].get_title("left")
-    assert "3 of 6 kept; of those dropped 67% were useless, of the useless 67% were dropped" in title
+    assert "3 of 6 pairs kept" in title
+    assert "useless are 67% of what is dropped; dropped are 67% of what is useless" in title
     for everything in (torch.ones(6, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)):
         drawn(plots.sieve(everything, kinds, NAMES, useless, "row"))
 

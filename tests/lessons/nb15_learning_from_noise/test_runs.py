@@ -112,7 +112,9 @@ def test_the_shipped_grid_is_whole():
 def test_a_shipped_run_can_be_repeated(world: World):
     run = grid.Run(1, 0.25, 0)
     outcome, _ = grid.take(world, world.pool(grid.ONE), run)
-    assert outcome.accuracy == pytest.approx(grid.shipped()[run].accuracy, abs=0.08)  # another processor rounds otherwise
+    assert outcome.accuracy == pytest.approx(
+        grid.shipped()[run].accuracy, abs=0.08
+    )  # another processor rounds otherwise
 
 
 def made(accuracy) -> dict[grid.Run, Outcome]:
