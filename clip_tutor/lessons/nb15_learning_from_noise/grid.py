@@ -35,7 +35,7 @@ FILE = "noise.json"
 class Run(NamedTuple):
     """What makes one run of the grid."""
 
-    scale: float  # times 6,400 pairs
+    scale: float  # times ONE pairs
     share: float  # of damaged captions
     seed: int
     kind: str = "all"  # of damage

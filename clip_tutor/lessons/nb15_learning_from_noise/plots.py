@@ -38,17 +38,25 @@ def damage_strips(strips: Mapping[str, Tensor], names: Sequence[str], title: str
 
 
 def simulated_floors(
-    gaps: Tensor, paid: Mapping[float, Tensor], floors: Mapping[float, tuple[float, float]], title: str
+    gaps: Tensor,
+    paid: Mapping[float, Tensor],
+    floors: Mapping[float, tuple[float, float]],
+    elsewhere: tuple[str, Tensor],
+    title: str,
 ) -> Figure:
-    """Draw what was paid at each gap, a curve for each share, and on it the floor that a formula says."""
+    """Draw what was paid at each gap, a curve for each share, and on it the floor that a formula says.
+
+    ``elsewhere``, dashed, is what was paid for captions that describe nothing in the batch, and its name.
+    """
     figure, (axes,) = canvas(8.2, 4.0)
     for color, (share, loss) in zip(COLORS, paid.items(), strict=False):
         axes.plot(gaps, loss, color=color, label=f"{share:.1%} exchanged")
         least, gap = floors[share]
         axes.plot(gap, least, "o", color=color, markersize=9, markeredgecolor="white")
         axes.annotate(f"{least:.2f} at {gap:.1f}", (gap, least), (0, -16), textcoords="offset points", ha="center")
+    axes.plot(gaps, elsewhere[1], "--", color=MUTED, label=elsewhere[0])
     axes.set(xlabel="gap of logits (the scale, for perfect vectors)", ylabel="loss (nats)", title=title, ylim=(0, None))
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
@@ -227,18 +235,26 @@ def sieve(kept: Tensor, kinds: Tensor, names: Sequence[str], useless: Tensor, ti
 def losses_over_counts(
     losses: Tensor, counts: Tensor, damaged: Tensor, kept: Mapping[str, Tensor], title: str
 ) -> Figure:
-    """Draw the loss of each pair over how common its thing is; beside it, whom each way of dropping drops."""
+    """Draw the loss of each pair over how common its thing is; beside it, whom each way of dropping drops.
+
+    Dashed: the loss above which the first way drops. Of rare things all pairs are drawn, of common ones some.
+    """
     figure, (axes, right) = canvas(10.5, 4.2, columns=2)
     random = np.random.default_rng(0)
     jitter = counts.numpy() * random.uniform(0.85, 1.15, len(counts))
+    rare = counts < counts.double().median() / 3
     for name, which, color in (("others", ~damaged, IMAGE_COLOR), ("useless caption", damaged, TEXT_COLOR)):
-        rows = which.nonzero()[:, 0][: 3 * _DOTS].numpy()
+        common = (which & ~rare).nonzero()[: 2 * _DOTS, 0]
+        rows = torch.cat([common, (which & rare).nonzero()[:, 0]]).numpy()
         axes.plot(jitter[rows], losses.numpy()[rows], ".", color=color, markersize=3, alpha=0.6, label=name)
     axes.set(
         xscale="log", xlabel="pairs of the same thing", ylabel="loss of the pair (nats)", title="Damaged, or rare?"
     )
+    first, stays = next(iter(kept.items()))
+    axes.axhline(losses[~stays].min().item(), color=INK, linestyle="--", linewidth=1.4, label=first)
+    axes.xaxis.set_major_formatter(THOUSANDS)
+    axes.xaxis.set_minor_formatter("")
     axes.legend(markerscale=3)
-    rare = counts < counts.double().median() / 3
     whom = {
         "clean, common": ~damaged & ~rare,
         "clean, rare": ~damaged & rare,

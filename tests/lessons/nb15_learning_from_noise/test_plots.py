@@ -116,7 +116,8 @@ def test_the_other_figures_are_drawn():
     kinds = torch.arange(6).repeat(20)
     drawn(plots.damage_strips({"25 %": kinds, "test": torch.zeros(120)}, NAMES, "title"))
     gaps = torch.linspace(1, 9, 9)
-    drawn(plots.simulated_floors(gaps, {0.25: paid(0.25, 64, gaps)}, {0.25: noise_floor(0.25, 64)}, "title"))
+    falling = paid(0.25, 64, gaps)
+    drawn(plots.simulated_floors(gaps, {0.25: falling}, {0.25: noise_floor(0.25, 64)}, ("elsewhere", falling), "title"))
     drawn(plots.scores_by_kind(torch.rand(120), kinds, NAMES, 0.5, "title"))
     counts = torch.randint(1, 200, (120,))
     ways = {"one": torch.rand(120) > 0.3, "other": torch.rand(120) > 0.3}

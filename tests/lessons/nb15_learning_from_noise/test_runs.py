@@ -151,9 +151,33 @@ def test_a_filter_is_said_to_help_only_where_all_seeds_do():
         return 0.5 + gain + run.seed / 100
 
     told = findings.filters_told(made(accuracy))
-    assert "In all seeds *CLIP score* bring more" in told
-    assert "In all seeds *caption length* cost more" in told
-    assert "nothing is to be told of *shared caption*, *common words*" in told
+    assert "Better than no filter in all seeds: *CLIP score*." in told
+    assert "Worse in all seeds, so their mistakes cost more than they bring: *caption length*." in told
+    assert "Not to be told from no filter by three seeds: *shared caption*, *common words*" in told
+    assert "*CLIP score* is not behind it, with 71.0%" in told
+    assert "exchanged caption" not in told, "only where wrong captions cost most"
+
+
+def test_a_filter_that_brings_less_than_the_truth_is_not_praised():
+    assert "not behind" not in findings.filters_told(made(lambda run: 0.6 if run.kept_by == "the truth" else 0.5))
+
+
+def test_wrong_captions_that_cost_most_are_explained():
+    told = findings.filters_told(made(lambda run: 0.2 if run.kind == "wrong caption" else 0.5))
+    assert "*wrong caption* costs most (20.0% are left)" in told
+    assert "step 2's exchanged caption" in told
+
+
+def test_mixtures_beyond_the_clean_runs_are_not_in_the_verdict():
+    told = findings.verdict(made(lambda run: 0.01 if run.share == 0.75 else wasted(run)))
+    assert "from 9" in told or "from 10" in told, "those at 75 % are below every clean run"
+
+
+def test_what_is_left_of_a_shape_is_a_part_of_its_own_beginning():
+    told = findings.shapes_told(made(lambda run: (0.4 if run.shape == "ALIGN" else 0.8) * (1 - run.share / 2)))
+    assert "75% of the one is left, and 75% of the other" in told
+    told = findings.shapes_told(made(lambda run: 0.4 if run.shape == "ALIGN" else 0.8 - run.share))
+    assert "100% of the one is left, and 37% of the other" in told or "100% of the one is left, and 38%" in told
 
 
 def test_a_run_that_is_not_in_the_grid_is_refused():
