@@ -156,9 +156,9 @@ def shapes_told(runs: Runs) -> str:
     left = {shape: np.mean(half[shape]) / np.mean(clean[shape]) for shape in clean}
     return (
         f"From clean captions ALIGN's shape learns {told(clean['ALIGN'])} in these steps, and CLIP's "
-        f"{told(clean['CLIP'])}. With {FILTERED_SHARE:.0%} damaged, {left['ALIGN']:.0%} of the one is left, and {left['CLIP']:.0%} of "
-        "the other. Compare each line with its own beginning: what a shape learns in so few steps is one question, what "
-        "noise takes away from it is another."
+        f"{told(clean['CLIP'])}. With {FILTERED_SHARE:.0%} damaged, {left['ALIGN']:.0%} of the one is left, and "
+        f"{left['CLIP']:.0%} of the other. Compare each line with its own beginning: what a shape learns in so few "
+        "steps is one question, what noise takes away from it is another."
     )
 
 
