@@ -49,7 +49,7 @@ _STOCK, _CAT, _DOG, _TWICE, _SMALL = "stock photo", "a cat on red", "a dog", "a 
 
 def _check(answer: Attempt) -> str:
     pairs = _collection((_STOCK, 30, 1), (_CAT, 1, 1), (_DOG, 10, 1), (_TWICE, 4, 5), (_SMALL, 3, 1), ("logo", 11, 1))
-    mixed = pairs[::2] + pairs[1::2]
+    mixed = [pair for start in range(5) for pair in pairs[start::5]]  # what came five times comes here and there
     never = WebPair("later", "a caption that never came", known_hash=7)
     questions = [*mixed, never]
     for most in (10, 3, 1):
@@ -91,6 +91,15 @@ def _pairs_counted(pairs, most=10):  # type: ignore[no-untyped-def]
     return lambda pair: counts[pair.caption] <= most
 
 
+def _changes_counted(pairs, most=10):  # type: ignore[no-untyped-def]
+    last: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    for pair in pairs:
+        counts[pair.caption] += last.get(pair.caption) != pair.image_hash
+        last[pair.caption] = pair.image_hash
+    return lambda pair: counts[pair.caption] <= most
+
+
 def _first_few(pairs, most=10):  # type: ignore[no-untyped-def]
     counts: Counter[str] = Counter()
 
@@ -116,6 +125,10 @@ SHARED = Exercise(
     ),
     mutants=(
         Mutant(_pairs_counted, "pairs were counted: the same image, found five times, is one image"),
+        Mutant(
+            _changes_counted,
+            "each image was compared with the last one only: an image that comes back later was counted again",
+        ),
         Mutant(
             _counted(decide=lambda n, most: n < most),
             "one too strict: a caption that exactly `most` images have is kept",

@@ -141,7 +141,7 @@ def filters_told(runs: Runs) -> str:
     lines.append(f"Of the kinds of damage, *{worst}* costs most ({each[worst]:.1%} are left), *{mildest}* least.")
     if worst == "wrong caption":
         lines.append(
-            "With 48 things and batches of 64, a wrong caption nearly always describes another image of its batch: it "
+            "With 48 things and batches of 64, a wrong caption usually describes another image of its batch: it "
             "is step 2's exchanged caption, and a file name is the one from elsewhere."
         )
     return " ".join(lines)

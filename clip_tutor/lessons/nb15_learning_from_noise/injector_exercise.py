@@ -98,6 +98,14 @@ def _demand_independent(found: torch.Tensor) -> None:
             f"{damaged.mean().item() ** 2:.1%}, as of two that know nothing of each other",
             "a pattern in the numbers, such as every third pair: training meets pairs in the order of their numbers",
         )
+        both = damaged[step:] * damaged[:-step] > 0
+        alike = (found[step:] == found[:-step])[both].double().mean().item()
+        demand(
+            abs(alike - 1 / _KINDS) < 0.05,
+            f"of two damaged pairs that are {step} apart, {alike:.0%} have the same kind of damage",
+            f"{1 / _KINDS:.0%}, as by chance",
+            "the kind follows the order of the numbers: look it up by (seed, pair), as the answer to whether",
+        )
 
 
 def _drawn(generator_for):  # type: ignore[no-untyped-def]
@@ -159,6 +167,12 @@ INJECTOR = Exercise(
         Mutant(
             _looked_up(whether=lambda u, share: u[:, 0] > share),
             "the other way round: a number in [0, 1) is below the share in that share of cases",
+        ),
+        Mutant(
+            lambda pairs, split, share, kinds, seed: torch.where(
+                choose_damage(pairs, split, share, kinds, seed) > 0, 1 + pairs % kinds, 0
+            ),
+            "the kinds take turns by the pairs' numbers: whoever knows the number knows the kind, whatever the seed",
         ),
         Mutant(
             lambda pairs, split, share, kinds, seed: choose_damage(pairs, split, share, kinds, 0),
