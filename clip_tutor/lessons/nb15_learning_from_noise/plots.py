@@ -53,7 +53,7 @@ def simulated_floors(
         axes.plot(gaps, loss, color=color, label=f"{share:.1%} exchanged")
         least, gap = floors[share]
         axes.plot(gap, least, "o", color=color, markersize=9, markeredgecolor="white")
-        axes.annotate(f"{least:.2f} at {gap:.1f}", (gap, least), (0, -16), textcoords="offset points", ha="center")
+        axes.annotate(f"{least:.2f} at {gap:.1f}", (gap, least), (0, 9), textcoords="offset points", ha="center")
     axes.plot(gaps, elsewhere[1], "--", color=MUTED, label=elsewhere[0])
     axes.set(xlabel="gap of logits (the scale, for perfect vectors)", ylabel="loss (nats)", title=title, ylim=(0, None))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -251,7 +251,7 @@ def losses_over_counts(
         xscale="log", xlabel="pairs of the same thing", ylabel="loss of the pair (nats)", title="Damaged, or rare?"
     )
     first, stays = next(iter(kept.items()))
-    axes.axhline(losses[~stays].min().item(), color=INK, linestyle="--", linewidth=1.4, label=first)
+    axes.axhline(losses[~stays].min().item(), color=INK, linestyle="--", linewidth=1.4, label=f"cut of {first}")
     axes.xaxis.set_major_formatter(THOUSANDS)
     axes.xaxis.set_minor_formatter("")
     axes.legend(markerscale=3)
