@@ -1,0 +1,1 @@
+"""Notebook 15, learning from noise: damaged captions, what filters make of them, a grid of runs, figures, exercises."""
