@@ -22,7 +22,8 @@ from clip_tutor.data.curation.query_list import QueryList, Thresholds, build_que
 from clip_tutor.data.emoji import FIRST_WORDS, Emoji, find_emoji, load_emoji
 from clip_tutor.data.scenes import Plan, Scenes
 
-WORD_COUNT, BIGRAM_PMI, BIGRAM_COUNT = 5, 6.0, 5  # what so small a corpus can ask for
+BIGRAM_PMI, BIGRAM_COUNT = 6.0, 5  # what so small a corpus can ask for
+THRESHOLDS = Thresholds(word_count=5, bigram_pmi=BIGRAM_PMI)
 CAPTIONS = 20_000  # of the encyclopaedia
 PIXELS = 32  # H = W
 THINGS = 48  # that the pairs show
@@ -46,16 +47,17 @@ def encyclopaedia() -> tuple[str, ...]:
     return (*entries, *(f"{scene.caption}." for scene in Scenes(emoji, seed=16).scenes(range(CAPTIONS))))
 
 
-def synsets() -> list[str]:
+@lru_cache(maxsize=1)
+def synsets() -> tuple[str, ...]:
     """Return what all emoji are called: they play the part of WordNet's synsets."""
-    return [noun.singular for one in load_emoji() for noun in (one.noun, *one.synonyms)]
+    return tuple(noun.singular for one in load_emoji() for noun in (one.noun, *one.synonyms))
 
 
 def list_queries(corpus: Iterable[str]) -> QueryList:
     """Return the queries that a corpus and the emoji's names give, with thresholds for a small corpus."""
     words, bigrams = count_words(corpus)
     strong = bigrams_by_pmi(words, bigrams, BIGRAM_PMI, BIGRAM_COUNT)
-    return build_query_list(words.items(), strong, synsets=synsets(), thresholds=Thresholds(WORD_COUNT, BIGRAM_PMI))
+    return build_query_list(words.items(), strong, synsets=synsets(), thresholds=THRESHOLDS)
 
 
 def things(seed: int) -> tuple[Emoji, ...]:

@@ -50,8 +50,8 @@ from clip_tutor.training.plain import train_step
 from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 
 PAIRS, EACH = 8000, 20  # of the pool; unseen images of each thing
-BATCH, STEPS, WARMUP, RATE = 256, 250, 20, 3e-3
-THRESHOLDS = (300, 100, 30, 10, 3)
+BATCH, STEPS, WARMUP, RATE = 256, 200, 20, 3e-3
+THRESHOLDS = (100, 30, 10, 3)
 SEEDS = (0, 1, 2)
 VOCABULARY, CONTEXT = 1000, 16
 
