@@ -1,8 +1,8 @@
 """What the notebook counts words in, and what it balances: texts and pairs that lie in the kit, or are drawn from it.
 
-    encyclopaedia     the emoji's names and keywords, and captions in which each emoji comes as often as any other
-    list_queries      words and bigrams that stand in it, and names ──▶ the queries
-    long_tail         pairs as a web would have them: few things most of the time, most things hardly ever
+encyclopaedia     the emoji's names and keywords, and captions in which each emoji comes as often as any other
+list_queries      words and bigrams that stand in it, and names ──▶ the queries
+long_tail         pairs as a web would have them: few things most of the time, most things hardly ever
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,7 +22,7 @@ from clip_tutor.data.emoji import FIRST_WORDS, Emoji, find_emoji, load_emoji
 from clip_tutor.data.scenes import Plan, Scenes
 
 BIGRAM_PMI, BIGRAM_COUNT = 6.0, 5  # what so small a corpus can ask for
-THRESHOLDS = Thresholds(word_count=5, bigram_pmi=BIGRAM_PMI)
+THRESHOLDS = Thresholds(word_count=3, bigram_pmi=BIGRAM_PMI)
 CAPTIONS = 20_000  # of the encyclopaedia
 PIXELS = 32  # H = W
 THINGS = 48  # that the pairs show
@@ -41,9 +40,9 @@ class Pairs(NamedTuple):
 
 @lru_cache(maxsize=1)
 def encyclopaedia() -> tuple[str, ...]:
-    """Return the lines of a small corpus of real words: names, keywords and captions of all emoji, evenly."""
+    """Return the lines of a small corpus of real words: names, keywords, plurals and captions of all emoji, evenly."""
     emoji = load_emoji()
-    entries = [f"{one.name}: {', '.join(one.keywords)}." for one in emoji]
+    entries = [f"{one.name}: {', '.join(one.keywords)}; {one.noun.plural}." for one in emoji]
     return (*entries, *(f"{scene.caption}." for scene in Scenes(emoji, seed=16).scenes(range(CAPTIONS))))
 
 

@@ -101,7 +101,9 @@ def _curate(
     seed: int = 0,
     least: tuple[float, int] = (BIGRAM_PMI, BIGRAM_COUNT),
     matcher: Callable[[list[str]], Any] = Matcher,
-    counted: Callable[[torch.Tensor, int, Any], torch.Tensor] = lambda query, Q, words: torch.bincount(query, minlength=Q),
+    counted: Callable[[torch.Tensor, int, Any], torch.Tensor] = lambda query, Q, words: torch.bincount(
+        query, minlength=Q
+    ),
     drawn: Callable[[list[str], int], torch.Tensor] = lambda names, seed: torch.from_numpy(draw(names, seed)),
     names: Callable[[], Iterable[str]] = synsets,
 ) -> list[str]:

@@ -222,7 +222,8 @@ SHARE = Exercise(
             "this is a share of the queries, not of the matches: most queries are rare, and have few matches together",
         ),
         Mutant(
-            lambda counts, share: _cut(counts, share, falling=True), "the sum began with the most frequent: that is a head"
+            lambda counts, share: _cut(counts, share, falling=True),
+            "the sum began with the most frequent: that is a head",
         ),
         Mutant(_unsorted, "the counts have to be sorted before they are added up: they come in any order"),
         Mutant(

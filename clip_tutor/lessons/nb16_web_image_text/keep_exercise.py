@@ -53,9 +53,10 @@ def _check(keep: Attempt) -> str:
         for queries, value in zip(found, given.tolist(), strict=True):
             right = keep_probability(queries, counts, t)
             told = ", ".join(f"{counts[one]:,}" for one in queries)
+            told = f"whose queries have {told} pairs" if told else "without any query"
             demand(
                 math.isclose(value, right, rel_tol=1e-3, abs_tol=1e-6),
-                f"{value:.3f} for a pair {f'whose queries have {told} pairs' if told else 'without any query'}, t = {t}",
+                f"{value:.3f} for a pair {told}, t = {t}",
                 f"{right:.3f}",
             )
     large = torch.arange(3000)
@@ -144,9 +145,7 @@ KEEP = Exercise(
             _by_pair(lambda pair: 1 - _nobody(pair) if pair else 1.0),
             "a pair without any query stays: nobody wants it, so it goes",
         ),
-        Mutant(
-            _by_pair(lambda pair: 1 - _nobody(pair[:1])), "only the first match of each pair was used"
-        ),
+        Mutant(_by_pair(lambda pair: 1 - _nobody(pair[:1])), "only the first match of each pair was used"),
         Mutant(
             _by_pair(lambda pair: 1 - _nobody(pair), wanted=lambda p: min(1.0, 1 / p)),
             "count / t instead of t / count: the more pairs a query has, the fewer of them it wants",

@@ -80,7 +80,9 @@ def _check(find: Attempt) -> str:
     one_by_one = time.process_time() - start
     few, all_of_them = _seconds(find, queries, captions[:1]), _seconds(find, queries, captions)
     given = find.function(queries, captions)
-    demand([list(one) for one in given] == wanted, f"other queries than there are, of {MANY:,}", "what the slow way has")
+    demand(
+        [list(one) for one in given] == wanted, f"other queries than there are, of {MANY:,}", "what the slow way has"
+    )
     demand(
         all_of_them - few < one_by_one / 2,
         f"{(all_of_them - few) / (len(captions) - 1) * 1000:.1f} ms a caption with {MANY:,} queries",

@@ -21,7 +21,9 @@ def _balanced() -> tuple[Task, np.ndarray, np.ndarray]:
 def card() -> Figure:
     """Draw the pairs of each query before and after."""
     task, _, kept = _balanced()
-    return matches_before_and_after(task.counts, kept, T, task.queries, "What everybody shows is thinned out, the long tail stays")
+    return matches_before_and_after(
+        task.counts, kept, T, task.queries, "What everybody shows is thinned out, the long tail stays"
+    )
 
 
 def board() -> Figure:

@@ -17,7 +17,9 @@ def drawn(figure: Figure) -> Figure:
     return figure
 
 
-@pytest.mark.parametrize(("least_pmi", "least_count", "taken", "right"), [(0, 1, 4, 2), (9, 1, 3, 2), (0, 3, 1, 1), (17, 30, 0, 0)])
+@pytest.mark.parametrize(
+    ("least_pmi", "least_count", "taken", "right"), [(0, 1, 4, 2), (9, 1, 3, 2), (0, 3, 1, 1), (17, 30, 0, 0)]
+)
 def test_the_map_counts_what_gets_through(least_pmi: float, least_count: int, taken: int, right: int):
     counts, scores = np.array([1, 1, 2, 5]), np.array([10.0, 1.0, 9.0, 9.5])
     figure = drawn(plots.bigram_map(counts, scores, np.array([False, False, True, True]), 1024, least_pmi, least_count))
