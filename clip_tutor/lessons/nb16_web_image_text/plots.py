@@ -17,7 +17,7 @@ from clip_tutor.lessons.nb16_web_image_text.corpus import HEAD, MIDDLE, TAIL
 from clip_tutor.lessons.nb16_web_image_text.long_tail import PAIRS, Run
 
 PARTS = {"head": HEAD, "middle": MIDDLE, "tail": TAIL}
-_PART_COLORS = dict(zip(PARTS, (COLORS[0], COLORS[2], TEXT_COLOR), strict=True))
+PART_COLORS = dict(zip(PARTS, (COLORS[0], COLORS[2], TEXT_COLOR), strict=True))
 
 
 def bigram_map(
@@ -107,9 +107,10 @@ def balance_board(
     left.set(xlabel="pairs of a query before", ylabel="pairs that stay, on average", title=f"Queries, t = {t:,}")
     M = int(ranks.max()) + 1
     before, after = np.bincount(ranks, minlength=M), np.bincount(ranks, weights=keep, minlength=M)
-    right.bar(np.arange(1, M + 1), before, color=FAINT, label="before", width=0.9)
+    things = np.arange(1, M + 1)
+    right.vlines(things, 0.7, before, color=FAINT, linewidth=5, label="before")
     for name, part in PARTS.items():
-        right.bar(np.arange(1, M + 1)[part], after[part], color=_PART_COLORS[name], width=0.9, label=name)
+        right.vlines(things[part], 0.7, np.maximum(after[part], 0.7), PART_COLORS[name], linewidth=5, label=name)
     right.set(yscale="log", ylim=(0.7, before.max() * 1.5), xlabel="things, the most frequent first", ylabel="pairs")
     shares = ", ".join(f"{name} {after[part].sum() / max(after.sum(), 1e-9):.0%}" for name, part in PARTS.items())
     right.set_title(f"{after.sum():,.0f} of {len(ranks):,} pairs stay: {shares}")
