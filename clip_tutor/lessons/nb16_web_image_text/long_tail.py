@@ -4,8 +4,8 @@
                               ├─ balanced with t ──────────────┼─ as many steps ─▶ which unseen images are named right
                               └─ as many at random, for each t ┘
 
-Each of three seeds has other pairs, another order of the things and another model. What it took seven minutes of one CPU
-core to train ships in ``data/curves``, made by
+Each of three seeds has other pairs, another order of the things and another model. What it took seven minutes of one
+CPU core to train ships in ``data/curves``, made by
 
     python -m clip_tutor.lessons.nb16_web_image_text.long_tail data/curves/long_tail.json
 

@@ -121,38 +121,39 @@ def balance_board(
 
 
 def accuracy_curves(runs: Sequence[Run], live: Sequence[Run] = ()) -> Figure:
-    """Draw accuracy on head, middle and tail over t, balanced and for as many pairs at random.
+    """Draw accuracy on head, middle and tail over t, for balanced pairs and for as many at random.
 
-    Dots are seeds, lines their means, and the grayed band is where all pairs were used. ``live`` runs are black stars.
+    Thin lines are seeds, broad ones their means; both ways begin on the right, where all pairs are used. ``live`` runs
+    are black stars.
     """
-    figure, panels = canvas(10.5, 4.2, columns=3)
     thresholds = sorted({run.t for run in runs if run.t})
+    places = {t: n for n, t in enumerate([*thresholds, 0])}
+    figure, panels = canvas(10.5, 4.2, columns=3)
     for axes, (part, name) in zip(panels, enumerate(PARTS), strict=True):
-        every = [run.groups[part] for run in runs if run.way == "all"]
-        axes.axhspan(min(every), max(every), color=FAINT, label="all pairs, unbalanced")
-        for way, color, style in (("balanced", TEXT_COLOR, "-"), ("random", MUTED, "--")):
-            label = "balanced with t" if way == "balanced" else "as many pairs at random"
-            _curve(axes, [run for run in runs if run.way == way], part, thresholds, color, style, label)
+        for way, color, style, label in (
+            ("random", MUTED, "--", "as many pairs at random"),
+            ("balanced", TEXT_COLOR, "-", "balanced with t"),
+        ):
+            some = [run for run in runs if run.way in (way, "all")]
+            for seed in sorted({run.seed for run in some}):
+                _line(axes, [run for run in some if run.seed == seed], part, places, color=color, alpha=0.35, lw=1)
+            _line(axes, some, part, places, linestyle=style, color=color, lw=2.5, marker="o", label=label)
         for run in live:
-            place = run.t if run.t else max(thresholds) * 2
-            axes.plot(place, run.groups[part], "*", color=INK, markersize=13, label="yours" if run is live[0] else None)
-        axes.set(xscale="log", ylim=(0, 1), title=name, xlabel="t")
-        axes.set_xticks(thresholds, [f"{t}" for t in thresholds])
-        axes.minorticks_off()
+            label = "yours" if run is live[0] else "_"
+            axes.plot(places[run.t], run.groups[part], "*", color=INK, markersize=13, label=label)
+        axes.set(ylim=(0, 1), title=name, xlabel="t")
+        axes.set_xticks(list(places.values()), [f"{t}" if t else "all pairs" for t in places])
     panels[0].set_ylabel("unseen images named right")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
-    figure.suptitle(f"The same number of steps with all {PAIRS:,} pairs, with those that stay, with as many at random")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.suptitle(f"The same number of steps: all {PAIRS:,} pairs, balanced ones, as many at random")
     return figure
 
 
-def _curve(
-    axes: Axes, runs: Sequence[Run], part: int, thresholds: Sequence[int], color: str, style: str, label: str
-) -> None:
-    there = [t for t in thresholds if any(run.t == t for run in runs)]
+def _line(axes: Axes, runs: Sequence[Run], part: int, places: Mapping[int, int], **look: Any) -> None:
+    """Draw the mean accuracy of some runs at each t that they have."""
+    there = [t for t in places if any(run.t == t for run in runs)]
     means = [float(np.mean([run.groups[part] for run in runs if run.t == t])) for t in there]
-    axes.plot(there, means, style, color=color, linewidth=1.8, label=label)
-    axes.plot([run.t for run in runs], [run.groups[part] for run in runs], "o", color=color, markersize=4, alpha=0.6)
+    axes.plot([places[t] for t in there], means, **look)
 
 
 def background_bars(shares: Mapping[str, NDArray[np.float64]], title: str) -> Figure:

@@ -51,10 +51,13 @@ def test_the_curves_hold_the_runs_and_yours():
     runs += [run(way, t, seed, 0.4 + t / 1000) for way in ("balanced", "random") for t in (30, 100) for seed in (0, 1)]
     figure = drawn(plots.accuracy_curves(runs, [run("balanced", 100, 0, 0.7)]))
     for axes in figure.axes:
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["30", "100", "all pairs"]
         stars = [line for line in axes.lines if line.get_marker() == "*"]
-        assert [line.get_ydata().tolist() for line in stars] == [[0.7]]
-        means = [line.get_ydata().tolist() for line in axes.lines if line.get_linestyle() == "-"]
-        assert means == [pytest.approx([0.43, 0.5])]
+        assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in stars] == [([1], [0.7])]
+        means = [line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"]
+        assert means == [pytest.approx([0.43, 0.5, 0.55])] * 2
+        seeds = [line.get_ydata()[-1] for line in axes.lines if line.get_linewidth() == 1]
+        assert seeds == [0.5, 0.6] * 2
 
 
 def test_backgrounds_have_their_own_colors():
