@@ -51,14 +51,19 @@ def curate_with_the_library(captions: Captions, corpus: Iterable[str], t: int, s
     return [name for name, kept in zip(captions, stays.tolist(), strict=True) if kept]
 
 
-_CORPUS = ["a hot dog and a bun", "hot dog with mustard", "the hot dog", "hot dog", "my hot dog", "zeppelin lounge"] + [
-    f"a {color} {thing} on the road" for color in ("red", "blue", "green") for thing in ("car", "bus", "van") * 8
-]
+_CORPUS = [
+    "a river bank and a bun",
+    "river bank with trees",
+    "the river bank",
+    "river bank",
+    "my river bank",
+    "zeppelin lounge",
+] + [f"a {color} {thing} on the road" for color in ("red", "blue", "green") for thing in ("car", "bus", "van") * 8]
 
 
 def _captions() -> Captions:
     said = ["a red car"] * 60 + ["a blue car on the road"] * 25 + ["a van"] * 12 + ["a giraffe"] * 4
-    said += ["a hot day"] * 40 + ["a dog"] * 40 + ["my hot dog"] * 6 + ["a zeppelin lounge"] * 8
+    said += ["a river"] * 40 + ["a bank"] * 40 + ["my river bank"] * 6 + ["a zeppelin lounge"] * 8
     said += ["???"] * 4 + ["a catalog of a RED bus, on the road"] * 6
     return {f"pair {n}": caption for n, caption in enumerate(said)}
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from clip_tutor.assets import asset
 from clip_tutor.lessons.nb16_web_image_text import long_tail
 from clip_tutor.lessons.nb16_web_image_text.corpus import THINGS, encyclopaedia
 from clip_tutor.lessons.nb16_web_image_text.curate_exercise import curate, curate_with_the_library
@@ -44,6 +45,8 @@ def test_a_run_is_the_same_each_time_and_learns(task: Task):
 
 def test_what_ships_is_whole():
     runs = long_tail.shipped()
+    written = json.loads(asset("curves/long_tail.json").read_text())
+    assert (written["steps"], written["batch"]) == (long_tail.STEPS, long_tail.BATCH)
     wanted = {("all", 0)} | {(way, t) for way in ("balanced", "random") for t in THRESHOLDS}
     assert {(run.way, run.t, run.seed) for run in runs} == {(*one, seed) for one in wanted for seed in SEEDS}
     assert all(len(run.right) == THINGS for run in runs)
