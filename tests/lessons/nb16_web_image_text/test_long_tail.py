@@ -80,3 +80,18 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch: pytest.MonkeyPatc
     every = len(SEEDS) * (1 + 2 * len(THRESHOLDS))
     assert len(trained) == every + 1, "only the one that was stopped runs twice"
     assert len(json.loads(file.read_text())["runs"]) == every
+
+
+def test_the_runs_show_what_the_text_says_of_them():
+    runs = {(run.way, run.t, run.seed): np.array(run.groups) for run in long_tail.shipped()}
+    change = {
+        t: np.stack([runs["balanced", t, seed] - runs["all", 0, seed] for seed in SEEDS])  # (seeds, 3)
+        for t in THRESHOLDS
+    }
+    for t in (100, 30):
+        assert (change[t][:, 2] > 0).all(), "the tail gains in every seed"
+        assert change[t][:, 0].min() < 0 < change[t][:, 0].max(), "the head moves both ways"
+    assert (change[10][:, :2] < 0).all(), "head and middle fall in every seed"
+    assert change[10][:, 2].min() < 0 < change[10][:, 2].max(), "the tail has no gain to rely on"
+    everything = np.stack([runs["all", 0, seed] for seed in SEEDS])
+    assert (np.ptp(everything, axis=0) > np.abs([change[t].mean(axis=0) for t in (100, 30)]).max()).all()
