@@ -135,7 +135,7 @@ LOSS = Exercise(
         "which one of `end`? What does the last place speak of?",
         "T predictions are needed, and they end one place before the last one. For the padding: how many ends stand in "
         "a row up to and including each place? `cumsum` counts them.",
-        "`ends.cumsum(dim=1) <= ends.long()` is true up to the first end of each row. A mask (B, T) picks rows of both: "
+        "`ends.cumsum(dim=1) <= ends.long()` is true up to the first end of each row. A mask (B, T) picks from both: "
         "`F.cross_entropy(predictions[mask], token_ids[mask])`.",
     ),
     mutants=(

@@ -34,7 +34,7 @@ _CASES = (((6, 4, 3), (5, 6)), ((4, 6, 2), (2, 4)), ((3, 2, 1), (1, 3)))  # E, D
 
 
 def use_mapper(kind: Any, task: str, arguments: tuple[int, ...], *inputs: Tensor) -> Any:
-    """Return what is asked of a mapper: its parameters, its prefixes with known weights, or what no gradient reaches."""
+    """Return what is asked of a mapper: parameters, prefixes with known weights, or what no gradient reaches."""
     mine = kind(*arguments)
     if task == "names":
         return tuple(sorted(f"{name} {tuple(weights.shape)}" for name, weights in mine.named_parameters()))

@@ -96,7 +96,7 @@ PRIOR = Exercise(
     check=_check_prior,
     hints=(
         "Write the share as a function of two means first. Then it can be asked about all scenes, and about each draw.",
-        "`own[resamples]` is (R, N): the hits of each draw. The same resamples for `shuffled`, or the pairs fall apart.",
+        "`own[resamples]` is (R, N): the hits of each draw. Take the same resamples for `shuffled`: pairs stay pairs.",
     ),
     mutants=(
         Mutant(_with(lambda r, s: r - s), "the lead alone: divide it by what was left to learn, 1 - s"),

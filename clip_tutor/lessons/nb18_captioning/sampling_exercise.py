@@ -149,7 +149,7 @@ TOP_P = Exercise(
         Mutant(_sorted, "the probabilities are still sorted: put each one back at its token's place"),
         Mutant(
             _gathered,
-            "`gather` with the places of the sort does not undo it: `scatter` writes each value to the place it is from",
+            "`gather` with the places of a sort does not undo it: `scatter` writes each value where it came from",
         ),
         Mutant(_rare, "the unlikely ones were kept: sort with descending=True"),
         Mutant(_with(lambda d, p: d >= p), "each token was compared with p: what counts is what they hold together"),
