@@ -21,20 +21,21 @@ import json
 import time
 from pathlib import Path
 
+from caption_scores import caption_scores
 from machine import machine
 
 from clip_tutor.applications.captioning.blind import blind_captions, train_blind
 from clip_tutor.applications.captioning.controls import nearest_captions, shuffled
 from clip_tutor.applications.captioning.facts import CaptionReader
 from clip_tutor.applications.captioning.files import load_captioner
-from clip_tutor.applications.captioning.literature import literature_scores
-from clip_tutor.applications.captioning.report import ALL, caption_report, fact_hits, lead
+from clip_tutor.applications.captioning.report import ALL, caption_report, fact_hits
 from clip_tutor.applications.captioning.scene_captions import encode_scenes, references, scene_captions
 from clip_tutor.applications.captioning.train import SEED
 from clip_tutor.applications.captioning.writing import write_captions
 from clip_tutor.data.emoji import load_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation.attributes import attribute_hits
+from clip_tutor.evaluation.featurizer import paired_difference
 from clip_tutor.evaluation.results import write_json
 
 SCENES = 2000
@@ -76,9 +77,9 @@ def main() -> None:
     hits = {name: fact_hits(written, scenes, reader) for name, written in captions.items()}
     reports = {name: caption_report(written, scenes, reader) for name, written in captions.items()}
     wanted = references(test, range(options.scenes))
-    scores = {name: literature_scores(written, wanted) for name, written in captions.items()}
+    scores = {name: caption_scores(written, wanted) for name, written in captions.items()}
     zero_shot = attribute_hits(clip, tokenizer, vectors, scenes, objects, ensemble=False)
-    beaten = lead(hits["captioner"][ALL], hits["nearest"][ALL])
+    beaten = paired_difference(hits["captioner"][ALL], hits["nearest"][ALL])
 
     print(f"{machine()};  {options.scenes:,} unseen scenes, {options.neighbors:,} to retrieve from\n")
     facts = list(reports["captioner"].shares)
@@ -90,7 +91,7 @@ def main() -> None:
     print(f"{'captions that differ':20}" + "".join(f"{report.collapse.distinct:12.3f}" for report in reports.values()))
     for n, name in enumerate(("BLEU-4", "CIDEr")):
         print(f"{name:20}" + "".join(f"{scores[one][n]:12.1f}" for one in captions))
-    print(f"\nall facts right, captioner − nearest: {beaten}")
+    print(f"\nall facts right, the captioner and the nearest caption\n{beaten}")
     print(f"{per_second:,.0f} captions a second\n")
     for n in range(5):
         print(f"{scenes[n].caption!r}\n    {captions['captioner'][n]!r}")
@@ -108,7 +109,7 @@ def main() -> None:
         "caption_object_share": shares["object, one"].right / object_zero_shot,
         "caption_relation_right": shares["relation"].right,
         "caption_all_right": shares[ALL].right,
-        "caption_beats_retrieval": beaten.right,
+        "caption_beats_retrieval": beaten.difference,
         "caption_beats_retrieval_low": beaten.low,
         "caption_beats_retrieval_high": beaten.high,
         "captions_per_second": per_second,

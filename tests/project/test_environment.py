@@ -23,7 +23,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 # What conda-forge calls otherwise.
 CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 # What pip installs there as well.
-BY_PIP = ["ray", "pymilvus", "milvus-lite"]
+BY_PIP = ["ray", "pymilvus", "milvus-lite", "pycocoevalcap"]
 
 
 def bounds(requirement: Requirement) -> tuple[str, frozenset[str]]:

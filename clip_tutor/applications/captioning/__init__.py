@@ -17,7 +17,7 @@ from clip_tutor.applications.captioning.mappers import (
     TransformerMapper,
     TransformerMapperConfig,
 )
-from clip_tutor.applications.captioning.report import CaptionReport, caption_report, fact_hits, lead
+from clip_tutor.applications.captioning.report import CaptionReport, caption_report, fact_hits
 from clip_tutor.applications.captioning.writing import write_captions
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "collapse",
     "fact_hits",
     "facts_right",
-    "lead",
     "load_captioner",
     "nearest_captions",
     "prefix_loss",

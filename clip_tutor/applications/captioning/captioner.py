@@ -27,7 +27,6 @@ from torch import Tensor, nn
 
 from clip_tutor.applications.captioning.mappers import MapperConfig, MLPMapperConfig, build_mapper
 from clip_tutor.applications.language_model import LanguageModel, next_token_loss
-from clip_tutor.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -125,17 +124,3 @@ def prefix_loss(captioner: Captioner, image_features: Tensor, token_ids: Tensor,
         token_ids: (B, T), each row ending in ``end_id``; what stands behind its first one is padding, and ignored.
     """
     return next_token_loss(captioner(image_features, token_ids), token_ids, end_id)
-
-
-def require_fit(language_model: LanguageModel, tokenizer: Tokenizer) -> None:
-    """Refuse a language model that was made for another tokenizer.
-
-    Raises:
-        ValueError: the tokenizer's vocabulary and the model's are of different sizes.
-    """
-    V = language_model.config.vocab_size
-    if tokenizer.vocab_size != V:
-        raise ValueError(
-            f"the language model has {V:,} token vectors and the tokenizer {tokenizer.vocab_size:,} ids, so that an id "
-            "would mean another word: take the tokenizer that the model was trained with"
-        )

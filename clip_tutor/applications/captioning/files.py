@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import torch
 
 from clip_tutor import tokenizers
-from clip_tutor.applications.captioning.captioner import Captioner, CaptionerConfig, require_fit
+from clip_tutor.applications.captioning.captioner import Captioner, CaptionerConfig
 from clip_tutor.applications.captioning.mappers import MLPMapperConfig, TransformerMapperConfig
 from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig
+from clip_tutor.applications.language_model.checks import check_vocabulary
 from clip_tutor.assets import asset
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
@@ -83,7 +84,7 @@ def save_captioner(
         ValueError: the tokenizer has another vocabulary than the language model.
         OSError: the file could not be written; what was at ``path`` is still there.
     """
-    require_fit(captioner.language_model, tokenizer)
+    check_vocabulary(tokenizer, captioner.language_model.config)
     tensors = {name: tensor.to(dtype) for name, tensor in captioner.state_dict().items()}
     write_tensors(path, tensors, captioner_metadata(captioner, tokenizer, origin, notes or {}))
 

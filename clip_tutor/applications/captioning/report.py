@@ -78,15 +78,3 @@ def caption_report(captions: Sequence[str], scenes: Sequence[Scene], reader: Cap
     """
     shares = {name: Share.of(hits) for name, hits in fact_hits(captions, scenes, reader).items()}
     return CaptionReport(shares, collapse(captions))
-
-
-def lead(ours: Tensor, theirs: Tensor) -> Share:
-    """Return by how much more often one captioner is right than another on the same scenes.
-
-    Both answer about each scene, and what makes a scene hard makes it hard for both: the interval is that of the paired
-    differences, which is narrower than two intervals side by side.
-
-    Args:
-        ours, theirs: (N,) hits on the same scenes, in the same order.
-    """
-    return Share.of(ours.float() - theirs.float())

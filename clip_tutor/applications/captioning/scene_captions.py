@@ -10,6 +10,7 @@ wordings. An object thus has one name, and a caption that names it can be scored
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,7 +66,8 @@ def _kept(clip: CLIP, scenes: Scenes, piece: range, path: Path | None) -> NDArra
 
 def _key(clip: CLIP, scenes: Scenes) -> str:
     """Return what tells the vectors of one CLIP and one set of scenes from those of another."""
-    return f"{fingerprint(clip)[:12]}_{scenes.split}_{scenes.seed}"
+    what = (*(emoji.character for emoji in scenes.objects), scenes.split, scenes.size, scenes.seed)
+    return f"{fingerprint(clip)[:12]}_{hashlib.sha256(repr(what).encode()).hexdigest()[:12]}"
 
 
 def scene_captions(scenes: Scenes, indices: range) -> list[str]:

@@ -1,7 +1,7 @@
 """Train the captioner that comes with the kit, or one like it:
 
     python -m clip_tutor.applications.captioning.train --run runs/captioner --save runs/captioner.safetensors
-    python -m clip_tutor.applications.captioning.train --clip emoji_plain --scenes 100000 --steps 4000
+    python -m clip_tutor.applications.captioning.train --everyday --clip emoji_plain --scenes 40000 --steps 4000
 
     encode the scenes, each once ─▶ train mapper and language model ─▶ save ─▶ measure on unseen scenes ─▶ save
 
@@ -27,7 +27,7 @@ from clip_tutor.applications.captioning.scene_captions import encode_scenes, sce
 from clip_tutor.applications.captioning.training import CaptionBatches, train_captioner
 from clip_tutor.applications.captioning.writing import write_captions
 from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig
-from clip_tutor.data.emoji import load_emoji
+from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation.results import write_json
 from clip_tutor.printable import printable
@@ -38,7 +38,7 @@ from clip_tutor.weights import load
 
 SEED = 18  # of the scenes: others than those that the CLIP has seen
 CONTEXT = 64  # 10 tokens of the prefix, and the longest caption of a scene, which has 40
-WIDTH, LAYERS, HEADS = 128, 3, 4  # of the language model
+WIDTH, LAYERS, HEADS = 128, 2, 4  # of the language model
 MAPPERS = {"mlp": MLPMapperConfig(), "transformer": TransformerMapperConfig()}
 LOOKED_AT = 500  # unseen scenes whose captions are read while the training goes on
 ASKED = 10_000  # unseen scenes that the finished captioner is measured on
@@ -51,10 +51,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--clip", default="emoji", help="whose vectors are read, as clip_tutor.load knows it: %(default)s"
     )
     parser.add_argument("--scenes", type=int, default=300_000, help="that are encoded: %(default)s")
+    parser.add_argument(
+        "--everyday", action="store_true", help="scenes of 104 everyday objects only: learned in minutes"
+    )
     parser.add_argument("--mapper", choices=MAPPERS, default="mlp", help="%(default)s")
-    parser.add_argument("--steps", type=int, default=6000, help="%(default)s")
-    parser.add_argument("--batch-size", type=int, default=128, help="%(default)s")
-    parser.add_argument("--learning-rate", type=float, default=3e-3, help="at the peak: %(default)s")
+    parser.add_argument("--steps", type=int, default=16_000, help="%(default)s")
+    parser.add_argument("--seconds", type=float, help="of training; the learning rate ends with whichever comes first")
+    parser.add_argument("--batch-size", type=int, default=32, help="%(default)s")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
     parser.add_argument(
         "--run", type=Path, help="folder for vectors, checkpoint and log; a stopped run continues there"
     )
@@ -78,11 +82,13 @@ def main(arguments: list[str] | None = None) -> None:
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         steps=options.steps,
+        seconds=options.seconds,
         warmup_steps=min(100, options.steps // 10),
         weight_decay=0.05,
     )
     clip, tokenizer, _ = load(options.clip)
-    objects, size = load_emoji(), clip.config.vision.image_size
+    objects = find_emoji(FIRST_WORDS) if options.everyday else load_emoji()
+    size = clip.config.vision.image_size
     scenes, unseen = (Scenes(objects, split, size, SEED) for split in ("train", "test"))
     folder = options.run / "vectors" if options.run else None
     features = encode_scenes(clip, scenes, options.scenes, folder)

@@ -24,8 +24,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from clip_tutor.allocator import keep_freed_memory
-from clip_tutor.applications.captioning.captioner import Captioner, require_fit
+from clip_tutor.applications.captioning.captioner import Captioner
 from clip_tutor.applications.captioning.files import Origin, captioner_metadata
+from clip_tutor.applications.language_model.checks import check_vocabulary
 from clip_tutor.data.batches import shuffled_order
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.config import CHECKPOINT, Record, TrainConfig, TrainState
@@ -128,7 +129,7 @@ def train_captioner(
         ValueError: the tokenizer does not fit, or ``run`` holds a checkpoint of another captioner or other settings.
         OSError: nothing can be written into ``run``.
     """
-    require_fit(captioner.language_model, tokenizer)
+    check_vocabulary(tokenizer, captioner.language_model.config)
     if run:
         require_place_for_run(run)
     keep_freed_memory()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clip_tutor.applications.captioning.captioner import Captioner, require_fit
+from clip_tutor.applications.captioning.captioner import Captioner
 from clip_tutor.applications.language_model import generate, generate_beam, greedy
+from clip_tutor.applications.language_model.checks import check_vocabulary
 from clip_tutor.applications.language_model.choosing import Choose
 from clip_tutor.tokenizers import Tokenizer
 
@@ -36,7 +37,7 @@ def write_captions(
             room for behind the prefix.
     """
     model = captioner.language_model
-    require_fit(model, tokenizer)
+    check_vocabulary(tokenizer, model.config)
     if max_tokens is None:
         max_tokens = model.config.context_length - captioner.config.prefix_length
     rows: list[list[int]] = []
