@@ -79,7 +79,7 @@ class Captioner(nn.Module):
         """
         vectors = self._checked(train_features.float())
         self.mean.copy_(vectors.mean(dim=0))
-        self.scale.copy_(vectors.std(dim=0))
+        self.scale.copy_(vectors.std(dim=0).clamp(min=1e-6))  # a number that is the same in all says nothing
 
     def prefix(self, image_features: Tensor) -> Tensor:
         """Return (B, N, D) from (B, E) image vectors.
@@ -88,9 +88,16 @@ class Captioner(nn.Module):
         that has learned from vectors of length 1 says nonsense about one of length 10.
 
         Raises:
-            ValueError: the vectors are not (B, E).
+            ValueError: the vectors are not (B, E), or the mapper is one of another width or length.
         """
-        return self.mapper((self._checked(image_features) - self.mean) / self.scale)
+        prefix = self.mapper((self._checked(image_features) - self.mean) / self.scale)
+        expected = (len(image_features), self.config.prefix_length, self.language_model.config.width)
+        if prefix.shape != expected:
+            raise ValueError(
+                f"the mapper gives a prefix of shape {tuple(prefix.shape)}, and this language model wants {expected}: "
+                "(B, N, D), with D the width of its token vectors"
+            )
+        return prefix
 
     def _checked(self, image_features: Tensor) -> Tensor:
         """Return (B, E) vectors, of unit length where the config says so."""

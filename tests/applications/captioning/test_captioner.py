@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clip_tutor.applications.captioning import Captioner, CaptionerConfig, TransformerMapperConfig, prefix_loss
+from clip_tutor.applications.captioning import (
+    Captioner,
+    CaptionerConfig,
+    MLPMapper,
+    MLPMapperConfig,
+    TransformerMapperConfig,
+    prefix_loss,
+)
 from clip_tutor.applications.captioning.training import packed_loss
 from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig
 from tests.applications.captioning.conftest import E, N
@@ -100,6 +107,18 @@ def test_a_frozen_language_model_stays_and_its_mapper_learns(make_captioner: Cal
 def test_image_vectors_of_another_shape_are_refused(captioner: Captioner, shape: tuple[int, ...]):
     with pytest.raises(ValueError, match=rf"reads \(B, {E}\): encode the images with the CLIP that it was trained on"):
         captioner.prefix(torch.randn(shape))
+
+
+@pytest.mark.parametrize(("N", "width"), [(N, 24), (N + 1, 32)])
+def test_a_prefix_of_another_shape_is_refused(captioner: Captioner, N: int, width: int):
+    captioner.mapper = MLPMapper(MLPMapperConfig(), E, width, N)
+    with pytest.raises(ValueError, match=rf"shape \(2, {N}, {width}\), and this language model wants \(2, 4, 32\)"):
+        captioner(torch.randn(2, E), IDS)
+
+
+def test_numbers_that_never_change_are_no_nan(captioner: Captioner):
+    captioner.standardize(torch.ones(20, E))
+    assert captioner.prefix(torch.randn(2, E)).isfinite().all()
 
 
 @pytest.mark.parametrize("prefix_length", [0, 20, 21])
