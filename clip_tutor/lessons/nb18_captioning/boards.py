@@ -39,9 +39,7 @@ class Speaker:
 
 
 @torch.no_grad()
-def caption_board(
-    speaker: Speaker, image: int, own_vectors: int, beams: int, temperature: float, p: float
-) -> Figure:
+def caption_board(speaker: Speaker, image: int, own_vectors: int, beams: int, temperature: float, p: float) -> Figure:
     """Draw an image, what beam search writes about it, and six captions that are drawn."""
     model, end = speaker.captioner.language_model, speaker.tokenizer.end_id
     prefix = speaker.prefix(image, own_vectors)

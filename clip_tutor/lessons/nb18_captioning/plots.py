@@ -60,7 +60,8 @@ def fact_bars(reports: Mapping[str, CaptionReport], title: str) -> Figure:
             [max(0.0, s.right - s.low) for s in shares],
             [max(0.0, s.high - s.right) for s in shares],
         ]
-        axes.bar(places, right, 0.72 / many, yerr=errors, color=COLORS[n], label=name, error_kw={"ecolor": INK, "lw": 1})
+        look = {"ecolor": INK, "lw": 1}
+        axes.bar(places, right, 0.72 / many, yerr=errors, color=COLORS[n], label=name, error_kw=look)
     axes.set_xticks(range(len(FACTS)), FACTS)
     axes.set(ylim=(0, 1.03), xlabel="fact", ylabel="share of captions", title=title)
     axes.grid(axis="x", visible=False)
