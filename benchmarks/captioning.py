@@ -2,6 +2,7 @@
 
     python benchmarks/captioning.py                                2,000 scenes
     python benchmarks/captioning.py --neighbors 300000             retrieval from as many scenes as it was trained on
+    python benchmarks/captioning.py --gpt2                         and the speed of GPT-2, which takes a minute or two
     python benchmarks/captioning.py --plain runs/plain.safetensors a captioner of another CLIP beside it
 
     shuffled    captions of the same captioner, each written from another scene's vector
@@ -22,6 +23,7 @@ import time
 from pathlib import Path
 
 from caption_scores import caption_scores
+from language_model import gpt2_tokens_per_second
 from machine import machine
 
 from clip_tutor.applications.captioning.blind import blind_captions, train_blind
@@ -39,7 +41,8 @@ from clip_tutor.evaluation.featurizer import paired_difference
 from clip_tutor.evaluation.results import write_json
 
 SCENES = 2000
-BLIND_STEPS = 400
+BLIND_STEPS = 600
+GPT2_TOKENS, GPT2_ROUNDS = 60, 7
 
 
 def main() -> None:
@@ -51,6 +54,7 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, help="a folder in which their vectors are kept")
     parser.add_argument("--captioner", default="captioner", help="the one that ships, or a file")
     parser.add_argument("--plain", type=Path, help="the file of a captioner of another CLIP")
+    parser.add_argument("--gpt2", action="store_true", help="measure the tokens a second of GPT-2, too")
     parser.add_argument("--save", type=Path, help="a JSON file for all figures")
     options = parser.parse_args()
     captioner, tokenizer, clip, _ = load_captioner(options.captioner)
@@ -65,7 +69,6 @@ def main() -> None:
     started = time.perf_counter()
     captions = {"captioner": write_captions(captioner, tokenizer, vectors)}
     per_second = options.scenes / (time.perf_counter() - started)
-    captions["beam of 5"] = write_captions(captioner, tokenizer, vectors, beams=5)
     captions["shuffled"] = write_captions(captioner, tokenizer, shuffled(vectors))
     blind = train_blind(train_captions, tokenizer, steps=BLIND_STEPS)
     captions["blind"] = blind_captions(blind, tokenizer, options.scenes)
@@ -114,6 +117,8 @@ def main() -> None:
         "caption_beats_retrieval_high": beaten.high,
         "captions_per_second": per_second,
     }
+    if options.gpt2:
+        figures |= gpt2_tokens_per_second(GPT2_TOKENS, GPT2_ROUNDS)
     if options.save:
         every = {
             name: {fact: share.right for fact, share in report.shares.items()}

@@ -73,7 +73,8 @@ VOCABULARIES = {
 def vocabulary(name: str) -> Path:
     """Return the file of a published vocabulary, from the cache or from the Hub.
 
-    Their names are "clip", "gpt2", "siglip", "gemma" and "bert". CLIP's is also taken from an installed OpenCLIP, which carries it.
+    Their names are "clip", "gpt2", "siglip", "gemma" and "bert". CLIP's is also taken from an installed OpenCLIP,
+    which carries it.
 
     Raises:
         KeyError: there is no vocabulary of this name.

@@ -12,6 +12,7 @@ from clip_tutor.tokenizers import GPT2Tokenizer
 STRANGE = [
     *("", " ", "  ", "\n", "\n\n\n", " \n \t ", "a  b", "a   b", "a \n b", "trailing ", "  leading", "tab\there"),
     *("I'm we'RE they'Ve 'S's''t don’t", "'", "''s", "a' s", "1234567 12 3a4", "½ Ⅻ ٣", "Hello WORLD", "_x_ __init__"),
+    *("'St. 'Man 'Very 'Lion", "'stand 'the 'red", "it'sun"),
     *("<|endoftext|>", "a<|endoftext|>b", " <|endoftext|> ", "<|endoftext|><|endoftext|>", "<|END OFTEXT|>", "<|end"),
     *("\x00\x01\x1b[0m", "\x1c\x1d\x1e\x1f", "\x85", "\xa0", "\u2003a", "\u3000b", "\u200b", "\ufeff", "\u180e"),
     *("日本語 テキスト", "👩\u200d🚀 👍🏽", "e\u0301", "ﬁ", "İ", "ß", "&amp; &#39;", "\U0010ffff", "\ue000"),
@@ -33,14 +34,15 @@ def ours(gpt2_vocabulary) -> GPT2Tokenizer:
 def texts(captions) -> list[str]:
     rng = random.Random(0)
     alphabet = [chr(i) for i in range(0x300)] + ["<|endoftext|>", "'ll", "  ", "日", "👍", "\u2028", "\u0e01", "٣"]
-    noise = ["".join(rng.choices(alphabet, k=rng.randint(1, 40))) for _ in range(5000)]
-    spaced = ["".join(rng.choices(" \n\t'aB1.é", k=rng.randint(1, 12))) for _ in range(5000)]
-    return [*STRANGE, *captions[:8000], *noise, *spaced]
+    noise = ["".join(rng.choices(alphabet, k=rng.randint(1, 40))) for _ in range(3000)]
+    spaced = ["".join(rng.choices(" \n\t'aB1.é", k=rng.randint(1, 12))) for _ in range(3000)]
+    return [*STRANGE, *captions[:5000], *noise, *spaced]
 
 
+@pytest.mark.slow
 def test_ids_equal_the_published_ones(ours, published, texts):
     expected = published(texts)["input_ids"]
-    assert len(set(map(tuple, expected))) > 15_000
+    assert len(set(map(tuple, expected))) > 9_000
     found = [
         (text, ids, theirs)
         for text, theirs in zip(texts, expected, strict=True)
@@ -49,6 +51,7 @@ def test_ids_equal_the_published_ones(ours, published, texts):
     assert found == []
 
 
+@pytest.mark.slow
 def test_every_text_comes_back(ours, texts):
     found = [text for text in texts if "<|endoftext|>" not in text and ours.decode(ours.encode(text)) != text]
     assert found == []

@@ -77,8 +77,10 @@ class TransformerMapper(nn.Module):
         self.width = width
         self.linear = nn.Linear(embed_dim, config.image_tokens * width)
         self.constants = nn.Parameter(torch.randn(prefix_length, width))
-        block = (width, config.heads, "relu", False, config.mlp_ratio * width)
-        self.blocks = nn.Sequential(*(Block(*block) for _ in range(config.layers)))
+        mlp_width = config.mlp_ratio * width
+        self.blocks = nn.Sequential(
+            *(Block(width, config.heads, "relu", mlp_width=mlp_width) for _ in range(config.layers))
+        )
 
     def forward(self, image_features: Tensor) -> Tensor:
         """Return (B, N, D) from (B, E)."""

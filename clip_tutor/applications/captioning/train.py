@@ -21,7 +21,7 @@ from torch import Tensor
 from clip_tutor.applications.captioning.captioner import Captioner, CaptionerConfig
 from clip_tutor.applications.captioning.facts import CaptionReader
 from clip_tutor.applications.captioning.files import origin_of, save_captioner
-from clip_tutor.applications.captioning.mappers import MLPMapperConfig, TransformerMapperConfig
+from clip_tutor.applications.captioning.mappers import MapperConfig, MLPMapperConfig, TransformerMapperConfig
 from clip_tutor.applications.captioning.report import caption_report
 from clip_tutor.applications.captioning.scene_captions import encode_scenes, scene_captions
 from clip_tutor.applications.captioning.training import CaptionBatches, train_captioner
@@ -39,9 +39,9 @@ from clip_tutor.weights import load
 SEED = 18  # of the scenes: others than those that the CLIP has seen
 CONTEXT = 64  # 10 tokens of the prefix, and the longest caption of a scene, which has 40
 WIDTH, LAYERS, HEADS = 128, 2, 4  # of the language model
-MAPPERS = {"mlp": MLPMapperConfig(), "transformer": TransformerMapperConfig()}
+MAPPERS: dict[str, MapperConfig] = {"mlp": MLPMapperConfig(), "transformer": TransformerMapperConfig()}
 LOOKED_AT = 500  # unseen scenes whose captions are read while the training goes on
-ASKED = 10_000  # unseen scenes that the finished captioner is measured on
+ASKED = 5000  # unseen scenes that the finished captioner is measured on
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -33,7 +33,7 @@ def check_embeddings(embeddings: Tensor, context_length: int, width: int) -> Non
         )
     if context_length < T:
         raise ValueError(
-            f"these are {T} tokens, and the context holds {context_length}: shorten the text or the prefix"
+            f"the context holds {context_length} tokens, and these are {T}: shorten the text or the prefix"
         )
 
 

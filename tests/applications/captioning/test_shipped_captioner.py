@@ -56,7 +56,7 @@ def test_it_reaches_its_figures(shipped: LoadedCaptioner, unseen):
     vectors, captions, scenes = unseen
     found = caption_report(captions, scenes.scenes(range(1000)), CaptionReader(load_emoji()))
     for name, share in found.shares.items():
-        # The notes' figures are of 10,000 scenes, of which these are the first 1,000.
+        # The notes' figures are of 5,000 scenes, of which these are the first 1,000.
         tolerance = 0.01 if name in ("background", "count") else 0.06
         assert share.right == pytest.approx(shipped.notes["figures"][name], abs=tolerance), name
     assert found.shares["background"].right >= 0.97
