@@ -34,16 +34,19 @@ def captioned(
 ) -> Figure:
     """Draw images with their captions, and below each caption which facts it has wrong."""
     rows = math.ceil(len(images) / columns)
-    figure, axes = canvas(2.3 * columns, 2.9 * rows + 0.4, rows, columns, image=True)
-    for one, image, caption, scene in zip(axes, images, captions, scenes, strict=False):
-        one.imshow(as_image(image))
-        lines = fill(caption, 28)
+    high = 1.52  # of a row, where an image is 1
+    figure, (axes,) = canvas(2.2 * columns, 2.2 * high * rows + 0.4, image=True)
+    for place, (image, caption, scene) in enumerate(zip(images, captions, scenes, strict=False)):
+        x, y = place % columns, place // columns * high
+        axes.imshow(as_image(image), extent=(x + 0.03, x + 0.97, y + 0.97, y + 0.03))
+        lines = fill(caption, 29, max_lines=3, placeholder=" …")
         wrong = mistakes(caption, scene, reader)
         said = f"wrong: {', '.join(wrong)}" if wrong else "all facts right"
-        one.text(0.5, -0.04, lines, transform=one.transAxes, ha="center", va="top", size=9)
-        below = -0.06 - 0.085 * (lines.count("\n") + 1)
+        axes.text(x + 0.5, y + 1.0, lines, ha="center", va="top", size=9)
+        below = y + 1.04 + 0.09 * (lines.count("\n") + 1)
         color = TEXT_COLOR if wrong else RIGHT
-        one.text(0.5, below, fill(said, 30), transform=one.transAxes, ha="center", va="top", size=8.5, color=color)
+        axes.text(x + 0.5, below, fill(said, 32), ha="center", va="top", size=8.5, color=color)
+    axes.set(xlim=(0, columns), ylim=(rows * high, 0))
     figure.suptitle(title)
     return figure
 
@@ -100,15 +103,16 @@ def next_words(rows: Mapping[str, Tensor], names: Sequence[str], title: str, top
     """Draw the probabilities (V,) of the next token at several settings; the likeliest of the first one are shown."""
     figure, panels = canvas(2.6 * len(rows) + 1, 3.4, columns=len(rows))
     order = next(iter(rows.values())).argsort(descending=True)[:top].tolist()
+    most = 1.1 * max(float(probabilities.max()) for probabilities in rows.values())
     for n, (axes, (name, probabilities)) in enumerate(zip(panels, rows.items(), strict=True)):
         values = probabilities[order].tolist()
         axes.barh(range(top), values, color=TEXT_COLOR)
         for place, value in enumerate(values):
             if value == 0:
-                axes.text(0.005, place, "0", va="center", size=8, color=MUTED)
+                axes.text(most / 100, place, "0", va="center", size=8, color=MUTED)
         axes.set_yticks(range(top), [names[k] for k in order] if n == 0 else [""] * top)
         possible = int((probabilities > 0).sum())
-        axes.set(xlim=(0, 1), ylim=(top - 0.4, -0.6), xlabel="probability", ylabel="next token" if n == 0 else "")
+        axes.set(xlim=(0, most), ylim=(top - 0.4, -0.6), xlabel="probability", ylabel="next token" if n == 0 else "")
         axes.set_title(f"{name}\n{possible:,} can be drawn", fontsize=10)
         axes.grid(axis="y", visible=False)
     figure.suptitle(title)
