@@ -12,7 +12,7 @@ from torch import Tensor
 from clip_tutor.applications.captioning import CaptionReader, facts_right
 from clip_tutor.applications.captioning.report import CaptionReport
 from clip_tutor.data.scenes import Scene
-from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, canvas
+from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, THOUSANDS, canvas
 from clip_tutor.lab.widgets.gallery import as_image
 
 RIGHT = COLORS[2]  # green
@@ -130,6 +130,24 @@ def training_figure(history: Sequence[Mapping[str, float]]) -> Figure:
         told.plot(steps, [one[name] for one in looked], "o-", color=color, label=label, clip_on=False)
     told.set(title="Captions of 100 unseen images", xlabel="step", ylabel="share", ylim=(0, 1))
     told.legend()
+    return figure
+
+
+def fact_curves(run: Mapping[str, Sequence[float]], batch_size: int, yours: tuple[int, float]) -> Figure:
+    """Draw what a captioner was right about on its way, over the captions seen, and one other captioner as a dot.
+
+    Args:
+        run: "step" and a share for each fact, as the training of captioners records them.
+        yours: captions seen, and the share that is right in all facts.
+    """
+    figure, (axes,) = canvas(8, 3.6)
+    seen = [step * batch_size for step in run["step"]]
+    for fact, color in zip(FACTS, (COLORS[0], COLORS[5], COLORS[3], COLORS[2], INK), strict=True):
+        axes.plot(seen, run[fact], color=color, label=fact, linestyle="--" if fact == "all facts" else "-")
+    axes.plot(*yours, "o", color=TEXT_COLOR, markersize=9, label="yours, all facts")
+    axes.set(xlabel="captions seen", ylabel="share of captions", ylim=(0, 1.03), title="The facts come one by one")
+    axes.xaxis.set_major_formatter(THOUSANDS)
+    figure.legend(loc="outside right center")
     return figure
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from clip_tutor.applications.captioning import Captioner, CaptionerConfig, CaptionReader, caption_report
-from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig
+from clip_tutor.applications.captioning import CaptionReader, caption_report, load_captioner
 from clip_tutor.data.drawing import BACKGROUNDS
+from clip_tutor.data.emoji import load_emoji
 from clip_tutor.lessons.nb18_captioning import boards, plots, worlds
 from clip_tutor.weights import load
 
@@ -35,15 +35,8 @@ def part() -> worlds.Part:
 
 @pytest.fixture(scope="module")
 def speaker(part: worlds.Part) -> boards.Speaker:
-    _, tokenizer, _ = load("emoji")
-    torch.manual_seed(0)
-    model = LanguageModel(LanguageModelConfig(tokenizer.vocab_size, 24, 16, 1, 2))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)  # so that images matter though nothing was trained
-    captioner = Captioner(CaptionerConfig(128), model).eval()
-    with torch.no_grad():
-        captioner.mapper.layers[2].weight.mul_(20)
-    return boards.Speaker(captioner, tokenizer, part, CaptionReader(worlds.everyday_objects()))
+    captioner, tokenizer, _, _ = load_captioner()
+    return boards.Speaker(captioner, tokenizer, part, CaptionReader(load_emoji()))
 
 
 def test_the_small_world_withholds_its_new_combinations():
@@ -97,6 +90,15 @@ def test_the_curves_and_the_nats_are_drawn(part: worlds.Part):
     rows = {"all": torch.full((40,), 1 / 40), "one": torch.eye(40)[3]}
     figure = plots.next_words(rows, [f"word {n}" for n in range(40)], "Next")
     assert "40 can be drawn" in figure.axes[0].get_title(loc="left") and "1 can" in figure.axes[1].get_title(loc="left")
+    drawn(figure)
+
+
+def test_the_curves_of_the_facts_are_those_of_the_run():
+    run = {"step": [1, 2]} | {fact: [n / 10, n / 5] for n, fact in enumerate(plots.FACTS)}
+    figure = plots.fact_curves(run, 32, yours=(40, 0.3))
+    lines = figure.axes[0].lines
+    assert [list(line.get_ydata()) for line in lines[:-1]] == [run[fact] for fact in plots.FACTS]
+    assert list(lines[0].get_xdata()) == [32, 64] and list(lines[-1].get_ydata()) == [0.3]
     drawn(figure)
 
 
