@@ -88,12 +88,13 @@ def edit_board(
     Args:
         directions: for each color the direction (E,) that captions give its background.
         background: one of these colors, or as it is.
-        strength: how much of the direction is added.
+        strength: how much of the direction is added, and of that of the image's own background taken away.
     """
     part, weights = speaker.part, torch.linspace(0, 1, STEPS)
     vectors = mixed(part.features[first], part.features[second], weights)  # (7, E)
     if background != UNCHANGED:
-        vectors = vectors + strength * directions[background]
+        own = [directions[part.scenes[image].background] for image in (first, second)]
+        vectors = vectors + strength * (directions[background] - mixed(own[0], own[1], weights))
     captions = write_captions(speaker.captioner, speaker.tokenizer, vectors)
     figure, (axes,) = canvas(10, 3.6, image=True)
     axes.set(xlim=(0, 10), ylim=(0, 3.6))
@@ -110,7 +111,9 @@ def edit_board(
         if new:
             axes.text(2.97, y - 0.21, f"new: {' '.join(new)}", size=7.5, color=TEXT_COLOR, va="center")
         before = words
-    added = "" if background == UNCHANGED or not strength else f", plus {strength:g} of “{background} background”"
+    added = (
+        "" if background == UNCHANGED or not strength else f", plus {strength:g} · (“{background}” − their own color)"
+    )
     axes.text(2.0, 3.48, "share of the first image", size=8, color=MUTED, va="center")
     figure.suptitle(f"From one vector to the other{added}")
     return figure

@@ -20,8 +20,7 @@ class ConstantsMapper(nn.Module):
     def __init__(self, blocks: nn.Module, embed_dim: int, width: int, prefix_length: int, image_tokens: int) -> None:
         """Make the parts for E, D, N and M; blocks take tokens (B, T, D) to (B, T, D), each token sees all others."""
         super().__init__()
-        self.width = width
-        self.linear = nn.Linear(embed_dim, image_tokens * width)
+        self.linear, self.image_tokens = nn.Linear(embed_dim, image_tokens * width), image_tokens
         self.constants = nn.Parameter(torch.randn(prefix_length, width))
         self.blocks = blocks
 
@@ -31,7 +30,7 @@ class ConstantsMapper(nn.Module):
         The image's M tokens come first, the N constants behind them, and what the blocks make of the constants is the
         prefix. There are no positions.
         """
-        image_tokens = self.linear(image_features).unflatten(1, (-1, self.width))  # (B, M, D)
+        image_tokens = self.linear(image_features).unflatten(1, (self.image_tokens, -1))  # (B, M, D)
         constants = self.constants.expand(len(image_features), -1, -1)  # (B, N, D)
         return self.blocks(torch.cat([image_tokens, constants], dim=1))[:, -len(self.constants) :]
 
@@ -113,7 +112,7 @@ class _First(ConstantsMapper):
 
 
 def _together(mapper: ConstantsMapper, images: Tensor, constants_first: bool = False) -> Tensor:
-    image_tokens = mapper.linear(images).unflatten(1, (-1, mapper.width))
+    image_tokens = mapper.linear(images).unflatten(1, (mapper.image_tokens, -1))
     both = [image_tokens, mapper.constants.expand(len(images), -1, -1)]
     return torch.cat(both[::-1] if constants_first else both, dim=1)
 
@@ -140,7 +139,7 @@ class _Blind(ConstantsMapper):
 
 class _NeverMet(ConstantsMapper):
     def forward(self, images):  # type: ignore[no-untyped-def]
-        image_tokens = self.linear(images).unflatten(1, (-1, self.width)).mean(dim=1, keepdim=True)
+        image_tokens = self.linear(images).unflatten(1, (self.image_tokens, -1)).mean(dim=1, keepdim=True)
         return self.blocks(self.constants.expand(len(images), -1, -1)) + image_tokens
 
 
@@ -165,7 +164,7 @@ class _Fixed(ConstantsMapper):
 
 class _Crosswise(ConstantsMapper):
     def forward(self, images):  # type: ignore[no-untyped-def]
-        image_tokens = self.linear(images).unflatten(1, (self.width, -1)).transpose(1, 2)
+        image_tokens = self.linear(images).unflatten(1, (-1, self.image_tokens)).transpose(1, 2)
         constants = self.constants.expand(len(images), -1, -1)
         return self.blocks(torch.cat([image_tokens, constants], dim=1))[:, -len(self.constants) :]
 

@@ -34,8 +34,8 @@ def image_nats(
         log_p = captioner(image_features, ids)[:, -T - 1 : -1].log_softmax(dim=-1)  # (M, T, V)
         log_p = log_p.gather(2, ids[..., None]).squeeze(2)  # (M, T)
         nats[i] = log_p[i] - (log_p.logsumexp(dim=0) - math.log(M))
-    ends = token_ids == end_id
-    return nats.masked_fill(ends.cumsum(dim=1) > ends.long(), 0.0)
+    is_end = token_ids.eq(end_id)
+    return nats.masked_fill(is_end.cumsum(dim=1) > is_end.long(), 0.0)
 
 
 class Toy:

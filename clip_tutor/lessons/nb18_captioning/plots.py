@@ -128,7 +128,7 @@ def training_figure(history: Sequence[Mapping[str, float]]) -> Figure:
     steps = [one["step"] for one in looked]
     for name, label, color in (("distinct", "captions that differ", COLORS[5]), ("right", "all facts right", RIGHT)):
         told.plot(steps, [one[name] for one in looked], "o-", color=color, label=label, clip_on=False)
-    told.set(title="Captions of 100 unseen images", xlabel="step", ylabel="share", ylim=(0, 1))
+    told.set(title="Captions of new combinations", xlabel="step", ylabel="share", ylim=(0, 1))
     told.legend()
     return figure
 
