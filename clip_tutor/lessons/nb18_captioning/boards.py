@@ -96,9 +96,9 @@ def edit_board(
         own = [directions[part.scenes[image].background] for image in (first, second)]
         vectors = vectors + strength * (directions[background] - mixed(own[0], own[1], weights))
     captions = write_captions(speaker.captioner, speaker.tokenizer, vectors)
-    figure, (axes,) = canvas(10, 3.6, image=True)
-    axes.set(xlim=(0, 10), ylim=(0, 3.6))
-    for x, image in ((0.0, first), (8.2, second)):
+    figure, (axes,) = canvas(11, 3.6, image=True)
+    axes.set(xlim=(0, 11), ylim=(0, 3.6))
+    for x, image in ((0.0, first), (9.2, second)):
         axes.imshow(as_image(part.pixels[image]), extent=(x, x + 1.8, 0.9, 2.7), aspect="auto")
     before: list[str] = []
     for n, (weight, caption) in enumerate(zip(weights.tolist(), captions, strict=True)):

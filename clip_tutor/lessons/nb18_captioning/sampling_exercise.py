@@ -18,7 +18,7 @@ def top_p_probabilities(logits: torch.Tensor, p: float, temperature: float) -> t
     probabilities = (logits / temperature).softmax(dim=-1)  # (B, V)
     descending, places = probabilities.sort(dim=-1, descending=True)
     likelier = descending.cumsum(dim=-1) - descending  # what all likelier tokens hold
-    kept = descending * (likelier < p)
+    kept = descending * ((likelier < p) | (p == 1))  # with p = 1 nothing is cut, though sums are rounded
     kept = kept / kept.sum(dim=-1, keepdim=True)
     return torch.zeros_like(kept).scatter(1, places, kept)
 

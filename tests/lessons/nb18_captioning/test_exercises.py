@@ -73,6 +73,13 @@ def test_top_p_is_the_librarys(p: float, temperature: float):
     torch.testing.assert_close(top_p_probabilities(logits, p, temperature), expected)
 
 
+def test_with_p_of_1_every_token_can_be_drawn_and_with_a_tiny_one_a_single_token():
+    logits = 12 * torch.randn(4, 2000, generator=torch.Generator().manual_seed(0))
+    logits = logits.clamp(min=-60)  # e to the power of -100 would be 0 by itself
+    assert ((top_p_probabilities(logits, 1.0, 1.0) > 0) == (logits.softmax(-1) > 0)).all()
+    assert (top_p_probabilities(logits, 1e-12, 1.0) > 0).sum(dim=1).tolist() == [1] * 4
+
+
 def test_what_is_drawn_has_these_probabilities():
     logits = torch.tensor([[0.1, 2.0, 1.0, -1.0]])
     choose = top_p(0.9, 1.5, torch.Generator().manual_seed(0))
