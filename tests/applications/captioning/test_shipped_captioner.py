@@ -45,24 +45,24 @@ def test_it_says_how_it_was_made(shipped: LoadedCaptioner):
 
 @pytest.fixture(scope="module")
 def unseen(shipped: LoadedCaptioner) -> tuple[torch.Tensor, list[str], Scenes]:
-    """Vectors and captions of 1,000 unseen scenes."""
+    """Vectors and captions of 2,000 unseen scenes."""
     scenes = Scenes(load_emoji(), "test", shipped.clip.config.vision.image_size, SEED)
-    vectors = encode_scenes(shipped.clip, scenes, 1000).float()
+    vectors = encode_scenes(shipped.clip, scenes, 2000).float()
     return vectors, write_captions(shipped.captioner, shipped.tokenizer, vectors), scenes
 
 
 @pytest.mark.slow
 def test_it_reaches_its_figures(shipped: LoadedCaptioner, unseen):
     vectors, captions, scenes = unseen
-    found = caption_report(captions, scenes.scenes(range(1000)), CaptionReader(load_emoji()))
+    found = caption_report(captions, scenes.scenes(range(2000)), CaptionReader(load_emoji()))
     for name, share in found.shares.items():
-        # The notes' figures are of 5,000 scenes, of which these are the first 1,000.
+        # The notes' figures are of 5,000 scenes, of which these are the first 2,000.
         tolerance = 0.01 if name in ("background", "count") else 0.06
         assert share.right == pytest.approx(shipped.notes["figures"][name], abs=tolerance), name
     assert found.shares["background"].right >= 0.97
     assert found.shares["count"].right >= 0.95
     hits = attribute_hits(
-        shipped.clip, shipped.tokenizer, vectors, scenes.scenes(range(1000)), load_emoji(), ensemble=False
+        shipped.clip, shipped.tokenizer, vectors, scenes.scenes(range(2000)), load_emoji(), ensemble=False
     )
     assert found.shares["object, one"].right >= 0.9 * hits["object"].float().mean().item()
 
@@ -71,7 +71,7 @@ def test_it_reaches_its_figures(shipped: LoadedCaptioner, unseen):
 def test_it_looks_at_the_image(shipped: LoadedCaptioner, unseen):
     """Written from another scene's vector, captions are as wrong as chance has it; the nearest caption is beaten."""
     vectors, captions, scenes = unseen
-    truth, reader = scenes.scenes(range(1000)), CaptionReader(load_emoji())
+    truth, reader = scenes.scenes(range(2000)), CaptionReader(load_emoji())
     others = write_captions(shipped.captioner, shipped.tokenizer, shuffled(vectors))
     found = caption_report(others, truth, reader).shares
     assert found["background"].right < 0.15 and found["object"].right < 0.01 and found["all facts"].right < 0.01
