@@ -34,7 +34,7 @@ def captioned(
 ) -> Figure:
     """Draw images with their captions, and below each caption which facts it has wrong."""
     rows = math.ceil(len(images) / columns)
-    high = 1.52  # of a row, where an image is 1
+    high = 1.47  # of a row, where an image is 1
     figure, (axes,) = canvas(2.2 * columns, 2.2 * high * rows + 0.4, image=True)
     for place, (image, caption, scene) in enumerate(zip(images, captions, scenes, strict=False)):
         x, y = place % columns, place // columns * high
