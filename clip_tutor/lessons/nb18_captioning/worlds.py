@@ -1,5 +1,6 @@
 """What notebook 18 captions: scenes with their vectors, in a small world to train on and in the whole one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +33,7 @@ def everyday_objects(count: int = 48) -> list[Emoji]:
     return [emoji for emoji in load_emoji() if emoji.character in FIRST_WORDS][:count]
 
 
-def encoded(clip: CLIP, objects: list[Emoji], split: Split, count: int) -> Part:
+def encoded(clip: CLIP, objects: Sequence[Emoji], split: Split, count: int) -> Part:
     """Return the first scenes of a split, with the vectors that CLIP gives them."""
     scenes = Scenes(objects, split, clip.config.vision.image_size, SEED)
     indices = range(count)
