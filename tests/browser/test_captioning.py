@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import NotebookPage
+from tests.browser.conftest import IDLE, NotebookPage
 
 
 @pytest.mark.browser
@@ -54,3 +54,5 @@ def drag(notebook: NotebookPage, slider: Locator, share: float) -> None:
     mouse.down()
     mouse.move(track["x"] + share * track["width"], track["y"] + track["height"] / 2, steps=8)
     mouse.up()
+    notebook.page.wait_for_timeout(500)
+    notebook.wait_until(lambda: notebook.panel.locator(IDLE).count() == 1, "the kernel at rest", timeout=120)
