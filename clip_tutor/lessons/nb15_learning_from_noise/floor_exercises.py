@@ -147,11 +147,11 @@ def smoothed_loss(
     cosines times logit_scale. Of what each of B answers should get, 1 - smoothing goes to the right one, and
     ``smoothing`` is spread evenly over all B, the right one included.
     """
-    B = len(image_features)
-    logits = logit_scale * image_features @ text_features.T  # (B, B)
-    targets = (1 - smoothing) * torch.eye(B, device=logits.device) + smoothing / B  # (B, B)
-    by_image = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
-    by_text = -(targets * logits.log_softmax(dim=0)).sum(dim=0).mean()
+    table = logit_scale * (image_features @ text_features.T)  # (B, B)
+    B = len(table)
+    weights = (1 - smoothing) * torch.eye(B, device=table.device) + smoothing / B  # (B, B)
+    by_image = -(weights * table.log_softmax(dim=1)).sum(dim=1).mean()
+    by_text = -(weights * table.log_softmax(dim=0)).sum(dim=0).mean()
     return (by_image + by_text) / 2
 
 

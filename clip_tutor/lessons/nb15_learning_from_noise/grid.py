@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -86,7 +86,7 @@ def _read(path: Path) -> dict[Run, Outcome]:
     if not path.exists():
         return {}
     written = json.loads(path.read_text(encoding="utf-8"))
-    return {Run(**one["run"]): Outcome(**one["outcome"]) for one in cast(list[dict[str, dict[str, float]]], written)}
+    return {Run(**one["run"]): Outcome(**one["outcome"]) for one in cast(list[dict[str, dict[str, Any]]], written)}
 
 
 def main(folder: Path) -> None:
