@@ -27,6 +27,13 @@ def texts(figure: Figure) -> str:
     return "\n".join(text.get_text() for axes in figure.axes for text in axes.texts) + figure.get_suptitle()
 
 
+def captions_in(figure: Figure) -> list[str]:
+    """Return what was written, without headings that only repeat the settings."""
+    figure.draw_without_rendering()
+    every = [text.get_text() for axes in figure.axes for text in axes.texts]
+    return [text for text in every if "beam search" not in text and "drawn, temperature" not in text]
+
+
 @pytest.fixture(scope="module")
 def part() -> worlds.Part:
     clip, _, _ = load("emoji")
@@ -120,8 +127,11 @@ START = {"image": 0, "own_vectors": 10, "beams": 1, "temperature": 1.0, "p": 0.9
     ids=str,
 )
 def test_each_control_of_the_caption_board_changes_it(speaker: boards.Speaker, setting: dict[str, float]):
-    before = texts(boards.caption_board(speaker, **START))
-    assert texts(boards.caption_board(speaker, **START | setting)) != before
+    if "beams" in setting:  # may find the same caption: then the heading alone says that it looked
+        assert "8 beams" in texts(boards.caption_board(speaker, **START | setting))
+        return
+    before = captions_in(boards.caption_board(speaker, **START))
+    assert captions_in(boards.caption_board(speaker, **START | setting)) != before
 
 
 def test_a_prefix_with_no_vector_of_its_own_is_the_same_for_all_images(speaker: boards.Speaker):
@@ -139,6 +149,7 @@ def test_each_control_of_the_edit_board_changes_it(speaker: boards.Speaker):
     torch.testing.assert_close(sum(directions.values()), torch.zeros(128), rtol=0, atol=1e-5)
     start = {"first": 0, "second": 1, "background": "blue", "strength": 1.0}
     before = texts(boards.edit_board(speaker, directions, **start))
+    assert "blue background" in before.rpartition("From one")[0] or "on blue" in before.rpartition("From one")[0]
     for setting in ({"first": 2}, {"second": 3}, {"background": "white"}, {"strength": 0.0}):
         assert texts(boards.edit_board(speaker, directions, **start | setting)) != before
     untouched = boards.edit_board(speaker, directions, 0, 1, boards.UNCHANGED, 1.0)
