@@ -17,8 +17,8 @@ from clip_tutor.data.curation.filters import (
     images_per_caption,
     no_boilerplate,
     shared_caption,
-    words_of,
 )
+from clip_tutor.data.curation.text import words_of
 from clip_tutor.data.curation.web_pair import WebPair
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.lessons.nb15_learning_from_noise.world import PIXELS, Pool, World

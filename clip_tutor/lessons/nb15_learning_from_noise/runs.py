@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from clip_tutor.data.batches import as_ids, shuffled_order
-from clip_tutor.data.curation.filters import words_of
+from clip_tutor.data.curation.text import words_of
 from clip_tutor.lessons.nb15_learning_from_noise.world import CONTEXT, PIXELS, VOCABULARY, Pool, World
 from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.tokenizers import Tokenizer, WordPieceTokenizer

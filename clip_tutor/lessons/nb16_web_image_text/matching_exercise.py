@@ -22,7 +22,7 @@ class Matcher:
     """
 
     def __init__(self, queries: Sequence[str]) -> None:
-        self.first_words: dict[str, Any] = {}  # word → what may follow it; under None: the query that ends here
+        self.first_words: dict[str | None, Any] = {}  # word → what may follow it; under None: the query that ends here
         for number, query in enumerate(queries):
             node = self.first_words
             for word in split_text(query):
@@ -76,12 +76,12 @@ def _check(find: Attempt) -> str:
     queries, captions = _many()
     padded = [pad(query) for query in queries]
     start = time.process_time()
-    wanted = [[n for n, query in enumerate(padded) if query in text] for text in map(pad, captions)]
+    slowly = [[n for n, query in enumerate(padded) if query in text] for text in map(pad, captions)]
     one_by_one = time.process_time() - start
     few, all_of_them = _seconds(find, queries, captions[:1]), _seconds(find, queries, captions)
     given = find.function(queries, captions)
     demand(
-        [list(one) for one in given] == wanted, f"other queries than there are, of {MANY:,}", "what the slow way has"
+        [list(one) for one in given] == slowly, f"other queries than there are, of {MANY:,}", "what the slow way has"
     )
     demand(
         all_of_them - few < one_by_one / 2,

@@ -51,8 +51,8 @@ def bigram_map(
     axes.set(xscale="log", xlim=(0.7, line[1]), ylim=(-6, math.log2(total) + 1))
     axes.set(xlabel="how often it occurs", ylabel="PMI (bits)")
     axes.xaxis.set_major_formatter(THOUSANDS)
-    right, taken, there = int((chosen & planted).sum()), int(chosen.sum()), int(planted.sum())
-    axes.set_title(f"{taken:,} bigrams get through, {right:,} of them planted; {there:,} were planted")
+    hits, taken, there = int((chosen & planted).sum()), int(chosen.sum()), int(planted.sum())
+    axes.set_title(f"{taken:,} bigrams get through, {hits:,} of them planted; {there:,} were planted")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
