@@ -47,8 +47,8 @@ def caption_board(speaker: Speaker, image: int, own_vectors: int, beams: int, te
     best = generate_beam(model, prefix, end_id=end, max_tokens=most, beams=beams)
     choose = top_p(p, temperature, torch.Generator().manual_seed(0))
     drawn = generate(model, prefix.expand(DRAWN, -1, -1), end_id=end, max_tokens=most, choose=choose)
-    figure, (picture, words) = canvas(9.5, 3.8, columns=2, image=True)
-    picture.imshow(as_image(speaker.part.pixels[image]))
+    figure, (shown, words) = canvas(9.5, 3.8, columns=2, image=True)
+    shown.imshow(as_image(speaker.part.pixels[image]))
     words.set(xlim=(0, 1), ylim=(0, 10))
     scene, height = speaker.part.scenes[image], 9.6
     kinds = {f"beam search, {beams} beam{'s' if beams > 1 else ''}": best}

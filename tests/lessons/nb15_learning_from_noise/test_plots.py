@@ -22,6 +22,7 @@ NAMES = ("untouched", *KINDS)
 
 def drawn(figure: Figure) -> Figure:
     figure.draw_without_rendering()
+    assert figure.axes and all(axes.has_data() for axes in figure.axes)
     return figure
 
 
