@@ -113,7 +113,7 @@ def balance_board(
         right.vlines(things[part], 0.7, np.maximum(after[part], 0.7), PART_COLORS[name], linewidth=5, label=name)
     right.set(yscale="log", ylim=(0.7, before.max() * 1.5), xlabel="things, the most frequent first", ylabel="pairs")
     shares = ", ".join(f"{name} {after[part].sum() / max(after.sum(), 1e-9):.0%}" for name, part in PARTS.items())
-    right.set_title(f"{after.sum():,.0f} of {len(ranks):,} pairs stay: {shares}")
+    right.set_title(f"{after.sum():,.0f} of {len(ranks):,} pairs stay:\n{shares}")
     for axes in (left.xaxis, left.yaxis, right.yaxis):
         axes.set_major_formatter(THOUSANDS)
     figure.legend(loc="outside lower center", ncols=4)
