@@ -20,7 +20,8 @@ def test_the_last_line_has_every_figure(monkeypatch, capfd, tmp_path):
     figures = json.loads(last)
     assert list(figures) == [
         *("match_share_of_automaton", "captions_matched_per_second"),
-        *("query_list_minutes_per_gb", "query_list_peak_gb"),
+        *("query_list_minutes_per_gb", "query_list_cpu_minutes_per_gb", "query_list_peak_gb"),
+        *("pairs_filtered_per_second", "images_hashed_per_second", "ray_equal"),
     ]
     assert all(value > 0 for value in figures.values())
     assert "captions a second" in table and "pairs kept" in table
