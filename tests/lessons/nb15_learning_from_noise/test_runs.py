@@ -1,7 +1,6 @@
 """The world of notebook 15, its runs and its grid."""
 
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -49,13 +48,12 @@ def test_a_filter_that_keeps_too_few_is_told():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", ["CLIP", "ALIGN"])
-def test_a_run_learns_and_is_the_same_again(world: World, shape: runs.Shape):
-    pool = world.pool(3200)
+@pytest.mark.parametrize(("shape", "pairs"), [("CLIP", 3200), ("ALIGN", 6400)])
+def test_a_run_learns_and_is_the_same_again(world: World, shape: runs.Shape, pairs: int):
+    pool = world.pool(pairs)
     captions = [scene.caption for scene in pool.scenes]
     _, outcome = runs.learn(world, pool, captions, 0, shape=shape)
-    assert outcome.loss < 0.95 * math.log(64)  # guessing: ln 64; in so few steps ALIGN's shape can name nothing yet
-    assert shape == "ALIGN" or outcome.accuracy > 0.1  # guessing: 0.02
+    assert outcome.accuracy > 0.1  # guessing: 0.02
     few = pool.take(torch.arange(256))
     again = [runs.learn(world, few, captions[:256], 0, shape=shape)[1] for _ in range(2)]
     assert again[0] == again[1]
