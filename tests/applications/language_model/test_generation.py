@@ -44,7 +44,7 @@ def test_greedy_texts_equal_transformers(make_pair, by_embeddings):
 @pytest.mark.parametrize(("beams", "length_penalty"), [(2, 1.0), (5, 1.0), (3, 0.0), (4, 1.2)])
 def test_beam_texts_equal_transformers(make_pair, beams, length_penalty):
     lengths, other_than_greedy = set(), 0
-    for seed in range(9):
+    for seed in range(14):
         theirs, ours = make_pair(seed, vocab_size=END + 1, noise=0.4)
         ids = some_prompts(seed)
         settings = {"num_beams": beams, "length_penalty": length_penalty, "do_sample": False}
@@ -56,7 +56,7 @@ def test_beam_texts_equal_transformers(make_pair, beams, length_penalty):
                 found = way.generate_beam(ours, ours.embed(ids), **ask, beams=beams, length_penalty=length_penalty)
                 assert found == expected
             other_than_greedy += cached.generate(ours, ours.embed(ids), **ask) != expected
-    assert len(lengths) > 3
+    assert len(lengths) > 4
     assert other_than_greedy > 5
 
 
