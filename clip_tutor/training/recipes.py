@@ -48,7 +48,7 @@ RECIPES = {
     # It goes on once more and learns left from right: of mirror images in one batch, and of wordings in an order.
     "emoji": Recipe(
         "emoji",
-        ScenesData("all", ("twins",), Wordings(250_000, 550_000), searches=0.7, everyday=0.3, hard_share=0.4),
+        ScenesData("all", 0.4, Wordings(250_000, 550_000), searches=0.7, everyday=0.3),
         TrainConfig(batch_size=256, learning_rate=1e-3, steps=3600, warmup_steps=200, seed=2, workers=1),
         start_from="data/checkpoints/emoji_plain.safetensors",
         half=True,
