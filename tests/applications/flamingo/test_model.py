@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from clip_tutor.applications.flamingo import Flamingo, FlamingoConfig, flamingo_loss
+from clip_tutor.applications.flamingo import flamingo_loss
 from clip_tutor.applications.flamingo.loss import IGNORED, answer_targets
-from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig
-from tests.applications.flamingo.conftest import END, IMAGE, SMALL, WIDE, D, N, V
+from tests.applications.flamingo.conftest import END, IMAGE, SMALL, WIDE, N, V
 
 IDS = torch.tensor([[5, 6, IMAGE, 7, 8, END, IMAGE, 9, END], [IMAGE, 5, END, IMAGE, 7, 8, 9, END, END]])
 AHEAD = 2  # tokens of row 0 that stand ahead of any image
