@@ -78,7 +78,7 @@ OUTSIDE = {
 }
 KNOW_JUPYTER = {"lab", "lessons"}
 ONLY_THERE = {"IPython", "ipywidgets", "matplotlib", "umap", "google", "pygments"}
-ONLY_IN_TESTS = {"open_clip", "transformers", "timm", "sentencepiece", "tokenizers", "pytest"}
+ONLY_IN_TESTS = {"open_clip", "transformers", "timm", "sentencepiece", "tokenizers", "flamingo_pytorch", "pytest"}
 
 
 def name_of(path: Path) -> str:

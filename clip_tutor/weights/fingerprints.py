@@ -13,14 +13,16 @@ from __future__ import annotations
 import hashlib
 
 import torch
-
-from clip_tutor.model import CLIP
+from torch import nn
 
 SAMPLED = 64  # numbers of each tensor, evenly spread, the first and the last among them
 
 
-def fingerprint(model: CLIP) -> str:
+def fingerprint(model: nn.Module) -> str:
     """Return a short name for this model: two share it only if their configs and sampled weights are the same.
+
+    Args:
+        model: any with a ``config``: a `CLIP`, a language model.
 
     Weights in half precision are others than those in float32, and give slightly other vectors.
     """

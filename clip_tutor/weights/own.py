@@ -69,7 +69,7 @@ def save(
     ...     load(f"{folder}/mine.safetensors").notes
     {'made': 'today'}
     """
-    tensors = model.state_dict() if dtype is None else _stored_as(dtype, model.state_dict())
+    tensors = model.state_dict() if dtype is None else stored_as(dtype, model.state_dict())
     write_tensors(path, tensors, metadata_of(model, tokenizer, notes or {}))
 
 
@@ -120,8 +120,12 @@ def fit(
     model.load_state_dict(dict(tensors), assign=assign)
 
 
-def _stored_as(dtype: torch.dtype, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the floating point tensors in another type, and the others, which count something, as they are."""
+def stored_as(dtype: torch.dtype, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the floating point tensors in another type, and the others, which count something, as they are.
+
+    Raises:
+        ValueError: ``dtype`` is not a floating point type, or a number is too large for it.
+    """
     if not dtype.is_floating_point:
         raise ValueError(f"weights are stored in a floating point type, such as torch.float16, not in {dtype}")
     stored = {name: t.to(dtype) if t.is_floating_point() else t for name, t in tensors.items()}
@@ -137,10 +141,10 @@ def _stored_as(dtype: torch.dtype, tensors: Mapping[str, Tensor]) -> dict[str, T
 def _config_and_tokenizer_in(metadata: Mapping[str, str], path: Path) -> tuple[CLIPConfig, Tokenizer]:
     try:
         fields = json.loads(metadata["config"])
-        fields["vision"] = _tower_config(fields["vision"], "ViTConfig")
-        fields["text"] = _tower_config(fields["text"], "TextConfig")
+        fields["vision"] = tower_config(fields["vision"], "ViTConfig")
+        fields["text"] = tower_config(fields["text"], "TextConfig")
         if "preprocessing" in fields:
-            fields["preprocessing"] = Preprocessing(**_with_tuples(fields["preprocessing"]))
+            fields["preprocessing"] = Preprocessing(**with_tuples(fields["preprocessing"]))
         return CLIPConfig(**fields), tokenizers.from_json(metadata["tokenizer"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
@@ -150,12 +154,13 @@ def _config_and_tokenizer_in(metadata: Mapping[str, str], path: Path) -> tuple[C
         ) from error
 
 
-def _tower_config(fields: dict[str, Any], usual: str) -> Any:
+def tower_config(fields: dict[str, Any], usual: str) -> Any:
+    """Return the config of a tower from its fields as they come from JSON, of this kind if they do not say which."""
     kind = fields.pop("kind", usual)
     known = {config.__name__: config for config in towers.CONFIGS}
-    return known[kind](**_with_tuples(fields))
+    return known[kind](**with_tuples(fields))
 
 
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists only."""
+def with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return these fields with tuples for lists: JSON has lists only."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -23,7 +23,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 # What conda-forge calls otherwise.
 CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 # What pip installs there as well.
-BY_PIP = ["ray", "pymilvus", "milvus-lite", "pycocoevalcap"]
+BY_PIP = ["ray", "pymilvus", "milvus-lite", "pycocoevalcap", "flamingo-pytorch"]
 
 
 def bounds(requirement: Requirement) -> tuple[str, frozenset[str]]:
@@ -110,4 +110,4 @@ def test_tests_and_benchmarks_import_declared_dependencies_only() -> None:
 def test_published_implementations_stay_in_the_tests() -> None:
     """The library is written from scratch: what it is compared with must not creep into it."""
     modules = {module for source in python_files("clip_tutor").values() for module in imported_modules(source)}
-    assert not modules & {"open_clip", "timm", "transformers", "clip"}
+    assert not modules & {"open_clip", "timm", "transformers", "clip", "flamingo_pytorch"}
