@@ -50,7 +50,7 @@ KIT = {
     # The two towers that Flamingo's image tower was trained with, made small: an NFNet and a BERT.
     "flamingo_clip": CLIPConfig(
         embed_dim=128,
-        vision=NFNetConfig(64, (1, 1, 2, 1), (64, 128, 192, 256), features=256, group_width=32),
+        vision=NFNetConfig(64, (1, 1, 2, 1), (64, 128, 192, 256), features=256, group_width=32, skip_gain=1.0),
         text=BertConfig(3072, 40, max_positions=40, width=96, layers=2, heads=3, mlp_width=384),
     ),
     # For a GPU: scenes of twice the side, patches as small as the tiny model's cells.

@@ -37,6 +37,7 @@ class NFNetConfig:
     widths: tuple[int, int, int, int] = (256, 512, 1536, 1536)  # channels in each stage
     features: int = 3072  # D, channels after the last convolution
     group_width: int = 128  # channels that see each other in a 3 × 3 convolution
+    skip_gain: float = 0.0  # of a fresh branch; above 0 a short training need not wait for it to grow
 
     def __post_init__(self) -> None:
         if self.image_size % 32:
@@ -115,18 +116,27 @@ class Stem(nn.Module):
 class NFNetBlock(nn.Module):
     """Narrow, look around twice, widen, weigh the channels, and add a little of the outcome to the shortcut.
 
-    The ``skip_gain`` begins at 0: a fresh block hands on its shortcut, however deep the network is.
+    As published the ``skip_gain`` begins at 0: a fresh block hands on its shortcut, however deep the network is.
 
     Args:
         in_channels, out_channels: C, the number of channels that come in and go out.
         stride: 2 halves height and width.
         group_width: channels that see each other in a 3 × 3 convolution.
         expected_var: the variance of what comes in, foretold.
+        skip_gain: the gain to begin with.
 
     Source: Brock et al. 2021, section 3; De and Smith 2020 (SkipInit).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, group_width: int, expected_var: float) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        group_width: int,
+        expected_var: float,
+        skip_gain: float,
+    ) -> None:
         super().__init__()
         inside = out_channels // 2
         groups = inside // group_width
@@ -139,17 +149,17 @@ class NFNetBlock(nn.Module):
         self.conv3 = StandardizedConv(inside, inside, kernel_size=3, groups=groups)
         self.conv4 = StandardizedConv(inside, out_channels, kernel_size=1)
         self.excitation = SqueezeExcitation(out_channels, out_channels // 2, F.relu)
-        self.skip_gain = nn.Parameter(torch.zeros(()))
+        self.skip_gain = nn.Parameter(torch.tensor(skip_gain))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, H/stride, W/stride) from (B, in_channels, H, W)."""
-        active = scaled_gelu(x) * self.beta  # (B, in_channels, H, W), of variance 1
+        active = scaled_gelu(x) * self.beta  # (B, in_channels, H, W)
         shortcut = x if self.shortcut is None else self.shortcut(self.pool(active))
         branch = scaled_gelu(self.conv1(active))  # (B, out_channels/2, H, W)
         branch = scaled_gelu(self.conv2(branch))  # (B, out_channels/2, H/stride, W/stride)
         branch = scaled_gelu(self.conv3(branch))  # (B, out_channels/2, H/stride, W/stride)
-        branch = 2 * self.excitation(self.conv4(branch))  # its factors are 1/2 at first
-        return shortcut + ALPHA * self.skip_gain * branch  # (B, out_channels, H/stride, W/stride)
+        branch = self.excitation(self.conv4(branch))  # halves at first, hence the 2
+        return shortcut + 2 * ALPHA * self.skip_gain * branch  # (B, out_channels, H/stride, W/stride)
 
 
 class NFNet(nn.Module):
@@ -171,7 +181,8 @@ class NFNet(nn.Module):
             blocks = []
             for block in range(depth):
                 stride = 2 if block == 0 and number > 0 else 1
-                blocks.append(NFNetBlock(in_channels, width, stride, config.group_width, expected_var))
+                shape = in_channels, width, stride, config.group_width
+                blocks.append(NFNetBlock(*shape, expected_var, config.skip_gain))
                 # The convolution in a stage's first shortcut has brought the variance back to 1.
                 expected_var = ALPHA**2 + (1.0 if block == 0 else expected_var)
                 in_channels = width
