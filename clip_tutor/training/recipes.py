@@ -58,7 +58,7 @@ RECIPES = {
     "flamingo_clip": Recipe(
         "flamingo_clip",
         ScenesData("all", searches=0.3, everyday=0.3),
-        TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=4000, warmup_steps=200, workers=0),
+        TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=4500, warmup_steps=200),
         half=True,
     ),
     "first_light_gpu": Recipe(
