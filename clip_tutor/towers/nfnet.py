@@ -9,11 +9,11 @@
 BatchNorm keeps the spread of what flows through a network, and pays for it: an image's vector depends on the rest of
 the batch. Here the spread is foretold instead. An activation and a convolution hand on variance 1, so a branch adds
 alpha² to the variance of its shortcut: 1, 1.04, 1.08 … It is known before any image was seen, and beta divides by its
-root.
+root. ``test_the_variance_of_what_comes_into_a_block_is_foretold`` measures it.
 
-Sources: Brock et al. 2021, "High-Performance Large-Scale Image Recognition Without Normalization", section 5 and
-appendix C; Brock, De and Smith 2021, "Characterizing Signal Propagation", section 4; timm ``models/nfnet.py``. Alayrac
-et al. 2022 (Flamingo), section 2.1, take F6.
+Sources: Brock et al. 2021, "High-Performance Large-Scale Image Recognition Without Normalization"; Brock, De and Smith
+2021, "Characterizing signal propagation to close the performance gap in unnormalized ResNets"; timm
+``models/nfnet.py``, the models dm_nfnet. Flamingo (Alayrac et al. 2022) takes F6.
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,8 @@ class NFNetConfig:
                 f"an NFNet makes its image 32 times smaller, and {self.image_size} is not a multiple of 32: "
                 f"take {self.image_size // 32 * 32 or 32} or {(self.image_size // 32 + 1) * 32} pixels"
             )
+        if self.widths[0] % 16:
+            raise ValueError(f"the stem begins with a sixteenth of {self.widths[0]} channels: take a multiple of 16")
         for width in self.widths:
             if width % (2 * self.group_width):
                 raise ValueError(
@@ -70,7 +72,7 @@ class StandardizedConv(nn.Conv2d):
     A sum of fan-in products then has the variance of one of its inputs, and no mean: what BatchNorm does to each
     batch is done to the weights, once for all images. At stride 2 it pads as TensorFlow does (`HalvingPad`).
 
-    Source: Brock, De and Smith 2021, section 4.3; Qiao et al. 2019 without the scale.
+    Source: Brock, De and Smith 2021, "Scaled Weight Standardization".
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1) -> None:
@@ -125,7 +127,7 @@ class NFNetBlock(nn.Module):
         expected_var: the variance of what comes in, foretold.
         skip_gain: the gain to begin with.
 
-    Source: Brock et al. 2021, section 3; De and Smith 2020 (SkipInit).
+    Source: Brock et al. 2021; De and Smith 2020 (SkipInit).
     """
 
     def __init__(
