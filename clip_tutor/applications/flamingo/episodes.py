@@ -28,16 +28,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clip_tutor.applications.flamingo.prompting import few_shot_prompt
-from clip_tutor.data.scenes import KINDS, Plan, Scenes
+from clip_tutor.data.scenes import KINDS, SIZES, Plan, Scenes
 from clip_tutor.tokenizers import Tokenizer
 
-Attribute = Literal["object", "background", "relation", "family", "number", "size"]
+Attribute = Literal["object", "family", "background", "kind", "relation", "place", "number", "size"]
 Labels = Literal["true", "permuted", "flipped"]
-ASKED: tuple[Attribute, ...] = ("object", "background", "relation", "family")  # in training
+ASKED: tuple[Attribute, ...] = ("object", "family", "background", "kind", "relation", "place")  # in training
 NEVER_ASKED: tuple[Attribute, ...] = ("number", "size")
 LETTERS = "xy"  # the two answers, which mean something else in each episode
 FEWEST = 20  # scenes that show a value, or no episode asks about it
-_ONE, _SEVERAL, _PAIR = range(len(KINDS))
 
 
 class Episodes(NamedTuple):
@@ -128,14 +127,18 @@ def _scenes_by_value(attribute: Attribute, scenes: Scenes, plan: Plan) -> list[N
     """Return, for each value of an attribute, which scenes show it; rare values are left out."""
     groups = sorted({emoji.group for emoji in scenes.objects})
     family = np.array([groups.index(emoji.group) for emoji in scenes.objects])[plan.objects[:, 0]]
-    kind = plan.kind
+    center = plan.places[:, 0, :2] + plan.places[:, 0, 2:] // 2  # (M, 2), of the first drawing
+    quarter = (center >= scenes.size // 2) @ np.array([1, 2])
+    one, several, pair = (plan.kind == number for number in range(len(KINDS)))
     column, told = {
-        "object": (plan.objects[:, 0], kind != _PAIR),
-        "background": (plan.background, kind >= 0),
-        "relation": (plan.relation, kind == _PAIR),
-        "family": (family, kind != _PAIR),
-        "number": (plan.number, kind == _SEVERAL),
-        "size": (plan.size, kind == _ONE),
+        "object": (plan.objects[:, 0], ~pair),
+        "family": (family, ~pair),
+        "background": (plan.background, one | several | pair),
+        "kind": (plan.kind, one | several | pair),
+        "relation": (plan.relation, pair),
+        "place": (quarter, one & (plan.size == SIZES.index("tiny"))),  # a large drawing is everywhere
+        "number": (plan.number, several),
+        "size": (plan.size, one),
     }[attribute]
     by_value = [np.flatnonzero(told & (column == value)) for value in np.unique(column)]
     return [members for members in by_value if len(members) >= FEWEST]

@@ -7,7 +7,7 @@ A step takes a batch of each and adds up their losses. Captions come alone at fi
 it comes through the gates at once. Episodes give no such hint. To read the right letter off the examples, a token must
 have its image, know which example is like it, and copy that one's letter; each of the three pays only if the other two
 are there. So the task begins with its simplest form, in which the image asked about is one of the examples again, and
-turns by and by into the real one, in which it has nothing in common with them but the value in question.
+turns by and by into the real one, in which it shares nothing with them but the value in question.
 
 Sources: Alayrac et al. 2022, section 2.4 (a weighted sum of losses); Bengio et al. 2009 (from simple to hard).
 """
@@ -34,15 +34,16 @@ from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 
 @dataclass(frozen=True)
 class FlamingoTraining:
-    """How a Flamingo is trained; all but the first in steps or shares of them."""
+    """How a Flamingo is trained."""
 
-    steps: int = 6000
-    captions_alone: int = 1000  # before the episodes begin
-    repeated_until: int = 2000  # until here each image asked about is one of the examples again
-    real_from: int = 4000  # from here on never; in between ever less often
+    steps: int = 8000
+    captions_alone: int = 800  # steps before the episodes begin
+    repeated_until: int = 2400  # up to this step all episodes show two images again and again
+    real_from: int = 4800  # from this step on most show others; in between ever more
+    repeated_share: float = 0.25  # of the episodes at the end: whatever makes images alike goes on to count
     captions: int = 24  # of a batch
-    episodes: int = 64  # of a batch
-    shots: tuple[int, ...] = (4,)  # examples of an episode; one of these numbers for each batch
+    episodes: int = 48  # of a batch
+    shots: tuple[int, ...] = (4, 2, 4, 8)  # examples of an episode: one number after the other
     learning_rate: float = 2e-3  # at the peak
     warmup_steps: int = 50
     seed: int = 0
@@ -50,7 +51,7 @@ class FlamingoTraining:
     def repeated(self, step: int) -> float:
         """Return the share of episodes whose images are two, shown again and again."""
         left = (self.real_from - step) / (self.real_from - self.repeated_until)
-        return min(1.0, max(0.0, left))
+        return max(self.repeated_share, min(1.0, left))
 
 
 def caption_loss(flamingo: Flamingo, captions: CaptionBatches, step: int) -> Tensor:
