@@ -13,9 +13,9 @@ Three controls tell what an answer rests on. `permuted` deals out the same lette
 say which letters there are, and nothing else. `flipped` swaps the two letters in all examples: whoever follows them is
 now wrong. And fewer examples.
 
-Sources: Vinyals et al. 2016, "Matching Networks for One Shot Learning" (episodes); Tsimpoukelli et al. 2021, "Multimodal
-Few-Shot Learning with Frozen Language Models" (names that the prompt gives); Min et al. 2022, "Rethinking the Role of
-Demonstrations" (random labels); Alayrac et al. 2022, section 2.5.
+Sources: Vinyals et al. 2016, "Matching Networks for One Shot Learning" (episodes); Tsimpoukelli et al. 2021,
+"Multimodal Few-Shot Learning with Frozen Language Models" (names that the prompt gives); Min et al. 2022, "Rethinking
+the Role of Demonstrations" (random labels); Alayrac et al. 2022, section 2.5.
 """
 
 from __future__ import annotations
