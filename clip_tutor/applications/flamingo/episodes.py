@@ -100,8 +100,10 @@ class EpisodeMaker:
             repeated: the share of episodes in which one scene stands for each value, shown again and again.
 
         Raises:
-            ValueError: an odd or negative number of shots.
+            ValueError: an odd or negative number of shots, or components without features.
         """
+        if "component" in attributes and not self.components:
+            raise ValueError("components are those of the image features: give them when you make the EpisodeMaker")
         if shots < 0 or shots % 2:
             raise ValueError(f"{shots} shots: half of them show one value and half the other, so take an even number")
         random = np.random.default_rng(list(seed))

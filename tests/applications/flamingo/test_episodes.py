@@ -83,10 +83,28 @@ def test_repeated_episodes_show_two_images(maker):
         assert len({*zip(images.tolist(), [*ids[1::3].tolist(), answer.item()], strict=True)}) == 2
 
 
+def test_the_two_ends_of_a_component_lie_apart(drawn, tokenizer):
+    torch.manual_seed(0)
+    spread = torch.tensor([9.0, 3.0, *[0.1] * 30])  # two directions in which images differ
+    features = torch.randn(COUNT, 1, 32) * spread
+    maker = EpisodeMaker(drawn, COUNT, tokenizer, IMAGE, features)
+    found = maker.episodes(["component"], 4, 200, (0,))
+    letters = torch.cat([found.token_ids[:, 1::3], found.answers[:, None]], dim=1)  # (B, 5)
+    told_apart = torch.zeros(32)
+    for images, told in zip(found.scenes, letters, strict=True):
+        values = features[images, 0]  # (5, 32)
+        first, other = values[told == told[0]], values[told != told[0]]
+        told_apart += (first.amin(dim=0) > other.amax(dim=0)) | (first.amax(dim=0) < other.amin(dim=0))
+    assert told_apart[0] < 60 and told_apart.sum() > 200, "each of the components has its episodes"
+
+
 def test_what_cannot_be_asked_is_refused(drawn, maker, tokenizer):
     for shots in (3, -2):
         with pytest.raises(ValueError, match=f"{shots} shots: .* take an even number"):
             maker.episodes(ASKED, shots, 4, (0,))
+
+    with pytest.raises(ValueError, match="components are those of the image features: give them"):
+        maker.episodes(["component"], 4, 4, (0,))
 
     class Spelled:
         end_id = tokenizer.end_id

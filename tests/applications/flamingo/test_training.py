@@ -9,8 +9,14 @@ import torch
 from clip_tutor.applications.captioning.training import CaptionBatches
 from clip_tutor.applications.flamingo import Flamingo, FlamingoConfig, load_flamingo
 from clip_tutor.applications.flamingo import train as program
-from clip_tutor.applications.flamingo.episodes import ASKED, EpisodeMaker
-from clip_tutor.applications.flamingo.training import FlamingoTraining, caption_loss, episode_loss, train_flamingo
+from clip_tutor.applications.flamingo.episodes import EpisodeMaker
+from clip_tutor.applications.flamingo.training import (
+    TASKS,
+    FlamingoTraining,
+    caption_loss,
+    episode_loss,
+    train_flamingo,
+)
 from clip_tutor.applications.language_model import LanguageModel, LanguageModelConfig
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.weights import save
@@ -26,19 +32,19 @@ def test_two_images_are_repeated_less_and_less():
 
 @pytest.fixture
 def parts(tokenizer, objects) -> tuple[Flamingo, torch.Tensor, CaptionBatches, EpisodeMaker]:
-    """A small Flamingo, made-up places of scenes, and the captions and episodes of these scenes."""
+    """A small Flamingo, made-up places of 4,000 scenes, captions of some of these scenes, and episodes of all."""
     torch.manual_seed(0)
     model = LanguageModel(LanguageModelConfig(tokenizer.vocab_size, 40, width=32, layers=2, heads=2))
     flamingo = Flamingo(FlamingoConfig(WIDE, **SMALL), model)
     scenes = Scenes(objects)
     features = torch.randn(COUNT, N, WIDE).half()
     captions = CaptionBatches(features, [scene.caption for scene in scenes.scenes(range(COUNT))], tokenizer, 8, seed=0)
-    return flamingo, features, captions, EpisodeMaker(scenes, 4000, tokenizer, flamingo.image_id)
+    many = features[torch.arange(4000) % COUNT]
+    return flamingo, many, captions, EpisodeMaker(scenes, 4000, tokenizer, flamingo.image_id, many)
 
 
 def test_only_the_new_layers_learn_and_the_losses_fall(parts):
     flamingo, features, captions, episodes = parts
-    features = features[torch.arange(4000) % COUNT]
     before = {name: tensor.clone() for name, tensor in flamingo.state_dict().items()}
     config = FlamingoTraining(
         steps=24, captions_alone=12, repeated_until=20, real_from=22, episodes=4, learning_rate=5e-3
@@ -64,9 +70,8 @@ def test_a_caption_stands_behind_its_image(parts):
 
 def test_all_letters_of_an_episode_are_learned(parts):
     flamingo, features, _, episodes = parts
-    features = features[torch.arange(4000) % COUNT]
     config = FlamingoTraining(episodes=4, shots=(2, 4))
-    batch = episodes.episodes(ASKED, 4, 4, (config.seed, 7), repeated=1.0)
+    batch = episodes.episodes(TASKS, 4, 4, (config.seed, 7), repeated=1.0)
     ids = torch.cat([batch.token_ids, batch.answers[:, None]], dim=1)
     logits = flamingo(features[torch.from_numpy(batch.scenes)].float(), ids).log_softmax(dim=-1)
     told = [(place, place + 1) for place in range(0, 14, 3)] + [(place + 1, place + 2) for place in range(0, 12, 3)]
