@@ -50,6 +50,7 @@ def test_one_caption_in_ten_is_dropped_whole(make_denoiser):
         assert low <= gone.all(dim=1).float().mean() <= high
 
 
+@pytest.mark.slow
 def test_thirty_steps_lower_the_loss(make_denoiser):
     pixels = Scenes(find_emoji(FIRST_WORDS), "train", size=8).batch(range(8)).pixels
     states, null = torch.randn(9, T, D, generator=torch.Generator().manual_seed(1)).split(8)
