@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clip_tutor.images import CLIP_PREPROCESSING, ImageLike, Preprocessing
-from clip_tutor.towers import TextTowerConfig, VisionConfig, build_tower
+from clip_tutor.towers import TextTower, TextTowerConfig, VisionConfig, build_tower
 from clip_tutor.towers.resolution import resize_tower, with_image_size
+from clip_tutor.towers.text import StatesLayer
 
 LARGEST_LOGIT_SCALE = 100.0
 
@@ -79,6 +80,23 @@ class CLIP(nn.Module):
         """Return (B, E) caption vectors from (B, T) ids; of unit length if asked."""
         features = self.text_tower(ids)
         return F.normalize(features, dim=-1) if normalize else features
+
+    def encode_text_states(self, ids: Tensor, layer: StatesLayer = -1) -> Tensor:
+        """Return (B, T, D), the state of each token, from (B, T) ids: what Stable Diffusion's images are made from.
+
+        Args:
+            ids: whole rows; the padding counts. ``clip_tutor.applications.diffusion.prompt_ids`` makes them.
+            layer: -1 for version 1 (ViT-L/14), -2 for version 2 (ViT-H-14); see `TextTower.encode_text_states`.
+
+        Raises:
+            ValueError: another layer, rows that do not fit, or a text tower that is no `TextTower`.
+        """
+        if not isinstance(self.text_tower, TextTower):
+            raise ValueError(
+                f"the text tower is a {type(self.text_tower).__name__}, which has no final LayerNorm behind its "
+                "blocks, and no version of Stable Diffusion reads it: take a CLIP, for instance ViT-L/14"
+            )
+        return self.text_tower.encode_text_states(ids, layer)
 
     def forward(self, pixels: Tensor, ids: Tensor) -> CLIPOutput:
         """Return unit vectors of B images and B captions, and the scale and bias that make logits of their products.

@@ -78,7 +78,9 @@ OUTSIDE = {
 }
 KNOW_JUPYTER = {"lab", "lessons"}
 ONLY_THERE = {"IPython", "ipywidgets", "matplotlib", "umap", "google", "pygments"}
-ONLY_IN_TESTS = {"open_clip", "transformers", "timm", "sentencepiece", "tokenizers", "flamingo_pytorch", "pytest"}
+ONLY_IN_TESTS = {
+    *("open_clip", "transformers", "timm", "sentencepiece", "tokenizers", "flamingo_pytorch", "diffusers", "pytest"),
+}
 
 
 def name_of(path: Path) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from clip_tutor.losses import contrastive_loss
 from clip_tutor.model import CLIP, CLIPConfig
-from clip_tutor.towers import TextConfig, ViTConfig
+from clip_tutor.towers import BertConfig, TextConfig, ViTConfig
 from clip_tutor.weights.loading import assemble
 
 E, V, T, SIZE = 24, 600, 16, 32
@@ -113,3 +113,14 @@ def test_clamped_scale_can_come_back(pixels, ids):
         optimizer.step()
         optimizer.zero_grad()
         assert model.log_logit_scale.item() < math.log(100) + above
+
+
+def test_token_states_are_the_text_towers(ours, ids):
+    for layer in (-1, -2):
+        assert torch.equal(ours.encode_text_states(ids, layer), ours.text_tower.encode_text_states(ids, layer))
+
+
+def test_a_bert_has_no_states_for_stable_diffusion(ids):
+    text = BertConfig(V, context_length=T, max_positions=T, width=48, layers=1, heads=4, mlp_width=96)
+    with pytest.raises(ValueError, match=r"the text tower is a BertTower, which has no final LayerNorm .* take a CLIP"):
+        CLIP(replace(CONFIG, text=text)).encode_text_states(ids)

@@ -10,7 +10,7 @@ google-research/big_vision ``models/proj/image_text/text_transformer.py``.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from clip_tutor.towers.attention import Activation, Block
 from clip_tutor.towers.checks import check_ids
 from clip_tutor.towers.intermediates import Intermediates, collect
 from clip_tutor.towers.single_query import forward_blocks
+
+StatesLayer = Literal[-1, -2]  # behind the last block, or behind the one before it
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,33 @@ class TextTower(nn.Module):
         if self.config.pool == "eot":
             return ids.argmax(dim=1)
         return torch.full((len(ids),), ids.shape[1] - 1, device=ids.device)
+
+    def encode_text_states(self, ids: Tensor, layer: StatesLayer = -1) -> Tensor:
+        """Return (B, T, D): what each token has become, neither pooled nor projected, from (B, T) ids.
+
+        Stable Diffusion's image looks at all of them, those of the padding, too: in a causal tower no caption's vector
+        depends on what fills the row behind its end token, but these states do. See `prompt_ids` in
+        `clip_tutor.applications.diffusion`, which fills rows as either version did.
+
+        Args:
+            layer: -1, behind the last block (version 1); -2, behind the block before it (version 2). The final
+                LayerNorm follows in both.
+
+        Raises:
+            ValueError: another layer, or rows that do not fit the context or the vocabulary.
+
+        Sources: CompVis/stable-diffusion ``ldm/modules/encoders/modules.py``, class FrozenCLIPEmbedder;
+        Stability-AI/stablediffusion, the same file, class FrozenOpenCLIPEmbedder.
+        """
+        if layer not in get_args(StatesLayer):
+            raise ValueError(
+                f"layer is {layer!r}: take -1 for the states behind the last block, as Stable Diffusion 1 does, or -2 "
+                "for those behind the block before it, as Stable Diffusion 2 does"
+            )
+        x = self.embed(ids)  # (B, T, D)
+        for block in self.blocks[: len(self.blocks) + 1 + layer]:
+            x = block(x)
+        return self.ln_final(x)
 
     def intermediates(self, ids: Tensor) -> Intermediates:
         """Return the token states (B, T, D) and attention maps (B, K, T, T) of each block."""

@@ -110,4 +110,4 @@ def test_tests_and_benchmarks_import_declared_dependencies_only() -> None:
 def test_published_implementations_stay_in_the_tests() -> None:
     """The library is written from scratch: what it is compared with must not creep into it."""
     modules = {module for source in python_files("clip_tutor").values() for module in imported_modules(source)}
-    assert not modules & {"open_clip", "timm", "transformers", "clip", "flamingo_pytorch"}
+    assert not modules & {"open_clip", "timm", "transformers", "clip", "flamingo_pytorch", "diffusers"}

@@ -1,9 +1,18 @@
 """The text tower: what it reads, what it cannot see, and how its weights begin."""
 
+from dataclasses import replace
+
+import open_clip
 import pytest
 import torch
+import transformers
+from torch import Tensor
 
 from clip_tutor.towers import TextConfig, TextTower
+from clip_tutor.weights.names import open_clip as open_clip_names
+from clip_tutor.weights.names import transformers as transformers_names
+from clip_tutor.weights.renaming import rename
+from tests.weights.conftest import shake
 
 CONFIG = TextConfig(vocab_size=100, context_length=12, width=24, layers=2, heads=3)
 START, END = 98, 99
@@ -119,3 +128,62 @@ def test_intermediates_are_what_the_forward_pass_computes(tower, bidirectional):
         torch.testing.assert_close(features, each(ids), atol=1e-6, rtol=1e-5)
     assert tower.intermediates(ids).attention_maps[0].triu(diagonal=1).eq(0).all(), "no token looks at a later one"
     assert bidirectional.intermediates(ids).attention_maps[0].gt(0).all()
+
+
+def with_weights_of(theirs: torch.nn.Module, config: TextConfig, table: str) -> TextTower:
+    renamed = rename(theirs.state_dict(), table)
+    ours = TextTower(config, embed_dim=10)
+    ours.load_state_dict({name.removeprefix("text_tower."): tensor for name, tensor in renamed.items()})
+    return ours.eval()
+
+
+# A caption in a row of 12, padded as for Stable Diffusion 1 (the end token again) and 2 (the id 0).
+PADDED = {"end": [[START, 5, 6, END] + [END] * 8], "zero": [[START, 5, 6, END] + [0] * 8]}
+padded = pytest.mark.parametrize("ids", [torch.tensor(row) for row in PADDED.values()], ids=PADDED)
+WIDER = TextConfig(vocab_size=100, context_length=12, width=48, layers=3, heads=3)
+CLOSE = {"atol": 1e-5, "rtol": 1e-5}
+
+
+@padded
+@torch.no_grad()
+def test_token_states_equal_transformers_for_both_layers(ids: Tensor):
+    torch.manual_seed(0)
+    shape = {"hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 3}
+    special = {"bos_token_id": START, "eos_token_id": END, "pad_token_id": END, "hidden_act": "quick_gelu"}
+    config = transformers.CLIPTextConfig(
+        vocab_size=100, max_position_embeddings=12, projection_dim=10, **shape, **special
+    )
+    theirs = shake(transformers.CLIPTextModelWithProjection(config))
+    ours = with_weights_of(theirs, WIDER, transformers_names.TEXT)
+    out = theirs(ids, output_hidden_states=True)
+    torch.testing.assert_close(ours.encode_text_states(ids), out.last_hidden_state, **CLOSE)
+    penultimate = theirs.text_model.final_layer_norm(out.hidden_states[-2])
+    torch.testing.assert_close(ours.encode_text_states(ids, layer=-2), penultimate, **CLOSE)
+    assert (penultimate - out.last_hidden_state).abs().max() > 0.1, "the two layers differ"
+
+
+@padded
+@torch.no_grad()
+def test_token_states_equal_open_clip_for_both_layers(ids: Tensor):
+    torch.manual_seed(0)
+    theirs = shake(open_clip.transformer.TextTransformer(12, 100, width=48, heads=3, layers=3, output_dim=10))
+    ours = with_weights_of(theirs, replace(WIDER, activation="gelu"), open_clip_names.TEXT)
+    for layer in (-1, -2):
+        x = theirs.token_embedding(ids) + theirs.positional_embedding
+        for block in theirs.transformer.resblocks[: 4 + layer]:
+            x = block(x, attn_mask=theirs.attn_mask)
+        torch.testing.assert_close(ours.encode_text_states(ids, layer), theirs.ln_final(x), **CLOSE)
+
+
+def test_the_states_of_the_padding_depend_on_what_pads(tower):
+    """While those of the caption, its end token among them, do not."""
+    end, zero = (tower.encode_text_states(torch.tensor(row)) for row in PADDED.values())
+    assert end.shape == (1, 12, 24)
+    torch.testing.assert_close(end[:, :4], zero[:, :4])
+    assert (end - zero)[:, 4:].abs().amax(dim=-1).min() > 0.1
+
+
+@pytest.mark.parametrize("layer", [0, 1, -3])
+def test_a_layer_that_neither_version_reads_is_refused(tower, layer):
+    with pytest.raises(ValueError, match=f"layer is {layer}: take -1 for the states behind the last block.* or -2"):
+        tower.encode_text_states(torch.tensor(PADDED["end"]), layer)
