@@ -95,10 +95,15 @@ def main() -> None:
         for shots in SHOTS:
             told = "".join(f"{share([attribute], shots, labels):24}" for labels in ("true", "permuted", "flipped"))
             print(f"{attribute:14}{shots:6}   {told}{'never asked in training' if attribute in NEVER_ASKED else ''}")
-    gain = shots_gain(flamingo, features, maker, NEVER_ASKED, 4, options.episodes, options.seed)
+    of_each = {
+        name: shots_gain(flamingo, features, maker, [name], 4, options.episodes, options.seed) for name in NEVER_ASKED
+    }
+    gain = shots_gain(flamingo, features, maker, NEVER_ASKED, 4, options.episodes * len(NEVER_ASKED), options.seed)
     print(f"\nfour examples, questions never asked in training, true letters against permuted\n{gain}\n")
+    for name, one in of_each.items():
+        print(f"{name:12} {one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})")
     effect = order_effect(flamingo, features, maker, ATTRIBUTES, 4, options.episodes, seed=options.seed)
-    print(f"all attributes, four examples in four orders: {effect.changed:.3f} of the answers change; right in")
+    print(f"\nall attributes, four examples in four orders: {effect.changed:.3f} of the answers change; right in")
     print(
         f"{effect.right_last:.3f} if the last example has the letter asked for, and in {effect.wrong_last:.3f} if not\n"
     )
@@ -108,6 +113,7 @@ def main() -> None:
         "flamingo_noop_max_difference": noop_difference(),
         "flamingo_shots_gain": gain.difference,
         "flamingo_shots_gain_interval": [gain.low, gain.high],
+        "flamingo_shots_gain_each": {name: [one.difference, one.low, one.high] for name, one in of_each.items()},
         "order_effect": effect._asdict(),
         "nfnet_vs_timm_max_difference": nfnet_difference(),
     }
