@@ -8,7 +8,7 @@
 Read `heads`, `training`, `agreement`, `nudging`, `audit`, `removing` in this order; `published` reads LAION's files.
 """
 
-from clip_tutor.applications.aesthetics.agreement import Agreement, agreement, held_out_agreement
+from clip_tutor.applications.aesthetics.agreement import Agreement, agreement, held_out_agreement, ordered_share
 from clip_tutor.applications.aesthetics.audit import Audit, audit, explained_share, scene_attributes
 from clip_tutor.applications.aesthetics.heads import AestheticHead, FiveLayerHead, LinearHead, collapse
 from clip_tutor.applications.aesthetics.nudging import nudge, nudged_search
@@ -33,6 +33,7 @@ __all__ = [
     "load_head",
     "nudge",
     "nudged_search",
+    "ordered_share",
     "pairs_of",
     "scene_attributes",
     "without",

@@ -24,7 +24,7 @@ from torch import Tensor
 from clip_tutor.applications.aesthetics.training import FEWEST, L2, check_ratings
 from clip_tutor.evaluation.results import Result
 
-DRAWS = 2000
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,17 @@ class Agreement(Result):
             ("agreement", f"{self.share:.3f} ({self.low:.3f} to {self.high:.3f})  {said}"),
             ("of", f"{self.pairs:,} pairs of {self.images:,} images"),
         ]
+
+
+def ordered_share(scores: Tensor, ratings: Tensor) -> float:
+    """Return the share of pairs that (N,) scores order as N ratings do; a tie of scores is half right.
+
+    Raises:
+        ValueError: not one rating for each score, too few, or all equal.
+    """
+    check_ratings(scores[:, None], ratings)
+    right, counted = _tables(scores[:, None] - scores[None, :], ratings)
+    return (right.sum() / counted.sum()).item()
 
 
 def agreement(scores: Tensor, ratings: Tensor, seed: int = 0) -> Agreement:
@@ -97,15 +108,21 @@ def held_out_differences(features: Tensor, ratings: Tensor, l2: float = L2) -> T
     return held_out - held_out.T
 
 
+def _tables(differences: Tensor, ratings: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (N, N) how right each (N, N) difference of two scores is, and whether the two were rated differently."""
+    order = (ratings[:, None] - ratings[None, :]).sign()  # (N, N): 1 where i was rated higher
+    counted = order.abs().float()
+    right = torch.where(differences == 0, 0.5, (differences.sign() == order).float())
+    return right * counted, counted
+
+
 def _of(differences: Tensor, ratings: Tensor, seed: int) -> Agreement:
     """Return the agreement of (N, N) score differences; images are drawn with replacement, with all of their pairs."""
-    order = (ratings[:, None] - ratings[None, :]).sign().double()  # (N, N): 1 where i was rated higher
-    counted = order.abs()
-    right = torch.where(differences == 0, 0.5, (differences.sign() == order).double()) * counted  # a tie is half right
+    right, counted = _tables(differences, ratings)
     N, random = len(ratings), torch.Generator().manual_seed(seed)
     drawn = torch.randint(N, (DRAWS, N), generator=random)
-    times = torch.zeros(DRAWS, N, dtype=torch.float64).scatter_add_(1, drawn, torch.ones(DRAWS, N, dtype=torch.float64))
+    times = torch.zeros(DRAWS, N).scatter_add_(1, drawn, torch.ones(DRAWS, N))  # how often each image was drawn
     hits, pairs = (((times @ table) * times).sum(dim=1) for table in (right, counted))  # (DRAWS,) each
     shares = (hits / pairs)[pairs > 0]  # of a draw in which all are rated alike nothing can be said
-    low, high = shares.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    low, high = shares.quantile(torch.tensor([0.025, 0.975])).tolist()
     return Agreement(N, int(counted.sum()) // 2, (right.sum() / counted.sum()).item(), low, high)
