@@ -69,7 +69,7 @@ def agreement(scores: Tensor, ratings: Tensor, seed: int = 0) -> Agreement:
         ValueError: not one rating for each score, too few, or all equal.
     """
     check_ratings(scores[:, None], ratings)
-    return _of(scores[:, None] - scores[None, :], ratings, seed)
+    return from_differences(scores[:, None] - scores[None, :], ratings, seed)
 
 
 def held_out_agreement(features: Tensor, ratings: Tensor, l2: float = L2, seed: int = 0) -> Agreement:
@@ -83,7 +83,7 @@ def held_out_agreement(features: Tensor, ratings: Tensor, l2: float = L2, seed: 
     Raises:
         ValueError: there are too few ratings, or all are equal, or vectors and ratings do not go together.
     """
-    return _of(held_out_differences(features, ratings, l2), ratings, seed)
+    return from_differences(held_out_differences(features, ratings, l2), ratings, seed)
 
 
 def held_out_differences(features: Tensor, ratings: Tensor, l2: float = L2) -> Tensor:
@@ -116,7 +116,7 @@ def _tables(differences: Tensor, ratings: Tensor) -> tuple[Tensor, Tensor]:
     return right * counted, counted
 
 
-def _of(differences: Tensor, ratings: Tensor, seed: int) -> Agreement:
+def from_differences(differences: Tensor, ratings: Tensor, seed: int = 0) -> Agreement:
     """Return the agreement of (N, N) score differences; images are drawn with replacement, with all of their pairs."""
     right, counted = _tables(differences, ratings)
     N, random = len(ratings), torch.Generator().manual_seed(seed)

@@ -109,14 +109,14 @@ def _tiles(part: Part, scores: Tensor, chosen: Sequence[int]) -> str:
     return gallery([part.pixels[n] for n in chosen], captions, [float(scores[n]) for n in chosen], side=SIDE)
 
 
-def taste_of(explorer: Explorer, rated: Part, everything: Part, instead: Rater) -> tuple[LinearHead, str]:
+def taste_of(ratings: Sequence[int], rated: Part, everything: Part, instead: Rater) -> tuple[LinearHead, str]:
     """Return the head of the board's ratings, or of 200 ratings by a simulated rater, and whose taste it is.
 
     Args:
-        rated: the images of the board.
+        ratings: of the board's images, 0 where nothing was pressed.
+        rated: these images.
         everything: images that the simulated rater has rated.
     """
-    ratings = explorer.controls["ratings"].value
     known = [n for n, rating in enumerate(ratings) if rating]
     given = torch.tensor([ratings[n] for n in known])
     if len(known) >= LEAST and len(given.unique()) > 1:
