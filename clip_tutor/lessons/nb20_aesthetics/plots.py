@@ -81,7 +81,8 @@ def audits(found: Mapping[str, Audit], title: str) -> Figure:
             axes.plot([place - 0.38 / many, place + 0.38 / many], [share.limit] * 2, color=INK, lw=1.5)
     axes.plot([], [], color=INK, lw=1.5, label="95 % of shuffled\nlabels stay below")
     axes.set_xticks(range(len(names)), names)
-    axes.set(ylim=(0, 1), xlabel="attribute", ylabel="share of the variance, η²", title=title)
+    most = max(share.explained for one in found.values() for share in one.shares.values())
+    axes.set(ylim=(0, 1.1 * most), xlabel="attribute", ylabel="share of the variance, η²", title=title)
     axes.grid(axis="x", visible=False)
     figure.legend(loc="outside right center")
     return figure
