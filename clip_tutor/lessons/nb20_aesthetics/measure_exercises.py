@@ -26,8 +26,8 @@ def agreement(scores: torch.Tensor, ratings: torch.Tensor, resamples: torch.Tens
         return (right * counted).sum(dim=(-2, -1)) / counted.sum(dim=(-2, -1))
 
     drawn = share(scores[resamples], ratings[resamples])  # (R,)
-    low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975])).tolist()
-    return share(scores, ratings).item(), low, high
+    ends = torch.quantile(drawn, drawn.new_tensor([0.025, 0.975]))
+    return share(scores, ratings).item(), ends[0].item(), ends[1].item()
 
 
 def _judged(N: int, noise: float, steps: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
