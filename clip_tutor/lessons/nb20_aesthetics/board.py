@@ -71,7 +71,7 @@ def rating_board(rated: Part, unseen: Part) -> Explorer:
     def board(ratings: tuple[int, ...] = (0,) * len(rated.scenes)) -> str:
         return what_was_learned(rated, unseen, attributes, ratings)
 
-    return explore(board, ratings=RatingTable(rated.pixels))
+    return explore(board, ratings=RatingTable(list(rated.pixels)))
 
 
 def what_was_learned(rated: Part, unseen: Part, attributes: dict[str, list[str]], ratings: Sequence[int]) -> str:

@@ -74,11 +74,11 @@ def learning_curve(
             features = rated.features[chosen]
             held_out = held_out_agreement(features, ratings)
             true = ordered_share(fit_ratings(features, ratings).score(unseen.features), truth)
-            inside, decided = held_out.low <= true <= held_out.high, held_out.decided
-            found.append((held_out.share, held_out.low, held_out.high, true, inside, decided))
-        mean = torch.tensor(found, dtype=torch.float64).mean(dim=0).tolist()
-        inside, decided = (round(share * draws) for share in mean[4:])
-        points.append(CurvePoint(count, *mean[:4], inside, decided, draws))
+            covered = held_out.low <= true <= held_out.high
+            found.append((held_out.share, held_out.low, held_out.high, true, covered, held_out.decided))
+        *shares, covered, decided = torch.tensor(found, dtype=torch.float64).mean(dim=0).tolist()
+        share, low, high, true = shares
+        points.append(CurvePoint(count, share, low, high, true, round(covered * draws), round(decided * draws), draws))
     return points
 
 
