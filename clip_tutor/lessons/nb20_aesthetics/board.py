@@ -46,15 +46,15 @@ class RatingTable(ipywidgets.GridBox):
                 options=[str(step) for step in STEPS],
                 value=None,
                 tooltips=[f"image {n + 1}: {step} of {len(STEPS)}" for step in STEPS],
-                style={"button_width": "25px"},
-                layout={"width": "150px"},
+                style={"button_width": "32px"},
+                layout={"width": "186px"},
             )
             choice.observe(self._read, names="value")
             self.choices.append(choice)
             shown = ipywidgets.HTML(f'<img src="{data_address(image)}" alt="image {n + 1}" width="{SIDE}">')
             tiles.append(ipywidgets.VBox([shown, choice], layout={"align_items": "center", "overflow": "hidden"}))
         super().__init__(
-            tiles, layout={"grid_template_columns": "repeat(5, 172px)", "grid_gap": "6px", "padding": "0 0 8px 0"}
+            tiles, layout={"grid_template_columns": "repeat(5, 190px)", "grid_gap": "6px", "padding": "0 0 8px 0"}
         )
         self.add_class("rating-table")
         self.value = (0,) * len(tiles)
