@@ -37,7 +37,7 @@ def _judged(N: int, noise: float, steps: int, seed: int) -> tuple[Tensor, Tensor
     return scores, ratings, torch.randint(N, (200, N), generator=random)
 
 
-_JUDGED = ((12, 1.0, 3, 0), (20, 3.0, 4, 1), (15, 0.3, 2, 2))
+_JUDGED = ((12, 2.0, 3, 0), (20, 3.0, 4, 1), (15, 0.3, 2, 2))
 
 
 def _check_agreement(agreement_: Attempt) -> str:
