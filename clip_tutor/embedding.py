@@ -20,7 +20,7 @@ def device_of(model: CLIP) -> torch.device:
 
 
 @contextmanager
-def looking_only(model: CLIP) -> Iterator[None]:
+def looking_only(model: torch.nn.Module) -> Iterator[None]:
     """Hold the model in evaluation mode: a BatchNorm in training mode would change with each image it sees."""
     training = model.training
     model.eval()
