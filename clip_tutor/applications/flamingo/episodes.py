@@ -34,10 +34,10 @@ from clip_tutor.applications.flamingo.prompting import few_shot_prompt
 from clip_tutor.data.scenes import KINDS, SIZES, Plan, Scenes
 from clip_tutor.tokenizers import Tokenizer
 
-Attribute = Literal["object", "family", "background", "relation", "place", "component", "kind", "number", "size"]
+Attribute = Literal["object", "family", "background", "place", "component", "relation", "kind", "number", "size"]
 Labels = Literal["true", "permuted", "flipped"]
-ASKED: tuple[Attribute, ...] = ("object", "family", "background", "relation", "place")  # in training
-NEVER_ASKED: tuple[Attribute, ...] = ("kind", "number", "size")
+ASKED: tuple[Attribute, ...] = ("object", "family", "background", "place")  # in training
+NEVER_ASKED: tuple[Attribute, ...] = ("relation", "kind", "number", "size")
 LETTERS = "xy"  # the two answers, which mean something else in each episode
 COMPONENTS = 24  # principal components that training asks about
 END_SHARE = 0.15  # of the scenes that count as one end of a component
@@ -149,8 +149,8 @@ def _scenes_by_value(attribute: Attribute, scenes: Scenes, plan: Plan) -> list[N
         "object": (plan.objects[:, 0], ~pair),
         "family": (family, ~pair),
         "background": (plan.background, one | several | pair),
-        "relation": (plan.relation, pair),
         "place": (quarter, one & (plan.size == SIZES.index("tiny"))),  # a large drawing is everywhere
+        "relation": (plan.relation, pair),
         "kind": (plan.kind, one | several | pair),
         "number": (plan.number, several),
         "size": (plan.size, one),

@@ -39,11 +39,11 @@ TASKS = (*ASKED, *[NAMELESS] * len(ASKED))  # half of the episodes ask about wha
 class FlamingoTraining:
     """How a Flamingo is trained."""
 
-    steps: int = 5000
-    captions_alone: int = 600  # steps before the episodes begin
+    steps: int = 3200
+    captions_alone: int = 500  # steps before the episodes begin
     repeated_until: int = 1600  # up to this step all episodes show two images again and again
-    real_from: int = 2600  # from this step on most show others; in between ever more
-    repeated_share: float = 0.2  # of the episodes at the end: whatever makes images alike goes on to count
+    real_from: int = 2400  # from this step on most show others; in between ever more
+    repeated_share: float = 0.6  # of the episodes at the end: whatever makes images alike goes on to count
     captions: int = 24  # of a batch
     episodes: int = 48  # of a batch
     shots: tuple[int, ...] = (4, 2, 4, 8)  # examples of an episode: one number after the other
