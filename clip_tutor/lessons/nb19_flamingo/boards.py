@@ -1,0 +1,65 @@
+"""The widgets of notebook 19: gates that open, the mask of a text that is typed, and a Flamingo asked with shots."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+
+from clip_tutor.applications.flamingo.masks import image_mask
+from clip_tutor.lab.plots.style import COLORS, IMAGE_COLOR, INK, MUTED, canvas
+from clip_tutor.lessons.nb19_flamingo.plots import GATES, MARK, mask_grid
+
+MOST_TOKENS = 30  # words of a text that are drawn
+MARK_ID = 1
+
+
+def gate_board(run: Mapping[str, Any], moment: int) -> Figure:
+    """Draw the gates of each block at a moment of a training, and where on its way that is.
+
+    Args:
+        run: "steps", "loss" and "gates", as the training records them.
+        moment: which of the steps; the last one if there are not so many.
+    """
+    moment = min(moment, len(run["steps"]) - 1)
+    gates = run["gates"][moment]
+    figure, (now, way) = canvas(10, 3.4, columns=2)
+    for which, name in enumerate(GATES):
+        places = [block + (which - 0.5) * 0.38 for block in range(len(gates))]
+        values = [pair[which] for pair in gates]
+        now.bar(places, values, 0.34, color=(IMAGE_COLOR, COLORS[5])[which], label=name)
+        for place, value in zip(places, values, strict=True):
+            above = "bottom" if value >= 0 else "top"
+            now.text(place, value, f"{value:.2f}", ha="center", va=above, size=9)
+    now.axhline(0, color=MUTED, linewidth=0.8)
+    now.set_xticks(range(len(gates)), [f"block {block + 1}" for block in range(len(gates))])
+    now.set(ylim=(-1.1, 1.1), xlabel="gated block", ylabel="tanh of the gate", title=f"At step {run['steps'][moment]:,}")
+    now.grid(axis="x", visible=False)
+    now.legend()
+    way.plot(run["steps"], run["loss"], color=INK)
+    way.plot(run["steps"][moment], run["loss"][moment], "o", color=IMAGE_COLOR, markersize=9)
+    way.set(xlabel="step", ylabel="nats", ylim=(0, None), title=f"The loss: {run['loss'][moment]:.2f}")
+    figure.suptitle("How far the gates are open")
+    return figure
+
+
+def mask_board(text: str, attend: str) -> Figure:
+    """Draw which images each word of a text may see; the images stand in it as ``<image>``."""
+    words = text.replace(MARK, f" {MARK} ").split()
+    kept = words[:MOST_TOKENS]
+    images = kept.count(MARK)
+    ids = torch.tensor([[MARK_ID if word == MARK else 0 for word in kept]], dtype=torch.long)
+    mask = image_mask(ids, MARK_ID, images, attend)[0]  # type: ignore[arg-type]
+    left_out = f", the first {MOST_TOKENS} of {len(words)} words" if len(words) > len(kept) else ""
+    if not kept:
+        return _empty("no word yet: type a text, and <image> where an image stands")
+    shown = [word if len(word) <= 16 else f"{word[:15]}…" for word in kept]
+    many = f"{images} image{'' if images == 1 else 's'}"
+    return mask_grid(shown, {attend: mask}, f"{many}{left_out}")
+
+
+def _empty(words: str) -> Figure:
+    figure, (axes,) = canvas(7, 1.2, image=True)
+    axes.text(0.5, 0.5, words, ha="center", va="center", color=MUTED)
+    figure.suptitle("Nothing to see")
+    return figure
