@@ -71,9 +71,9 @@ def run(recipe: str, pairs: int, seed: int) -> dict[str, list[float]]:
     """Train once; return each figure's curve."""
     torch.manual_seed(seed)
     wordings = Wordings(3 * pairs // 10, 7 * pairs // 10) if recipe in ("wordings", "both") else None
-    parts = ("twins",) if recipe in ("twins", "both") else ()
+    share = 0.5 if recipe in ("twins", "both") else 0.0
     objects = find_emoji(FIRST_WORDS)
-    scenes = Scenes(objects, seed=seed, hard=parts, wordings=wordings, kinds=("pair",))
+    scenes = Scenes(objects, seed=seed, twins=share, wordings=wordings, kinds=("pair",))
     captions = (scene.caption for scene in scenes.scenes(range(CAPTIONS_PER_OBJECT * len(objects))))
     shape = zoo.config("tiny")
     tokenizer = BPETokenizer.train(captions, shape.text.vocab_size, shape.text.context_length)

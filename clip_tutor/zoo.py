@@ -1,6 +1,6 @@
 """Every named model as a small frozen config: ``create("ViT-B/32")`` builds one with fresh weights.
 
-    the kit's own     tiny, small, emoji                          scenes of 64 or 128 pixels
+    the kit's own     tiny, emoji, flamingo_clip, small           scenes of 64 or 128 pixels
     OpenAI's nine     RN50 … RN50x64, ViT-B/32 … ViT-L/14@336px   QuickGELU
     OpenCLIP's        ViT-B-32 … ViT-bigG-14, convnext_…          GELU
     Google's          SigLIP-…, SigLIP2-…, ALIGN-base             their own losses, tokenizers and preprocessing
@@ -21,6 +21,7 @@ from clip_tutor.towers import (
     ConvNeXtConfig,
     EfficientNetConfig,
     NaFlexConfig,
+    NFNetConfig,
     ResNetConfig,
     TextConfig,
     VisionConfig,
@@ -45,6 +46,12 @@ KIT = {
         embed_dim=128,
         vision=ViTConfig(64, 16, width=160, layers=2, heads=5, activation="gelu", stem_channels=(48, 96, 192)),
         text=TextConfig(3072, _CONTEXT, width=144, layers=2, heads=3, activation="gelu"),
+    ),
+    # The two towers that Flamingo's image tower was trained with, made small: an NFNet and a BERT.
+    "flamingo_clip": CLIPConfig(
+        embed_dim=128,
+        vision=NFNetConfig(64, (1, 1, 2, 1), (64, 128, 192, 256), features=256, group_width=32, skip_gain=1.0),
+        text=BertConfig(3072, 40, max_positions=40, width=96, layers=2, heads=3, mlp_width=384),
     ),
     # For a GPU: scenes of twice the side, patches as small as the tiny model's cells.
     "small": CLIPConfig(

@@ -56,12 +56,12 @@ def test_each_says_how_it_was_made(name: str) -> None:
     assert notes["steps"] == RECIPES[RUNS[name][-1]].train.steps
 
 
-def test_only_the_last_run_has_hard_batches_and_an_order_of_wordings(shipped: Loaded, plain: Loaded) -> None:
+def test_only_the_last_run_has_twins_and_an_order_of_wordings(shipped: Loaded, plain: Loaded) -> None:
     assert plain.model.config == shipped.model.config
     *before, last = (RECIPES[recipe].data for recipe in RUNS["emoji"])
-    assert last.hard and last.wordings
-    assert [(data.hard, data.wordings) for data in before] == [((), None)] * 2
-    assert replace(last, hard=(), wordings=None, hard_share=before[-1].hard_share) == before[-1]
+    assert last.twins and last.wordings
+    assert [(data.twins, data.wordings) for data in before] == [(0.0, None)] * 2
+    assert replace(last, twins=0.0, wordings=None) == before[-1]
 
 
 # What the model is good for, whatever its notes say; two seeds of test scenes differ by 0.014 at most.

@@ -1,13 +1,12 @@
 """Training batches in which what a model knows already decides nothing, and captions that grow harder.
 
 Drawn evenly from 1,870 objects and 12 backgrounds, the scenes of a batch are told apart by color and number alone, and
-a model that knows those two has little left to learn. So a share of the batches are hard ones:
+a model that knows those two has little left to learn. So a share of the batches are made of twins: row i + B/2 repeats
+row i with one fact changed.
 
-    two_backgrounds   all scenes of the batch stand on one of two
-    neighbors         objects come from a few stretches of Unicode's order, where look-alikes stand side by side
-    twins             row i + B/2 repeats row i with one fact changed      pair     a left of b → a right of b
-                                                                           several  another number
-                                                                           one      a neighbor, or another size
+    pair      a left of b → a right of b
+    several   another number
+    one       a neighbor in Unicode's order, where look-alikes stand side by side, or another size
 
 "a left of b" and "b right of a" tell the same fact. Neither the order of the nouns nor the word "left" tells anything
 alone, only both together: an exclusive or, which gives a gradient no first step. `Wordings` gives it one: relations are
@@ -20,7 +19,7 @@ negatives are captions with words swapped and images that are near each other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,6 @@ from clip_tutor.data.random_numbers import counter_rng, pick
 if TYPE_CHECKING:
     from clip_tutor.data.scenes import Scenes
 
-Part = Literal["two_backgrounds", "neighbors", "twins"]
-STRETCHES, STRETCH = 8, 20  # a hard batch draws its objects from so many stretches of so many objects
 NEAR = 4  # a twin's object stands at most so many places behind the first one's
 SIZE_SHARE = 0.25  # of the twins of a single object: they differ in size
 # Scenes have the random numbers below 3 · 2⁴⁰; those of batches and of their couples lie apart.
@@ -63,45 +60,25 @@ class Wordings(NamedTuple):
         return 0.5 * min(1.0, max(0.0, (pairs_seen - self.start) / (self.end - self.start)))
 
 
-def is_hard(scenes: Scenes, k: int) -> bool:
-    """Return whether training batch ``k`` is one of the hard ones."""
-    return bool(scenes.hard) and counter_rng(scenes.seed, np.array([k + _OF_BATCH]), 1)[0, 0] < scenes.hard_share
+def has_twins(scenes: Scenes, k: int) -> bool:
+    """Return whether training batch ``k`` is made of twins."""
+    return bool(counter_rng(scenes.seed, np.array([k + _OF_BATCH]), 1)[0, 0] < scenes.twins)
 
 
-def hard_facts(scenes: Scenes, facts: Facts, k: int) -> Facts:
-    """Return the facts of training batch ``k``: those given, drawn evenly, or in some batches hard ones.
+def training_facts(scenes: Scenes, facts: Facts, k: int) -> Facts:
+    """Return the facts of training batch ``k``: those given, drawn evenly, or in some batches half of them with twins.
 
     It is a function of the seed and ``k`` alone, and no withheld pair occurs in it.
     """
-    if not is_hard(scenes, k):
+    if not has_twins(scenes, k):
         return facts
-    batch = counter_rng(scenes.seed, np.array([k + _OF_BATCH]), 3 + STRETCHES)[
-        0
-    ]  # of which `is_hard` has used the first
-    parts, B, n = scenes.hard, len(facts.kind), len(scenes.objects)
-    couples = (B + 1) // 2 if "twins" in parts else B
-    u = counter_rng(scenes.seed, np.arange(couples) + k * B + _OF_COUPLES, 10).T  # (10, couples)
-    facts = Facts._make(column[:couples] for column in facts)
-    if "neighbors" in parts:
-        starts = (batch[3:] * n).astype(np.int64)
-        first, second = ((starts[_whole(u[i], STRETCHES)] + _whole(u[i + 1], STRETCH)) % n for i in (0, 2))
-        facts = facts._replace(first=first, second=(second + (second == first)) % n)
-        facts = facts._replace(relation=pick(scenes.permitted_sides(facts.first, facts.second), u[4]))
-    if "twins" in parts:
-        facts = _that_can_be_mirrored(scenes, facts, u[4])
-    twins = _with_one_fact_changed(facts, n, u[5:8])
-    colors = scenes.permitted_colors(facts)  # (couples, 12)
-    if "twins" in parts:
-        colors &= scenes.permitted_colors(twins)
-    if "two_backgrounds" in parts:
-        one = int(batch[1] * colors.shape[1])
-        other = (one + 1 + int(batch[2] * (colors.shape[1] - 1))) % colors.shape[1]
-        of_two = colors & np.isin(np.arange(colors.shape[1]), (one, other))
-        colors = np.where(of_two.any(axis=1, keepdims=True), of_two, colors)  # where neither is permitted, any other
-    background = pick(colors, u[8])
+    B = len(facts.kind)
+    couples = (B + 1) // 2
+    u = counter_rng(scenes.seed, np.arange(couples) + k * B + _OF_COUPLES, 9).T[4:]  # (5, couples)
+    facts = _that_can_be_mirrored(scenes, Facts._make(column[:couples] for column in facts), u[0])
+    twins = _with_one_fact_changed(facts, len(scenes.objects), u[1:4])
+    background = pick(scenes.permitted_colors(facts) & scenes.permitted_colors(twins), u[4])
     facts, twins = facts._replace(background=background), twins._replace(background=background)
-    if "twins" not in parts:
-        return facts
     return Facts._make(np.concatenate(columns)[:B] for columns in zip(facts, twins, strict=True))
 
 

@@ -27,7 +27,7 @@ from clip_tutor.data.batches import TrainBatch, as_ids
 from clip_tutor.data.captions import Wordbook, describe, search_words
 from clip_tutor.data.drawing import BACKGROUNDS, SpriteBox
 from clip_tutor.data.emoji import FIRST_WORDS, Emoji
-from clip_tutor.data.hard_batches import Column, Facts, Part, Wordings, hard_facts, is_hard
+from clip_tutor.data.hard_batches import Column, Facts, Wordings, has_twins, training_facts
 from clip_tutor.data.random_numbers import counter_rng, pick
 from clip_tutor.tokenizers import Tokenizer
 
@@ -102,14 +102,13 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         size: H = W of an image, in pixels.
         seed: another seed, other scenes.
         length: how many scenes ``len`` reports; any index can be asked for.
-        hard: what makes some training batches hard; see `clip_tutor.data.hard_batches`.
+        twins: the share of training batches that are made of twins, see `clip_tutor.data.hard_batches`; the others are
+            drawn evenly, so that nothing is forgotten.
         wordings: when training captions begin to say "right of" and "below"; not given, they always do.
         kinds: which kinds of scene there are; their shares among each other stay.
         searches: the share of training captions that are words for a search; see `captions.search_words`.
         everyday: the share of training scenes whose first object is an everyday one (`emoji.FIRST_WORDS`); the others
             are drawn evenly from all. On the web, too, cats come more often than abacuses.
-        hard_share: the share of training batches that are hard; the others are drawn evenly, so that nothing is
-            forgotten.
 
     Raises:
         ValueError: fewer than 48 objects, or an unknown split.
@@ -122,19 +121,18 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         size: int = 64,
         seed: int = 0,
         length: int = 100_000,
-        hard: tuple[Part, ...] = (),
+        twins: float = 0.0,
         wordings: Wordings | None = None,
         kinds: tuple[Kind, ...] = KINDS,
         searches: float = 0.0,
         everyday: float = 0.0,
-        hard_share: float = 0.5,
     ) -> None:
         if len(objects) < FEWEST_OBJECTS:
             raise ValueError(f"{len(objects)} objects are too few for scenes: take at least {FEWEST_OBJECTS}")
         if split not in get_args(Split):
             raise ValueError(f"there is no split {split!r}: take one of {', '.join(get_args(Split))}")
         self.objects, self.split, self.size, self.seed, self.length = tuple(objects), split, size, seed, length
-        self.hard, self.hard_share, self.wordings, self.searches = hard, hard_share, wordings, searches
+        self.twins, self.wordings, self.searches = twins, wordings, searches
         self.everyday = everyday if split == "train" else 0.0
         self._everyday_ranks = np.flatnonzero([emoji.character in FIRST_WORDS for emoji in self.objects])
         self._kind_shares = np.where(np.isin(KINDS, kinds), KIND_SHARES, 0)
@@ -200,9 +198,9 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         return self._arrange(self._facts(u), u)
 
     def training_plan(self, k: int, batch_size: int) -> Plan:
-        """Return the plan of training batch ``k``, made hard where the recipe says so."""
+        """Return the plan of training batch ``k``, of twins where the recipe says so."""
         u = counter_rng(self.seed, np.arange(k * batch_size, (k + 1) * batch_size), DRAWS).T  # (DRAWS, B)
-        return self._arrange(hard_facts(self, self._facts(u), k), u)
+        return self._arrange(training_facts(self, self._facts(u), k), u)
 
     def _facts(self, u: Uniforms) -> Facts:
         """Choose what each scene shows, from its random numbers (DRAWS, B)."""
@@ -316,7 +314,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
 class SceneStream(IterableDataset[TrainBatch]):
     """An endless stream of training batches.
 
-    Batch k holds scenes k·B … (k+1)·B − 1, or hard ones in their place, in whatever number of worker processes they are
+    Batch k holds scenes k·B … (k+1)·B − 1, or twins in their place, in whatever number of worker processes they are
     drawn. Give it to a ``DataLoader`` with ``batch_size=None``.
 
     Args:
@@ -344,8 +342,8 @@ class SceneStream(IterableDataset[TrainBatch]):
             wordings = self.scenes.wordings
             mirrored = wordings.mirrored(k * self.batch_size) if wordings else 0.5
             plan = Plan._make(column[own] for column in plan)
-            # In a hard batch "a flower" would fit every image, and twins differ in what a search leaves out.
-            searches = 0.0 if is_hard(self.scenes, k) else self.scenes.searches
+            # Twins may differ in the very fact that a search leaves out.
+            searches = 0.0 if has_twins(self.scenes, k) else self.scenes.searches
             batch = self.scenes.show(plan, indices[own], mirrored, np.full(len(plan.kind), searches))
             names = [f"{self.scenes.split} scene {scene.index}" for scene in batch.scenes]
             yield TrainBatch(batch.pixels, as_ids(self.tokenizer, batch.captions), names, [])

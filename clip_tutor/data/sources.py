@@ -14,7 +14,7 @@ from typing import Literal
 from clip_tutor.data.batches import BatchSource, Photos
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
 from clip_tutor.data.folder import read_folder
-from clip_tutor.data.hard_batches import Part, Wordings
+from clip_tutor.data.hard_batches import Wordings
 from clip_tutor.data.hub import DatasetPairs, DatasetStream, parquet_pairs
 from clip_tutor.data.pairs import Pair, PairSet, PairStream
 from clip_tutor.data.scenes import Scenes
@@ -31,11 +31,10 @@ class ScenesData:
     """Emoji scenes, drawn while training."""
 
     objects: Literal["everyday", "all"] = "everyday"  # 104 objects, or all 1,870
-    hard: tuple[Part, ...] = ()  # what makes some batches hard: see `clip_tutor.data.hard_batches`
+    twins: float = 0.0  # the share of batches that are made of twins: see `clip_tutor.data.hard_batches`
     wordings: Wordings | None = None  # pairs seen before "right of" and "below" come into the captions, and until when
     searches: float = 0.0  # the share of captions that are words for a search: see `captions.search_words`
     everyday: float = 0.0  # the share of scenes that show an everyday thing; the others show any of all
-    hard_share: float = 0.5  # of the batches, where there are hard ones
 
     def scenes(self, image_size: int, seed: int) -> Scenes:
         """Return the training scenes."""
@@ -45,11 +44,10 @@ class ScenesData:
             "train",
             image_size,
             seed,
-            hard=self.hard,
+            twins=self.twins,
             wordings=self.wordings,
             searches=self.searches,
             everyday=self.everyday,
-            hard_share=self.hard_share,
         )
 
 

@@ -6,8 +6,8 @@
 
 A piece that continues a word begins with ``##``. Where BPE replays its merges, WordPiece needs only the list of
 pieces: it takes the longest that fits, again and again. A word that cannot be spelled becomes ``[UNK]`` as a
-whole, which is how a model goes blind to an emoji. Training is left to the other tokenizers: Google never
-published the trainer that made BERT's list.
+whole, which is how a model goes blind to an emoji. Google never published the trainer that made BERT's list;
+`WordPieceTokenizer.train` makes the plainest list there is: every letter, and the commonest words.
 
 Follows google-research/bert ``tokenization.py`` and Schuster & Nakajima 2012.
 """
@@ -15,7 +15,8 @@ Follows google-research/bert ``tokenization.py`` and Schuster & Nakajima 2012.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ import regex
 
 from clip_tutor.tokenizers.base import Tokenizer
 from clip_tutor.tokenizers.cache import Cache
-from clip_tutor.tokenizers.cleaning import replace_surrogates
+from clip_tutor.tokenizers.cleaning import check_captions, replace_surrogates
 from clip_tutor.tokenizers.files import read_lines
 
 CONTINUES = "##"
@@ -108,6 +109,28 @@ class WordPieceTokenizer(Tokenizer):
             return cls([line.removesuffix("\r") for line in lines], context_length)
         except ValueError as error:
             raise ValueError(f"{path} is no WordPiece vocabulary ({error}); it begins {lines[0][:40]!r}") from error
+
+    @classmethod
+    def train(cls, captions: Iterable[str], vocab_size: int, context_length: int = 64) -> WordPieceTokenizer:
+        """Return a tokenizer of at most ``vocab_size`` ids: the letters of ``captions``, then their commonest words.
+
+        A word that is not among them is spelled letter by letter. Words that come equally often go by the alphabet.
+
+        Raises:
+            TypeError: ``captions`` is one text, or a caption is not a string.
+            ValueError: ``vocab_size`` has no room for the special tokens and each letter, first and in a word.
+        """
+        check_captions(captions)
+        counts = Counter(word for text in captions for word in _WORDS.findall(simplify(replace_surrogates(text))))
+        letters = sorted({letter for word in counts for letter in word})
+        words = sorted(counts, key=lambda word: (-counts[word], word))
+        pieces = [PAD, UNKNOWN, START, END, *letters, *(CONTINUES + letter for letter in letters)]
+        if vocab_size < len(pieces):
+            raise ValueError(
+                f"vocab_size {vocab_size} has no room for 4 special tokens and {len(letters)} letters, each of them "
+                f"twice: use at least {len(pieces)}"
+            )
+        return cls(list(dict.fromkeys(pieces + words))[:vocab_size], context_length)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a caption, without special tokens and of any length; an empty text has none.

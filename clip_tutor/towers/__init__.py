@@ -10,11 +10,12 @@ from clip_tutor.towers.bert import BertConfig, BertTower
 from clip_tutor.towers.convnext import ConvNeXt, ConvNeXtConfig
 from clip_tutor.towers.efficientnet import EfficientNet, EfficientNetConfig
 from clip_tutor.towers.naflex import NaFlexConfig, NaFlexTransformer
+from clip_tutor.towers.nfnet import NFNet, NFNetConfig
 from clip_tutor.towers.resnet import ResNet, ResNetConfig
 from clip_tutor.towers.text import TextConfig, TextTower
 from clip_tutor.towers.vit import VisionTransformer, ViTConfig
 
-VisionConfig = ViTConfig | ResNetConfig | ConvNeXtConfig | EfficientNetConfig | NaFlexConfig
+VisionConfig = ViTConfig | ResNetConfig | ConvNeXtConfig | EfficientNetConfig | NFNetConfig | NaFlexConfig
 TextTowerConfig = TextConfig | BertConfig
 
 _TOWERS: dict[type, type[nn.Module]] = {
@@ -22,6 +23,7 @@ _TOWERS: dict[type, type[nn.Module]] = {
     ResNetConfig: ResNet,
     ConvNeXtConfig: ConvNeXt,
     EfficientNetConfig: EfficientNet,
+    NFNetConfig: NFNet,
     NaFlexConfig: NaFlexTransformer,
     TextConfig: TextTower,
     BertConfig: BertTower,
@@ -42,6 +44,8 @@ __all__ = [
     "ConvNeXtConfig",
     "EfficientNet",
     "EfficientNetConfig",
+    "NFNet",
+    "NFNetConfig",
     "NaFlexConfig",
     "NaFlexTransformer",
     "ResNet",

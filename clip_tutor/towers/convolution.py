@@ -6,6 +6,8 @@
 Source of both forms: Ioffe and Szegedy 2015, algorithms 1 and 2.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,21 +62,34 @@ class ConvNorm(nn.Module):
         return F.conv2d(x, weight, shift, conv.stride, conv.padding, groups=conv.groups)
 
 
+class HalvingPad(nn.ZeroPad2d):
+    """Zeros for a convolution of stride 2: one row and column less above and left than below and right.
+
+    That is what TensorFlow does with images of even size, where PyTorch would pad all sides alike and look one
+    pixel further up and left: ``test_stride_two_looks_down_and_right``. ALIGN does it for every size.
+    """
+
+    def __init__(self, kernel_size: int) -> None:
+        less, more = kernel_size // 2 - 1, kernel_size // 2
+        super().__init__((less, more, less, more))
+
+
 class SqueezeExcitation(nn.Module):
     """Turn each channel up or down by what the whole image shows: squeeze to one number, excite with a factor.
 
-    Source: Hu et al. 2018, section 3; with the smooth activation of EfficientNet.
+    Source: Hu et al. 2018, section 3, where the activation is ReLU, as in NFNet; EfficientNet's is smooth.
     """
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, hidden: int, activation: Callable[[Tensor], Tensor] = F.silu) -> None:
         super().__init__()
+        self.activation = activation
         self.reduce = nn.Conv2d(channels, hidden, kernel_size=1)
         self.expand = nn.Conv2d(hidden, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W) from (B, C, H, W)."""
         squeezed = x.mean(dim=(2, 3), keepdim=True)  # (B, C, 1, 1)
-        return x * self.expand(F.silu(self.reduce(squeezed))).sigmoid()  # factors between 0 and 1
+        return x * self.expand(self.activation(self.reduce(squeezed))).sigmoid()  # factors between 0 and 1
 
 
 class DropPath(nn.Module):

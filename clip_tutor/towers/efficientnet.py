@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_tutor.towers.convolution import ConvNorm, DropPath, SqueezeExcitation, channels_last
+from clip_tutor.towers.convolution import ConvNorm, DropPath, HalvingPad, SqueezeExcitation, channels_last
 
 
 class StageConfig(NamedTuple):
@@ -95,18 +95,6 @@ class InvertedBottleneck(nn.Module):
         branch = F.silu(self.depthwise(self.pad(branch)), inplace=True)  # (B, inside, H/stride, W/stride)
         branch = self.project(self.excitation(branch))  # (B, out_channels, H/stride, W/stride)
         return x + self.drop_path(branch) if self.adds else branch
-
-
-class HalvingPad(nn.ZeroPad2d):
-    """Zeros for a convolution of stride 2: one row and column less above and left than below and right.
-
-    That is what TensorFlow does with images of even size, where PyTorch would pad all sides alike and look one
-    pixel further up and left: ``test_stride_two_looks_down_and_right``. ALIGN does it for every size.
-    """
-
-    def __init__(self, kernel_size: int) -> None:
-        less, more = kernel_size // 2 - 1, kernel_size // 2
-        super().__init__((less, more, less, more))
 
 
 class EfficientNet(nn.Module):

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from clip_tutor.model import CLIP
-from clip_tutor.towers import ConvNeXt, EfficientNet, ResNet
+from clip_tutor.towers import ConvNeXt, EfficientNet, NFNet, ResNet
 from clip_tutor.towers.efficientnet import STAGES
 from clip_tutor.training.config import TowerName
 
@@ -88,7 +88,7 @@ def layers_of(tower: nn.Module) -> Sequence[Sequence[nn.Module]]:
     """Return the blocks of each layer of a tower, the lowest first."""
     if isinstance(tower, ResNet):
         return [[stage] for stage in (tower.stage1, tower.stage2, tower.stage3, tower.stage4)]
-    if isinstance(tower, ConvNeXt):
+    if isinstance(tower, ConvNeXt | NFNet):
         return [[stage] for stage in tower.stages]
     if isinstance(tower, EfficientNet):
         blocks = iter(tower.blocks)

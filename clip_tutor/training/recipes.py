@@ -13,7 +13,8 @@ from clip_tutor.data.batches import BatchSource
 from clip_tutor.data.hard_batches import Wordings
 from clip_tutor.data.sources import ScenesData, open_source, some_captions
 from clip_tutor.model import CLIP
-from clip_tutor.tokenizers import BPETokenizer, Tokenizer
+from clip_tutor.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
+from clip_tutor.towers import BertConfig
 from clip_tutor.training.config import TrainConfig, with_flat_settings
 from clip_tutor.training.settings import Recipe
 from clip_tutor.weights import list_weights, load
@@ -48,9 +49,16 @@ RECIPES = {
     # It goes on once more and learns left from right: of mirror images in one batch, and of wordings in an order.
     "emoji": Recipe(
         "emoji",
-        ScenesData("all", ("twins",), Wordings(250_000, 550_000), searches=0.7, everyday=0.3, hard_share=0.4),
+        ScenesData("all", 0.4, Wordings(250_000, 550_000), searches=0.7, everyday=0.3),
         TrainConfig(batch_size=256, learning_rate=1e-3, steps=3600, warmup_steps=200, seed=2, workers=1),
         start_from="data/checkpoints/emoji_plain.safetensors",
+        half=True,
+    ),
+    # Flamingo's kind of towers: a network without BatchNorm, and BERT.
+    "flamingo_clip": Recipe(
+        "flamingo_clip",
+        ScenesData("all", searches=0.3, everyday=0.3),
+        TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=4500, warmup_steps=200),
         half=True,
     ),
     "first_light_gpu": Recipe(
@@ -81,7 +89,8 @@ def prepare(recipe: Recipe, device: str | torch.device = "cpu") -> RunParts:
         if recipe.train.loss == "sigmoid" and config.logit_bias is None:
             # An untrained model should say yes as often as that is right: to one caption in a batch.
             config = replace(config, logit_scale=10.0, logit_bias=-math.log(max(1, recipe.train.batch_size - 1)))
-        tokenizer = BPETokenizer.train(some_captions(source), config.text.vocab_size, config.text.context_length)
+        family = WordPieceTokenizer if isinstance(config.text, BertConfig) else BPETokenizer  # [CLS] first, or not
+        tokenizer = family.train(some_captions(source), config.text.vocab_size, config.text.context_length)
         model = CLIP(config)
     if model.config.vision.image_size != image_size:
         model = model.at_image_size(image_size)

@@ -13,12 +13,13 @@ from torch.utils.checkpoint import checkpoint
 from clip_tutor.model import CLIP
 from clip_tutor.towers.attention import Block, PostNormBlock
 from clip_tutor.towers.convnext import ConvNeXtBlock
+from clip_tutor.towers.nfnet import NFNetBlock
 
-_BLOCKS = (Block, PostNormBlock, ConvNeXtBlock)
+_BLOCKS = (Block, PostNormBlock, ConvNeXtBlock, NFNetBlock)
 
 
 def checkpoint_activations(model: CLIP) -> None:
-    """Let each transformer and ConvNeXt block keep nothing but its input for the backward pass.
+    """Let each block of a transformer, a ConvNeXt or an NFNet keep nothing but its input for the backward pass.
 
     That costs one more forward pass, about a third more time, and what is kept shrinks to a row of inputs and one
     block's inside. The last block of a tower that is read at one token (`forward_blocks`) keeps hardly more, and goes

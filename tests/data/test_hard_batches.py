@@ -1,4 +1,4 @@
-"""Hard batches: what they share, in which one fact twins differ, and that nothing withheld slips in."""
+"""Hard batches: in which one fact twins differ, and that nothing withheld slips in."""
 
 from collections import Counter
 
@@ -8,11 +8,10 @@ import torch
 
 from clip_tutor.data.captions import RELATION_WORDS
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji, load_emoji
-from clip_tutor.data.hard_batches import NEAR, STRETCH, STRETCHES, Facts, Wordings, is_hard
+from clip_tutor.data.hard_batches import NEAR, Facts, Wordings, has_twins
 from clip_tutor.data.scenes import KINDS, Plan, Scenes
 
 B = 64
-ALL = ("two_backgrounds", "neighbors", "twins")
 
 
 def facts_of(plan: Plan) -> Facts:
@@ -37,7 +36,7 @@ def vocabulary(request):
 
 
 def test_half_of_the_batches_stay_as_they_were_drawn(vocabulary):
-    hard, even = Scenes(vocabulary, hard=ALL), Scenes(vocabulary)
+    hard, even = Scenes(vocabulary, twins=0.5), Scenes(vocabulary)
     same = [
         all((a == b).all() for a, b in zip(hard.training_plan(k, 8), even.training_plan(k, 8), strict=True))
         for k in range(400)
@@ -45,9 +44,8 @@ def test_half_of_the_batches_stay_as_they_were_drawn(vocabulary):
     assert 0.42 < np.mean(same) < 0.58
 
 
-@pytest.mark.parametrize("parts", [("two_backgrounds",), ("neighbors",), ("twins",), ALL])
-def test_no_withheld_pair_is_shown(vocabulary, parts):
-    scenes = Scenes(vocabulary, hard=parts)
+def test_no_withheld_pair_is_shown(vocabulary):
+    scenes = Scenes(vocabulary, twins=0.5)
     for facts in hard_plans(scenes):
         rows, pairs = np.arange(B), facts.kind == KINDS.index("pair")
         assert scenes.permitted_colors(facts)[rows, facts.background].all()
@@ -55,22 +53,9 @@ def test_no_withheld_pair_is_shown(vocabulary, parts):
         assert (facts.first != facts.second)[pairs].all()
 
 
-def test_scenes_share_two_backgrounds_wherever_these_are_permitted(vocabulary):
-    for facts in hard_plans(Scenes(vocabulary, hard=("two_backgrounds",))):
-        common = Counter(facts.background.tolist()).most_common(2)
-        assert sum(count for _, count in common) > 0.8 * B
-
-
-def test_objects_come_from_a_few_stretches(vocabulary):
-    for facts in hard_plans(Scenes(vocabulary, hard=("neighbors",))):
-        assert len(set(facts.first.tolist())) <= STRETCHES * STRETCH
-        steps = np.diff(np.unique(facts.first))
-        assert (steps > STRETCH).sum() <= STRETCHES, "a wide gap lies only between stretches"
-
-
 def test_twins_differ_in_one_fact(vocabulary):
     changed: Counter[str] = Counter()
-    for facts in hard_plans(Scenes(vocabulary, hard=ALL)):
+    for facts in hard_plans(Scenes(vocabulary, twins=0.5)):
         for i in range(B // 2):
             a, b = (Facts(*(column[row] for column in facts)) for row in (i, i + B // 2))
             differing = [name for name in Facts._fields if getattr(a, name) != getattr(b, name)]
@@ -86,12 +71,12 @@ def test_twins_differ_in_one_fact(vocabulary):
 
 
 def test_an_odd_batch_has_its_length(vocabulary):
-    scenes = Scenes(vocabulary, hard=("twins",))
+    scenes = Scenes(vocabulary, twins=0.5)
     assert all(len(scenes.training_plan(k, 7).kind) == 7 for k in range(8))
 
 
 def test_ranks_share_a_hard_batch(objects, tokenizer):
-    scenes = Scenes(objects, size=32, hard=ALL, wordings=Wordings(0, 1000))
+    scenes = Scenes(objects, size=32, twins=0.5, wordings=Wordings(0, 1000))
     for k in range(6):
         whole = next(iter(scenes.stream(tokenizer, 8, start=k)))
         shares = [next(iter(scenes.stream(tokenizer, 8, start=k, rank=rank, world=2))) for rank in range(2)]
@@ -126,20 +111,20 @@ def test_only_the_kinds_that_were_asked_for_are_shown(objects):
     assert set(Scenes(objects, kinds=("one", "pair")).plan(range(500)).kind) == {0, 2}
 
 
-def test_searches_stand_in_for_captions_except_in_hard_batches(objects, tokenizer):
-    told, searched = (Scenes(objects, size=32, hard=ALL, searches=share) for share in (0.0, 0.999))
+def test_searches_stand_in_for_captions_except_among_twins(objects, tokenizer):
+    told, searched = (Scenes(objects, size=32, twins=0.5, searches=share) for share in (0.0, 0.999))
     kept = {True: [], False: []}
     for k in range(24):
         one, other = (next(iter(scenes.stream(tokenizer, 32, start=k))) for scenes in (told, searched))
         assert torch.equal(one.pixels, other.pixels), "the same scenes, in other words"
         width = max(one.ids.shape[1], other.ids.shape[1])
         a, b = (torch.nn.functional.pad(ids, (0, width - ids.shape[1])) for ids in (one.ids, other.ids))
-        kept[is_hard(told, k)].append((a == b).all(dim=1).float().mean().item())
+        kept[has_twins(told, k)].append((a == b).all(dim=1).float().mean().item())
     assert min(kept[True]) == 1, "twins are told in full: a search might leave out the one fact in which they differ"
     assert max(kept[False]) < 0.5
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
-def test_so_many_batches_are_hard(objects, share):
-    scenes = Scenes(objects, hard=("twins",), hard_share=share)
-    assert np.mean([is_hard(scenes, k) for k in range(1000)]) == pytest.approx(share, abs=0.04)
+def test_so_many_batches_are_made_of_twins(objects, share):
+    scenes = Scenes(objects, twins=share)
+    assert np.mean([has_twins(scenes, k) for k in range(1000)]) == pytest.approx(share, abs=0.04)

@@ -71,3 +71,17 @@ def test_a_vocabulary_without_its_marks_is_refused(tmp_path):
         WordPieceTokenizer.from_vocabulary(file)
     file.write_bytes(b"[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n")
     assert WordPieceTokenizer.from_vocabulary(file).encode("a") == [4], "a file from Windows"
+
+
+def test_training_keeps_every_letter_and_the_commonest_words():
+    captions = ["a red dog", "A red fox!", "a dog, a dög"]
+    letters = sorted("aredgofx!,")
+    tokenizer = WordPieceTokenizer.train(captions, vocab_size=4 + 2 * len(letters) + 2, context_length=16)
+    assert tokenizer.pieces[4:-2] == [*letters, *(f"##{letter}" for letter in letters)]
+    assert tokenizer.pieces[-2:] == ["dog", "red"]  # "a" is a letter; dog stands there three times, red twice
+    assert tokenizer.decode(tokenizer("a red fox")[0]) == "a red fox"
+    assert [tokenizer.pieces[i] for i in tokenizer.encode("fox")] == ["f", "##o", "##x"]
+    with pytest.raises(ValueError, match=r"has no room for 4 special tokens and 10 letters, .* use at least 24"):
+        WordPieceTokenizer.train(captions, vocab_size=20)
+    with pytest.raises(TypeError, match="must be a list of texts"):
+        WordPieceTokenizer.train("a red dog", vocab_size=100)

@@ -9,8 +9,8 @@ from transformers import AlignVisionConfig, AlignVisionModel
 from transformers.models.align.modeling_align import round_filters
 
 from clip_tutor.towers import EfficientNet, EfficientNetConfig
-from clip_tutor.towers.convolution import ConvNorm, DropPath, SqueezeExcitation
-from clip_tutor.towers.efficientnet import STAGES, HalvingPad, InvertedBottleneck
+from clip_tutor.towers.convolution import ConvNorm, DropPath, HalvingPad, SqueezeExcitation
+from clip_tutor.towers.efficientnet import STAGES, InvertedBottleneck
 from clip_tutor.weights.names.align import EFFICIENTNET
 from tests.towers.conftest import assert_same, assert_trains_alike, images, liven, take_weights
 

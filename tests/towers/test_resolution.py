@@ -8,7 +8,15 @@ from open_clip import model as open_clip_model
 
 from clip_tutor import zoo
 from clip_tutor.model import CLIP, CLIPConfig
-from clip_tutor.towers import ConvNeXtConfig, EfficientNetConfig, NaFlexConfig, ResNetConfig, TextConfig, ViTConfig
+from clip_tutor.towers import (
+    ConvNeXtConfig,
+    EfficientNetConfig,
+    NaFlexConfig,
+    NFNetConfig,
+    ResNetConfig,
+    TextConfig,
+    ViTConfig,
+)
 from clip_tutor.towers.resolution import resize_pos_embed
 from clip_tutor.training.groups import freeze
 
@@ -22,6 +30,7 @@ VISION = {  # config; sizes, and the number of positions that each needs
     "ResNet without": (ResNetConfig(64, (1, 1, 1, 1), width=8, attention_pool=False), {96: None}),
     "ConvNeXt": (ConvNeXtConfig(32, (1, 1, 1, 1), (4, 8, 8, 16)), {64: None}),
     "EfficientNet": (EfficientNetConfig(64, width=0.25), {96: None, 75: None}),
+    "NFNet": (NFNetConfig(32, (1, 1, 1, 1), (16, 16, 16, 16), 16, group_width=8), {64: None}),
 }
 
 
@@ -131,6 +140,7 @@ def test_the_crop_shows_the_same_part_of_an_image():
         ("NaFlex", 40, "take 32 or 48 pixels"),
         ("ResNet", 100, "take 96 or 128 pixels"),
         ("ConvNeXt", 0, "take 32 pixels"),
+        ("NFNet", 40, "take 32 or 64 pixels"),
         ("EfficientNet", 31, "take 32 pixels"),
     ],
 )

@@ -14,6 +14,7 @@ from clip_tutor.towers import (
     ConvNeXtConfig,
     EfficientNetConfig,
     NaFlexConfig,
+    NFNetConfig,
     ResNetConfig,
     TextConfig,
     ViTConfig,
@@ -42,6 +43,14 @@ def test_only_matrices_decay(make_model, stem_channels):
     assert held_back == norms | biases | {"log_logit_scale", "image_tower.cls_token"}
 
 
+def test_gains_of_standardized_convolutions_do_not_decay():
+    model = clip(VISION["NFNet"])
+    held_back = set(parameter_groups(model, 0.2)[1]["params"])
+    gains = [parameter for name, parameter in model.named_parameters() if name.endswith("gain")]
+    assert len(gains) == 4 + 4 * 5 + 4 + 1 + 5  # stem, blocks, shortcuts, last convolution; a skip gain each block
+    assert held_back.issuperset(gains)
+
+
 # ---- layers ---------------------------------------------------------------------------------------------------------
 
 VISION = {
@@ -52,6 +61,7 @@ VISION = {
     "ResNet": ResNetConfig(32, (1, 2, 1, 1), width=8, heads=4),
     "ConvNeXt": ConvNeXtConfig(32, (1, 2, 1, 1), (4, 8, 8, 16)),
     "EfficientNet": EfficientNetConfig(32, width=0.25),
+    "NFNet": NFNetConfig(32, (1, 2, 1, 1), (16, 16, 16, 16), 16, group_width=8),
 }
 
 
@@ -113,6 +123,10 @@ def test_stages_of_a_convolutional_tower_count_from_above():
     assert [parts(convnext[n], 2) for n in (1, 2, 3)] == [{"stages.2"}, {"stages.1"}, {"stages.0"}]
     assert parts(convnext[0]) == {"stages", "norm", "projection"}
     assert parts(convnext[4]) == {"stem"}
+    nfnet = of(clip(VISION["NFNet"]), "image_tower")
+    assert [parts(nfnet[n], 2) for n in (1, 2, 3)] == [{"stages.2"}, {"stages.1"}, {"stages.0"}]
+    assert parts(nfnet[0]) == {"stages", "final_conv", "projection"}
+    assert parts(nfnet[4]) == {"stem"}
     efficientnet = of(clip(VISION["EfficientNet"]), "image_tower")
     blocks = [parts(efficientnet[n], 2) for n in range(1, 7)]
     firsts = [11, 8, 5, 3, 1, 0]  # after 1, 2, 2, 3, 3 and 4 blocks
@@ -181,7 +195,7 @@ def train_a_little(model):
         optimizer.step()
 
 
-@pytest.mark.parametrize("vision", ["ViT with a stem", "ResNet", "ConvNeXt", "EfficientNet"])
+@pytest.mark.parametrize("vision", ["ViT with a stem", "ResNet", "ConvNeXt", "EfficientNet", "NFNet"])
 @pytest.mark.parametrize("tower", ["image", "text"])
 def test_a_frozen_tower_stays_as_it_was(vision, tower):
     model = clip(VISION[vision])

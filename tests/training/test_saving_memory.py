@@ -7,7 +7,7 @@ import torch
 
 from clip_tutor.losses import contrastive_loss
 from clip_tutor.model import CLIP, CLIPConfig
-from clip_tutor.towers import BertConfig, ConvNeXtConfig, ResNetConfig, TextConfig
+from clip_tutor.towers import BertConfig, ConvNeXtConfig, NFNetConfig, ResNetConfig, TextConfig
 from clip_tutor.training.ema import EMA
 from clip_tutor.training.saving_memory import checkpoint_activations, compile_towers
 
@@ -44,9 +44,20 @@ def convolutional(tokenizer):
     return model
 
 
-@pytest.mark.parametrize("kind", ["transformers", "convolutional"])
+def normalizer_free(tokenizer):
+    """An NFNet beside a CLIP text tower."""
+    vision = NFNetConfig(32, (1, 2, 1, 1), (16, 16, 32, 32), features=32, group_width=8, skip_gain=1.0)
+    torch.manual_seed(0)
+    return CLIP(CLIPConfig(16, vision, TextConfig(tokenizer.vocab_size, 32, 16, layers=2, heads=2)))
+
+
+BUILT = {"transformers": None, "convolutional": convolutional, "normalizer-free": normalizer_free}
+
+
+@pytest.mark.parametrize("kind", BUILT)
 def test_checkpointed_blocks_keep_less_and_learn_the_same(make_model, tokenizer, batch, kind):
-    plain = (make_model(width=32, layers=3) if kind == "transformers" else convolutional(tokenizer)).train()
+    build = BUILT[kind]
+    plain = (build(tokenizer) if build else make_model(width=32, layers=3)).train()
     frugal = copy.deepcopy(plain)
     checkpoint_activations(frugal)
     torch.manual_seed(5)

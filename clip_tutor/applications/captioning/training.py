@@ -45,7 +45,7 @@ class CaptionBatches:
     """Pairs of a vector and a caption as batches: batch k is the same whenever it is asked for.
 
     Args:
-        image_features: (M, E).
+        image_features: (M, E), or whatever else is known of M images, as (M, …).
         captions: M.
 
     Raises:

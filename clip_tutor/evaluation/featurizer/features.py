@@ -1,7 +1,7 @@
 """The vectors that a probe reads, with their labels.
 
     Vision Transformer with a class token   the token after the last LayerNorm, (B, D), BEFORE the projection to E
-    SigLIP's, ResNet, ConvNeXt, EfficientNet   the image vector itself, (B, E), AFTER whatever ends the tower
+    SigLIP's, and all convolutional towers  the image vector itself, (B, E), AFTER whatever ends the tower
 
 The projection keeps what captions speak of. Before it a vector still holds what no caption ever told, such as where a
 thing lies, and a probe may want just that.

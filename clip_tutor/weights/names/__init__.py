@@ -12,6 +12,7 @@ from clip_tutor.towers import (
     ConvNeXtConfig,
     EfficientNetConfig,
     NaFlexConfig,
+    NFNetConfig,
     ResNetConfig,
     TextConfig,
     ViTConfig,
@@ -67,6 +68,7 @@ _KINDS: dict[type, str] = {
     ResNetConfig: "ResNet",
     ConvNeXtConfig: "ConvNeXt",
     EfficientNetConfig: "EfficientNet",
+    NFNetConfig: "NFNet",
     NaFlexConfig: "NaFlex",
     BertConfig: "BERT",
 }
@@ -78,6 +80,7 @@ _TABLES = {
         "ViT": open_clip.VIT,
         "ResNet": open_clip.RESNET,
         "ConvNeXt": open_clip.CONVNEXT,
+        "NFNet": open_clip.NFNET,
         "SigLIP ViT": open_clip.SIGLIP_VIT,
         "text": open_clip.TEXT,
         "SigLIP text": open_clip.SIGLIP_TEXT,

@@ -55,6 +55,28 @@ visual.head.mlp.fc1.*                               image_tower.projection.fc1.*
 visual.head.mlp.fc2.*                               image_tower.projection.fc2.*
 """
 
+# NFNet is timm's as well; its head of OpenCLIP's own is a projection alone.
+NFNET = """
+visual.trunk.stem.conv{}.gain                       image_tower.stem.conv{}.gain   squeeze
+visual.trunk.stem.conv{}.*                          image_tower.stem.conv{}.*
+visual.trunk.stages.{}.{}.downsample.conv.gain      image_tower.stages.{}.{}.shortcut.gain   squeeze
+visual.trunk.stages.{}.{}.downsample.conv.*         image_tower.stages.{}.{}.shortcut.*
+visual.trunk.stages.{}.{}.conv1.gain                image_tower.stages.{}.{}.conv1.gain   squeeze
+visual.trunk.stages.{}.{}.conv1.*                   image_tower.stages.{}.{}.conv1.*
+visual.trunk.stages.{}.{}.conv2.gain                image_tower.stages.{}.{}.conv2.gain   squeeze
+visual.trunk.stages.{}.{}.conv2.*                   image_tower.stages.{}.{}.conv2.*
+visual.trunk.stages.{}.{}.conv2b.gain               image_tower.stages.{}.{}.conv3.gain   squeeze
+visual.trunk.stages.{}.{}.conv2b.*                  image_tower.stages.{}.{}.conv3.*
+visual.trunk.stages.{}.{}.conv3.gain                image_tower.stages.{}.{}.conv4.gain   squeeze
+visual.trunk.stages.{}.{}.conv3.*                   image_tower.stages.{}.{}.conv4.*
+visual.trunk.stages.{}.{}.attn_last.fc1.*           image_tower.stages.{}.{}.excitation.reduce.*
+visual.trunk.stages.{}.{}.attn_last.fc2.*           image_tower.stages.{}.{}.excitation.expand.*
+visual.trunk.stages.{}.{}.skipinit_gain             image_tower.stages.{}.{}.skip_gain
+visual.trunk.final_conv.gain                        image_tower.final_conv.gain   squeeze
+visual.trunk.final_conv.*                           image_tower.final_conv.*
+visual.head.proj.weight                             image_tower.projection.weight
+"""
+
 # SigLIP's tower is timm's too.
 SIGLIP_VIT = """
 visual.trunk.pos_embed                              image_tower.pos_embed   squeeze

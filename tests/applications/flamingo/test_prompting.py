@@ -52,13 +52,22 @@ def test_an_empty_answer_is_refused(make_flamingo):
 
 def test_the_likeliest_tokens_are_written(make_flamingo):
     flamingo = make_flamingo(gates=0.8)
-    rows = generate(flamingo, features(), PROMPT, end_id=END, max_tokens=9)
+    never = V + 1
+    rows = generate(flamingo, features(), PROMPT, end_id=never, max_tokens=9)
     for row, written in enumerate(rows):
-        assert END not in written[:-1] and (written[-1] == END or len(written) == 9)
+        assert len(written) == 9
         text = PROMPT[row].tolist()
         for token in written:
             assert flamingo(features()[row : row + 1], torch.tensor([text]))[0, -1].argmax() == token
             text.append(token)
+
+
+def test_each_answer_stops_at_its_own_end_token(make_flamingo):
+    flamingo = make_flamingo(gates=0.8)
+    free = generate(flamingo, features(), PROMPT, end_id=V + 1, max_tokens=9)
+    end = free[1][0]
+    assert end not in free[0]
+    assert generate(flamingo, features(), PROMPT, end_id=end, max_tokens=9) == [free[0], [end]]
 
 
 def test_with_closed_gates_the_language_model_writes_its_own_text(make_flamingo):
