@@ -36,11 +36,11 @@ from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 class FlamingoTraining:
     """How a Flamingo is trained."""
 
-    steps: int = 8000
-    captions_alone: int = 800  # steps before the episodes begin
-    repeated_until: int = 2400  # up to this step all episodes show two images again and again
-    real_from: int = 4800  # from this step on most show others; in between ever more
-    repeated_share: float = 0.25  # of the episodes at the end: whatever makes images alike goes on to count
+    steps: int = 6000
+    captions_alone: int = 600  # steps before the episodes begin
+    repeated_until: int = 2000  # up to this step all episodes show two images again and again
+    real_from: int = 3600  # from this step on most show others; in between ever more
+    repeated_share: float = 0.4  # of the episodes at the end: whatever makes images alike goes on to count
     captions: int = 24  # of a batch
     episodes: int = 48  # of a batch
     shots: tuple[int, ...] = (4, 2, 4, 8)  # examples of an episode: one number after the other

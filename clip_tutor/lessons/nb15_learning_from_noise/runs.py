@@ -6,7 +6,6 @@ A filter costs no steps: what it keeps is read again until N pairs were seen, as
 from the same batches: CLIP's (a Vision Transformer, CLIP's text tower) and ALIGN's (EfficientNet, BERT).
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
@@ -15,7 +14,6 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from clip_tutor.data.batches import as_ids, shuffled_order
-from clip_tutor.data.curation.text import words_of
 from clip_tutor.lessons.nb15_learning_from_noise.world import CONTEXT, PIXELS, VOCABULARY, Pool, World
 from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.tokenizers import Tokenizer, WordPieceTokenizer
@@ -52,18 +50,9 @@ def create(shape: Shape, vocabulary: int = VOCABULARY) -> CLIP:
     return CLIP(CLIPConfig(64, efficient, bert)).to(memory_format=torch.channels_last)
 
 
-def wordpieces(captions: list[str], words: int = 1500) -> WordPieceTokenizer:
-    """Return a WordPiece tokenizer that knows these captions' most frequent words, and every letter in them."""
-    counts = Counter(word for caption in captions for word in words_of(caption))
-    letters = sorted({letter for caption in captions for letter in caption.lower() if not letter.isspace()})
-    known = [word for word, _ in counts.most_common(words)]
-    pieces = [*letters, *(f"##{letter}" for letter in letters), *known]
-    return WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *dict.fromkeys(pieces)], CONTEXT)
-
-
 def tokenizer_of(world: World, shape: Shape) -> Tokenizer:
     """Return the tokenizer that a shape of model reads with."""
-    return world.tokenizer if shape == "CLIP" else wordpieces(world.read)
+    return world.tokenizer if shape == "CLIP" else WordPieceTokenizer.train(world.read, VOCABULARY, CONTEXT)
 
 
 def learn(
