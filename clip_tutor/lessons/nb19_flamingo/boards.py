@@ -7,11 +7,15 @@ import torch
 from matplotlib.figure import Figure
 
 from clip_tutor.applications.flamingo.masks import image_mask
-from clip_tutor.lab.plots.style import COLORS, IMAGE_COLOR, INK, MUTED, canvas
+from clip_tutor.applications.flamingo.episodes import Attribute, Labels
+from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, canvas
+from clip_tutor.lab.widgets.gallery import as_image
 from clip_tutor.lessons.nb19_flamingo.plots import GATES, MARK, mask_grid
+from clip_tutor.lessons.nb19_flamingo.worlds import Examiner
 
 MOST_TOKENS = 30  # words of a text that are drawn
 MARK_ID = 1
+EPISODES = 12  # that can be looked at
 
 
 def gate_board(run: Mapping[str, Any], moment: int) -> Figure:
@@ -62,4 +66,37 @@ def _empty(words: str) -> Figure:
     figure, (axes,) = canvas(7, 1.2, image=True)
     axes.text(0.5, 0.5, words, ha="center", va="center", color=MUTED)
     figure.suptitle("Nothing to see")
+    return figure
+
+
+def shots_board(examiner: Examiner, attribute: Attribute, shots: int, labels: Labels, episode: int) -> Figure:
+    """Draw the examples of an episode with their letters, the image asked about, and how probable each letter is.
+
+    Args:
+        shots: how many examples, an even number.
+        labels: "true", "permuted" or "flipped".
+        episode: which of the first twelve.
+    """
+    batch = examiner.episodes(attribute, shots, EPISODES, labels)
+    row = slice(episode, episode + 1)
+    places = examiner.places(batch.scenes[row])
+    probabilities = examiner.probabilities(places, batch.token_ids[row], batch.choices[row])[0].tolist()
+    decode = examiner.kit.tokenizer.decode
+    told = [decode([token]).strip() for token in batch.token_ids[episode, 1::3].tolist()]
+    names = [decode([token]).strip() for token in batch.choices[episode].tolist()]
+    right = decode([int(batch.answers[episode])]).strip()
+    figure, (shown, bars) = canvas(1.15 * (shots + 1) + 3.4, 2.5, columns=2)
+    shown.get_gridspec().set_width_ratios([1.15 * (shots + 1), 2.4])
+    pixels = examiner.scenes.batch(batch.scenes[episode].tolist()).pixels
+    for place, (image, letter) in enumerate(zip(pixels, [*told, "?"], strict=True)):
+        shown.imshow(as_image(image), extent=(place + 0.04, place + 0.96, 0.04, 0.96))
+        shown.text(place + 0.5, -0.16, letter, ha="center", va="center", size=15, weight="bold", color=TEXT_COLOR)
+    shown.set(xlim=(0, shots + 1), ylim=(-0.35, 1.0))
+    shown.set_axis_off()
+    bars.barh(names, probabilities, color=[TEXT_COLOR if name == right else FAINT for name in names], height=0.5)
+    bars.set(xlim=(0, 1), ylim=(-0.6, 1.6), xlabel="probability")
+    bars.set_title(f"true: {right}", fontsize=10)
+    bars.grid(axis="y", visible=False)
+    given = "" if labels == "true" or not shots else f", labels {labels}"
+    figure.suptitle(f"Which {attribute}? {shots} examples{given}")
     return figure
