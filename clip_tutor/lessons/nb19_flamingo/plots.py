@@ -1,5 +1,6 @@
 """Figures of notebook 19: who sees which image, what counts, how gates open, and what shots are worth."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -105,15 +106,15 @@ def first_steps(norms: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draw the lengths of gradients at the first steps, on a logarithmic scale; a gradient of exactly 0 is a cross."""
     figure, (axes,) = canvas(8, 3.6)
     floor = min(value for row in norms.values() for value in row if value > 0) / 10
-    for (name, row), color in zip(norms.items(), COLORS, strict=False):
+    for number, ((name, row), color) in enumerate(zip(norms.items(), COLORS, strict=False)):
         steps = range(1, len(row) + 1)
-        axes.plot(steps, [max(value, floor) for value in row], "o-", color=color, label=name, markersize=4)
-        for step, value in zip(steps, row, strict=True):
-            if value == 0:
-                axes.plot(step, floor, "x", color=color, markersize=11, markeredgewidth=3)
+        axes.plot(steps, [value or math.nan for value in row], "o-", color=color, label=name, markersize=4)
+        zeros = [step + 0.12 * number for step, value in zip(steps, row, strict=True) if value == 0]
+        axes.plot(zeros, [floor] * len(zeros), "x", color=color, markersize=9, markeredgewidth=2.5)
+    axes.text(1.9, floor, "exactly 0", size=9, va="center", color=INK)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="step", ylabel="length of the gradient", title=title)
-    axes.annotate("exactly 0", (1, floor), (1.5, floor * 1.2), size=9, color=INK)
     figure.legend(loc="outside right center")
     return figure
 
@@ -155,10 +156,16 @@ def shot_curves(shots: Mapping[str, Mapping[str, Mapping[str, Sequence[int]]]], 
 
 
 def learned_curves(run: Mapping[str, Any], asked: Sequence[str]) -> Figure:
-    """Draw on the way of a training its two losses, and the accuracy in each attribute."""
+    """Draw on the way of a training its two losses, and the accuracy in each attribute.
+
+    Args:
+        run: "steps", "loss" of the letters (0 as long as no episode was shown), "caption_loss", and "accuracy".
+        asked: the attributes that training asked about.
+    """
     figure, (loss, right) = canvas(10.5, 3.5, columns=2)
     for name, label, color in (("loss", "letters", INK), ("caption_loss", "captions", TEXT_COLOR)):
-        loss.plot(run["steps"], run[name], color=color, label=label)
+        shown = [(step, value) for step, value in zip(run["steps"], run[name], strict=True) if value]
+        loss.plot(*zip(*shown, strict=True), color=color, label=label)
     loss.set(title="Loss", xlabel="step", ylabel="nats a token", ylim=(0, None))
     loss.legend()
     for (attribute, values), color in zip(run["accuracy"].items(), COLORS, strict=False):
