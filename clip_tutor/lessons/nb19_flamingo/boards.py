@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from clip_tutor.applications.flamingo.masks import image_mask
 from clip_tutor.applications.flamingo.episodes import Attribute, Labels
+from clip_tutor.applications.flamingo.masks import image_mask
 from clip_tutor.lab.plots.style import COLORS, FAINT, IMAGE_COLOR, INK, MUTED, TEXT_COLOR, canvas
 from clip_tutor.lab.widgets.gallery import as_image
 from clip_tutor.lessons.nb19_flamingo.plots import GATES, MARK, mask_grid
@@ -37,7 +37,8 @@ def gate_board(run: Mapping[str, Any], moment: int) -> Figure:
             now.text(place, value, f"{value:.2f}", ha="center", va=above, size=9)
     now.axhline(0, color=MUTED, linewidth=0.8)
     now.set_xticks(range(len(gates)), [f"block {block + 1}" for block in range(len(gates))])
-    now.set(ylim=(-1.1, 1.1), xlabel="gated block", ylabel="tanh of the gate", title=f"At step {run['steps'][moment]:,}")
+    now.set(ylim=(-1.1, 1.1), xlabel="gated block", ylabel="tanh of the gate")
+    now.set_title(f"At step {run['steps'][moment]:,}")
     now.grid(axis="x", visible=False)
     now.legend()
     way.plot(run["steps"], run["loss"], color=INK)
@@ -85,8 +86,9 @@ def shots_board(examiner: Examiner, attribute: Attribute, shots: int, labels: La
     told = [decode([token]).strip() for token in batch.token_ids[episode, 1::3].tolist()]
     names = [decode([token]).strip() for token in batch.choices[episode].tolist()]
     right = decode([int(batch.answers[episode])]).strip()
-    figure, (shown, bars) = canvas(1.15 * (shots + 1) + 3.4, 2.5, columns=2)
-    shown.get_gridspec().set_width_ratios([1.15 * (shots + 1), 2.4])
+    wide = 1.15 * (shots + 1)
+    figure = Figure(figsize=(wide + 3.4, 2.5), layout="constrained")
+    shown, bars = figure.subplots(1, 2, width_ratios=[wide, 2.4])
     pixels = examiner.scenes.batch(batch.scenes[episode].tolist()).pixels
     for place, (image, letter) in enumerate(zip(pixels, [*told, "?"], strict=True)):
         shown.imshow(as_image(image), extent=(place + 0.04, place + 0.96, 0.04, 0.96))

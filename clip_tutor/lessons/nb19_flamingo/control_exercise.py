@@ -76,7 +76,7 @@ def _check_control(gain_of: Attempt) -> str:
                 "right with the true labels",
                 f"{right:.4f}",
             )
-    return "gain and interval of three made-up models, the labels permuted within each episode, answers that stay paired"
+    return "gain and interval of three made-up models, labels permuted within each episode, answers that stay paired"
 
 
 def _interval(drawn: Tensor, low: float = 0.025, high: float = 0.975) -> list[float]:
@@ -130,13 +130,16 @@ CONTROL = Exercise(
             _with(control=lambda labels, orders: torch.zeros_like(labels).scatter(1, orders, labels)),
             "scattered: shot s was to get the label of shot orders[s], and here it gave its own to shot orders[s]",
         ),
-        Mutant(_with(control=lambda labels, orders: labels), "the control has the true labels: there is no gain over it"),
+        Mutant(
+            _with(control=lambda labels, orders: labels),
+            "the control has the true labels: nothing can gain over it",
+        ),
         Mutant(
             _with(control=lambda labels, orders: 1 - labels),
             "labels that were swapped mislead; permuted ones say nothing, and that is what a control needs",
         ),
         Mutant(_with(gain=lambda own, other: other - own), "the sign: the gain is that of the true labels"),
-        Mutant(_with(gain=lambda own, other: (own - other) / other), "divided by the control: the gain is a difference"),
+        Mutant(_with(gain=lambda own, other: (own - other) / other), "divided by the control: it is a difference"),
         Mutant(_with(gain=lambda own, other: own), "the accuracy alone: what the control reaches must come off"),
         Mutant(
             _with(others=lambda resamples: resamples.flip(0)),

@@ -61,7 +61,7 @@ def _with(start=False, mark=False, end=True, reopen=True, close=True, first=Fals
         for row in ids.tolist():
             answering, ended, kept = start, False, []
             for token in row:
-                kept.append(answering if token not in (image_id, end_id) else answering and (mark, end)[token == end_id])
+                kept.append(answering and (end or token != end_id))
                 if token == image_id:
                     kept[-1] = mark
                     answering = not (first and ended) and (reopen or not answering)
@@ -105,8 +105,8 @@ COUNTING = Exercise(
     mutants=(
         Mutant(
             _with(start=True),
-            "text ahead of the first image counts: no image explains it, and the frozen language model knows it as well "
-            "as it can",
+            "text ahead of the first image counts: no image explains it, and the frozen language model knows it as "
+            "well as it can",
         ),
         Mutant(
             _with(mark=True),
@@ -115,17 +115,20 @@ COUNTING = Exercise(
         Mutant(_with(end=False), "the end token does not count: nothing would teach the model to stop"),
         Mutant(
             _with(close=False),
-            "everything behind the first mark counts, padding and text between the answers, too: an answer is over with "
-            "its end token",
+            "everything behind the first mark counts, padding and text between the answers, too: an answer is over "
+            "with its end token",
         ),
-        Mutant(_every_end, "every end token behind a mark counts: only the first one ends an answer, the rest is padding"),
+        Mutant(
+            _every_end,
+            "every end token behind a mark counts: only the first one ends an answer, the rest is padding",
+        ),
         Mutant(_after_the_last, "only the last answer counts: each answer of a row is learned from"),
         Mutant(_with(first=True), "only the first answer counts: a mark begins another one"),
         Mutant(_with(reopen=False), "a mark inside of an answer ended it: the mark begins the next answer at once"),
         Mutant(
             _a_place_early,
-            "a place too early: this is about the tokens themselves; that the logits of a place speak of the next token "
-            "is the business of the loss",
+            "a place too early: this is about the tokens themselves; that the logits of a place speak of the next "
+            "token is the business of the loss",
         ),
     ),
 )

@@ -20,7 +20,7 @@ from clip_tutor.lessons.nb19_flamingo.resampler_exercise import disturb
 
 
 class MyGatedBlock(nn.Module):
-    """Adds to each token of a text what it finds in the images that it may see, through a gate; then an MLP, gated, too.
+    """Adds to each token of a text what it finds in the images that it may see, through a gate; then a gated MLP.
 
     Its parts are `ln`, a LayerNorm; `attention`, a CrossAttention; `mlp`, a FeedForward, which has its own LayerNorm
     inside; and `attention_gate` and `mlp_gate`, two parameters of a single number, shape ().
@@ -142,7 +142,7 @@ class _Plain(MyGatedBlock):
     def __init__(self, *arguments):  # type: ignore[no-untyped-def]
         super().__init__(*arguments)
         del self.attention_gate, self.mlp_gate
-        self.attention_gate, self.mlp_gate = torch.zeros(()), torch.zeros(())
+        self.__dict__.update(attention_gate=torch.zeros(()), mlp_gate=torch.zeros(()))
 
 
 class _NoNorm(MyGatedBlock):

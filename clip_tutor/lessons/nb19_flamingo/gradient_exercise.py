@@ -67,9 +67,7 @@ def _with(x=None, at_found=None, at_gate=None):  # type: ignore[no-untyped-def]
     def answer(gradient, found, gate):  # type: ignore[no-untyped-def]
         right = gate_gradients(gradient, found, gate)
         rules = (x, at_found, at_gate)
-        return tuple(
-            rule(gradient, found, gate) if rule else one for rule, one in zip(rules, right, strict=True)
-        )
+        return tuple(rule(gradient, found, gate) if rule else one for rule, one in zip(rules, right, strict=True))
 
     return answer
 
@@ -95,7 +93,7 @@ GRADIENT = Exercise(
         ),
         Mutant(
             _with(x=lambda g, found, gate: (1 + gate.tanh()) * g),
-            "found was taken for a function of x: here it is a tensor of its own, and attention passes its part on later",
+            "found was taken for a function of x: here it is a tensor of its own; attention passes its part on later",
         ),
         Mutant(
             _with(at_found=lambda g, found, gate: g),

@@ -143,7 +143,7 @@ def shot_curves(shots: Mapping[str, Mapping[str, Mapping[str, Sequence[int]]]], 
             places = [int(number) for number in counts]
             right = [one[0] for one in told]
             errors = [[one[0] - one[1] for one in told], [one[2] - one[0] for one in told]]
-            look = {"color": LABELS[kind], "label": kind if n == 0 else None, "capsize": 2}
+            look: dict[str, Any] = {"color": LABELS[kind], "label": kind if n == 0 else None, "capsize": 2}
             axes.errorbar(places, right, errors, fmt="o-", markersize=4, **look)
             axes.set_xticks(places)
         axes.axhline(0.5, color=MUTED, linestyle="--", linewidth=1)

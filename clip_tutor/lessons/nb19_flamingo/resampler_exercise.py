@@ -50,7 +50,7 @@ _CASES = (((8, 2, 4, 2), (1, 1, 3, 5)), ((6, 3, 2, 4), (2, 3, 4, 7)))  # argumen
 
 
 def disturb(module: nn.Module, seed: int) -> None:
-    """Give every parameter random numbers: a LayerNorm is the identity at first, and nobody would see which is which."""
+    """Give every parameter random numbers: a LayerNorm is the identity at first, nobody would see which is which."""
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for _, weights in sorted(module.named_parameters()):
@@ -138,8 +138,8 @@ RESAMPLER = Exercise(
     use=use_layer,
     check=_check_resampler,
     hints=(
-        "Who asks? The latents. Who is asked? The places of the image, and the latents themselves. What comes out is as "
-        "many tokens as there are latents.",
+        "Who asks? The latents. Who is asked? The places of the image, and the latents themselves. What comes out is "
+        "as many tokens as there are latents.",
         "`torch.cat([…, …], dim=-2)` sets tokens side by side: (B, images, N + latents, D). Both parts are normalized.",
         "`CrossAttention(width, width, heads, head_width)` is called with the tokens that look and the tokens that are "
         "looked at. There are two residual connections, one around attention and one around the MLP.",

@@ -1,4 +1,4 @@
-"""What notebook 19 shows to a language model: scenes of everyday things, with what an image tower found at each place."""
+"""What notebook 19 shows to a language model: scenes of everyday things, as an image tower finds them."""
 
 from dataclasses import dataclass
 

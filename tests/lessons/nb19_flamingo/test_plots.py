@@ -114,7 +114,16 @@ def test_the_gate_board_shows_its_moment(moment: int):
 
 def test_the_mask_board_takes_any_text():
     start = "a <image> b <image> c"
-    for text in ("", "   ", "zzqx ♥ <b>&", "no image here", "<image>" * 40, "word " * 100, "<image>a<image>", "x" * 300):
+    for text in (
+        "",
+        "   ",
+        "zzqx ♥ <b>&",
+        "no image here",
+        "<image>" * 40,
+        "word " * 100,
+        "<image>a<image>",
+        "x" * 300,
+    ):
         for attend in ("preceding", "all"):
             drawn(boards.mask_board(text, attend))
     assert drawn(boards.mask_board(start, "all")) != drawn(boards.mask_board(start, "preceding"))
