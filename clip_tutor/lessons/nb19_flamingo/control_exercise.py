@@ -29,7 +29,7 @@ def label_gain(
     permuted = labels.gather(1, orders)  # (N, S)
     gains = hits_of(labels) - hits_of(permuted)  # (N,): 1, 0 or -1
     drawn = gains[resamples].mean(dim=1)  # (R,)
-    low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975])).tolist()
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975])).tolist()
     return gains.mean().item(), low, high
 
 

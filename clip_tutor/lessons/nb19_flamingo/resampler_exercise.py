@@ -30,8 +30,7 @@ class MyResamplerLayer(nn.Module):
         super().__init__()
         self.ln_image = nn.LayerNorm(width)
         self.ln_latents = nn.LayerNorm(width)
-        self.attention = CrossAttention(width, width, heads, head_width)
-        self.mlp = FeedForward(width, mlp_ratio)
+        self.attention, self.mlp = CrossAttention(width, width, heads, head_width), FeedForward(width, mlp_ratio)
 
     def forward(self, latents: Tensor, features: Tensor) -> Tensor:
         """Return (B, images, latents, D) from latents of that shape and features (B, images, N, D).
