@@ -23,9 +23,9 @@ from machine import machine
 
 from clip_tutor.applications.captioning import load_captioner
 from clip_tutor.applications.flamingo import Flamingo, FlamingoConfig, load_flamingo
-from clip_tutor.applications.flamingo.episodes import ASKED, NEVER_ASKED, Attribute, EpisodeMaker
-from clip_tutor.applications.flamingo.few_shot import few_shot_hits, shots_gain
-from clip_tutor.applications.flamingo.train import SEED, encode_places
+from clip_tutor.applications.flamingo.episodes import NEVER_ASKED, Attribute, EpisodeMaker
+from clip_tutor.applications.flamingo.few_shot import few_shot_hits, order_effect, shots_gain
+from clip_tutor.applications.flamingo.train import ATTRIBUTES, SEED, encode_places
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation import bootstrap_interval
@@ -91,18 +91,24 @@ def main() -> None:
 
     print(f"\n{machine()};  {options.episodes:,} episodes a figure, of {UNSEEN:,} unseen scenes; guessing gives 0.5\n")
     print(f"{'asked about':14}{'shots':>6}   {'true letters':24}{'permuted':24}{'flipped':24}")
-    for attribute in (*ASKED, *NEVER_ASKED):
+    for attribute in ATTRIBUTES:
         for shots in SHOTS:
             told = "".join(f"{share([attribute], shots, labels):24}" for labels in ("true", "permuted", "flipped"))
             print(f"{attribute:14}{shots:6}   {told}{'never asked in training' if attribute in NEVER_ASKED else ''}")
     gain = shots_gain(flamingo, features, maker, NEVER_ASKED, 4, options.episodes, options.seed)
     print(f"\nfour examples, questions never asked in training, true letters against permuted\n{gain}\n")
+    effect = order_effect(flamingo, features, maker, ATTRIBUTES, 4, options.episodes, seed=options.seed)
+    print(f"all attributes, four examples in four orders: {effect.changed:.3f} of the answers change; right in")
+    print(
+        f"{effect.right_last:.3f} if the last example has the letter asked for, and in {effect.wrong_last:.3f} if not\n"
+    )
     figures = {
         "benchmark": "flamingo",
         "machine": machine(),
         "flamingo_noop_max_difference": noop_difference(),
         "flamingo_shots_gain": gain.difference,
         "flamingo_shots_gain_interval": [gain.low, gain.high],
+        "order_effect": effect._asdict(),
         "nfnet_vs_timm_max_difference": nfnet_difference(),
     }
     print(json.dumps(figures))

@@ -7,14 +7,17 @@ An episode takes two values of one attribute, here the number of things, and giv
 are drawn anew each time, so no weight can know what x means: whoever answers has looked at the examples, and found what
 those with the same letter have in common. All other facts differ.
 
-Some attributes are asked about in training, others never: to answer these is to learn from the prompt alone.
+Some attributes are asked about in training, others never: to answer these is to learn from the prompt alone. Training
+also asks about what has no name: the two ends of a principal component of the image features. Few attributes would
+teach it to look for these few; components are as many as wanted, and between them they hold all that images differ in.
 
 Three controls tell what an answer rests on. `permuted` deals out the same letters to the examples at random: they still
 say which letters there are, and nothing else. `flipped` swaps the two letters in all examples: whoever follows them is
 now wrong. And fewer examples.
 
-Sources: Vinyals et al. 2016, section 2.2 (episodes); Tsimpoukelli et al. 2021, section 4.3 (names bound in the prompt);
-Min et al. 2022 (random labels as a control); Alayrac et al. 2022, section 2.5.
+Sources: Vinyals et al. 2016, "Matching Networks for One Shot Learning" (episodes); Tsimpoukelli et al. 2021,
+"Multimodal Few-Shot Learning with Frozen Language Models" (names that the prompt gives); Min et al. 2022, "Rethinking
+the Role of Demonstrations" (random labels); Alayrac et al. 2022, section 2.5.
 """
 
 from __future__ import annotations
@@ -31,11 +34,13 @@ from clip_tutor.applications.flamingo.prompting import few_shot_prompt
 from clip_tutor.data.scenes import KINDS, SIZES, Plan, Scenes
 from clip_tutor.tokenizers import Tokenizer
 
-Attribute = Literal["object", "family", "background", "kind", "relation", "place", "number", "size"]
+Attribute = Literal["object", "family", "background", "relation", "place", "component", "kind", "number", "size"]
 Labels = Literal["true", "permuted", "flipped"]
-ASKED: tuple[Attribute, ...] = ("object", "family", "background", "kind", "relation", "place")  # in training
-NEVER_ASKED: tuple[Attribute, ...] = ("number", "size")
+ASKED: tuple[Attribute, ...] = ("object", "family", "background", "relation", "place")  # in training
+NEVER_ASKED: tuple[Attribute, ...] = ("kind", "number", "size")
 LETTERS = "xy"  # the two answers, which mean something else in each episode
+COMPONENTS = 24  # principal components that training asks about
+END_SHARE = 0.15  # of the scenes that count as one end of a component
 FEWEST = 20  # scenes that show a value, or no episode asks about it
 
 
@@ -56,12 +61,15 @@ class EpisodeMaker:
         count: how many of them, from the first on.
         tokenizer: of the language model.
         image_id: the mark that stands for an image, ``flamingo.image_id``.
+        features: (count, N, D_image), their places; only who asks about components has to give them.
 
     Raises:
         ValueError: a letter is more than one token.
     """
 
-    def __init__(self, scenes: Scenes, count: int, tokenizer: Tokenizer, image_id: int) -> None:
+    def __init__(
+        self, scenes: Scenes, count: int, tokenizer: Tokenizer, image_id: int, features: Tensor | None = None
+    ) -> None:
         self.image_id, self.end_id = image_id, tokenizer.end_id
         letters = [tokenizer.encode(letter) for letter in LETTERS]
         if any(len(ids) != 1 for ids in letters):
@@ -70,7 +78,9 @@ class EpisodeMaker:
             )
         self.letters = np.array(letters)[:, 0]
         plan = scenes.plan(range(count))
-        self.values = {attribute: _scenes_by_value(attribute, scenes, plan) for attribute in get_args(Attribute)}
+        named = (attribute for attribute in get_args(Attribute) if attribute != "component")
+        self.values = {attribute: _scenes_by_value(attribute, scenes, plan) for attribute in named}
+        self.components = [] if features is None else _ends_of_components(features)
 
     def episodes(
         self,
@@ -115,7 +125,10 @@ class EpisodeMaker:
 
     def _images(self, attribute: Attribute, sides: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
         """Return (S + 1,) different scenes that show two values of an attribute, side 0 or 1 as asked."""
-        values = self.values[attribute]
+        if attribute == "component":
+            values = self.components[random.integers(len(self.components))]
+        else:
+            values = self.values[attribute]
         found = np.empty(len(sides), np.int64)
         for side, value in enumerate(random.choice(len(values), 2, replace=False).tolist()):
             places = np.flatnonzero(sides == side)
@@ -134,11 +147,24 @@ def _scenes_by_value(attribute: Attribute, scenes: Scenes, plan: Plan) -> list[N
         "object": (plan.objects[:, 0], ~pair),
         "family": (family, ~pair),
         "background": (plan.background, one | several | pair),
-        "kind": (plan.kind, one | several | pair),
         "relation": (plan.relation, pair),
         "place": (quarter, one & (plan.size == SIZES.index("tiny"))),  # a large drawing is everywhere
+        "kind": (plan.kind, one | several | pair),
         "number": (plan.number, several),
         "size": (plan.size, one),
     }[attribute]
     by_value = [np.flatnonzero(told & (column == value)) for value in np.unique(column)]
     return [members for members in by_value if len(members) >= FEWEST]
+
+
+def _ends_of_components(features: Tensor) -> list[list[NDArray[np.int64]]]:
+    """Return, for each of the first principal components, the scenes at its one end and at the other.
+
+    Source: Hsu, Levine and Finn 2019, "Unsupervised Learning via Meta-Learning", which makes tasks of clusters.
+    """
+    vectors = features.float().mean(dim=1)  # (M, D_image)
+    vectors = vectors - vectors.mean(dim=0)
+    axes = torch.linalg.eigh(vectors.T @ vectors).eigenvectors.flip(1)[:, :COMPONENTS]  # (D_image, COMPONENTS)
+    order = (vectors @ axes).argsort(dim=0).numpy()  # (M, COMPONENTS)
+    size = int(END_SHARE * len(order))
+    return [[column[:size], column[-size:]] for column in order.T]

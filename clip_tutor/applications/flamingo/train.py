@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(config.seed)
     shape = FlamingoConfig(features.shape[-1], LATENTS, DEPTH, HEADS, HEAD_WIDTH)
     flamingo = Flamingo(shape, language_model)
-    episodes = EpisodeMaker(scenes, options.scenes, tokenizer, flamingo.image_id)
+    episodes = EpisodeMaker(scenes, options.scenes, tokenizer, flamingo.image_id, features)
     unseen_episodes = EpisodeMaker(unseen, UNSEEN, tokenizer, flamingo.image_id)
     gates: list[list[list[float]]] = []
 

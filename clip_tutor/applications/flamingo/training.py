@@ -24,23 +24,26 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from clip_tutor.applications.captioning.training import CaptionBatches
-from clip_tutor.applications.flamingo.episodes import ASKED, EpisodeMaker
+from clip_tutor.applications.flamingo.episodes import ASKED, Attribute, EpisodeMaker
 from clip_tutor.applications.flamingo.loss import flamingo_loss
 from clip_tutor.applications.flamingo.model import Flamingo
 from clip_tutor.training.config import Record
 from clip_tutor.training.interrupts import interruptible
 from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 
+NAMELESS: Attribute = "component"
+TASKS = (*ASKED, *[NAMELESS] * len(ASKED))  # half of the episodes ask about what has no name
+
 
 @dataclass(frozen=True)
 class FlamingoTraining:
     """How a Flamingo is trained."""
 
-    steps: int = 6000
+    steps: int = 5000
     captions_alone: int = 600  # steps before the episodes begin
-    repeated_until: int = 2000  # up to this step all episodes show two images again and again
-    real_from: int = 3600  # from this step on most show others; in between ever more
-    repeated_share: float = 0.4  # of the episodes at the end: whatever makes images alike goes on to count
+    repeated_until: int = 1600  # up to this step all episodes show two images again and again
+    real_from: int = 2600  # from this step on most show others; in between ever more
+    repeated_share: float = 0.2  # of the episodes at the end: whatever makes images alike goes on to count
     captions: int = 24  # of a batch
     episodes: int = 48  # of a batch
     shots: tuple[int, ...] = (4, 2, 4, 8)  # examples of an episode: one number after the other
@@ -66,7 +69,7 @@ def episode_loss(
 ) -> Tensor:
     """Return the loss of batch ``step`` of episodes: of the letters of all examples, and of the one asked for."""
     shots = config.shots[step % len(config.shots)]
-    batch = episodes.episodes(ASKED, shots, config.episodes, (config.seed, step), repeated=config.repeated(step))
+    batch = episodes.episodes(TASKS, shots, config.episodes, (config.seed, step), repeated=config.repeated(step))
     ids = torch.cat([batch.token_ids, batch.answers[:, None]], dim=1)  # (B, 3 · S + 2)
     places = features[torch.from_numpy(batch.scenes)].float()  # (B, S + 1, N, D_image)
     return flamingo_loss(flamingo(places, ids), ids, flamingo.image_id, episodes.end_id)
@@ -86,7 +89,7 @@ def train_flamingo(
     Args:
         features: (M, N, D_image), the places of M scenes.
         captions: batches of such places and captions.
-        episodes: of the M scenes.
+        episodes: of the M scenes, made with their features.
         evaluate: called with each record; what it returns joins it.
         every: a record stands for so many steps.
     """

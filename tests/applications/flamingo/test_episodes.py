@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from clip_tutor.applications.flamingo.episodes import ASKED, NEVER_ASKED, EpisodeMaker
-from clip_tutor.applications.flamingo.few_shot import few_shot_hits, shots_gain
+from clip_tutor.applications.flamingo.few_shot import few_shot_hits, order_effect, shots_gain
 from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.scenes import Scenes
 
@@ -121,3 +121,18 @@ def test_who_reads_the_examples_gains_by_their_letters(drawn, maker):
     assert gain.decided and gain.difference == pytest.approx(0.5, abs=0.1)
     blind = shots_gain(Reader(), torch.zeros_like(codes), maker, ["background"], 2, 300)
     assert not blind.decided
+
+
+class LastLetter(Reader):
+    """Repeats the letter of the last example."""
+
+    def __call__(self, features: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(token_ids[:, -3], 800).float()[:, None]
+
+
+def test_the_order_counts_for_who_repeats_the_last_letter_alone(drawn, maker):
+    names = list(BACKGROUNDS)
+    codes = torch.tensor([names.index(scene.background) for scene in drawn.scenes(range(COUNT))])[:, None, None]
+    assert order_effect(Reader(), codes, maker, ["background"], 4, 200) == (0, 1, 1)
+    changed, right_last, wrong_last = order_effect(LastLetter(), codes, maker, ["background"], 4, 200)
+    assert (right_last, wrong_last) == (1, 0) and changed > 0.5
