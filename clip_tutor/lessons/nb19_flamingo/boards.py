@@ -60,7 +60,7 @@ def mask_board(text: str, attend: str) -> Figure:
         return _empty("no word yet: type a text, and <image> where an image stands")
     shown = [word if len(word) <= 16 else f"{word[:15]}…" for word in kept]
     many = f"{images} image{'' if images == 1 else 's'}"
-    return mask_grid(shown, {attend: mask}, f"{many}{left_out}")
+    return mask_grid(shown, {attend: mask}, f"Which image may each word look at? {many}{left_out}")
 
 
 def _empty(words: str) -> Figure:
@@ -95,9 +95,10 @@ def shots_board(examiner: Examiner, attribute: Attribute, shots: int, labels: La
         shown.text(place + 0.5, -0.16, letter, ha="center", va="center", size=15, weight="bold", color=TEXT_COLOR)
     shown.set(xlim=(0, shots + 1), ylim=(-0.35, 1.0))
     shown.set_axis_off()
-    bars.barh(names, probabilities, color=[TEXT_COLOR if name == right else FAINT for name in names], height=0.5)
-    bars.set(xlim=(0, 1), ylim=(-0.6, 1.6), xlabel="probability")
-    bars.set_title(f"true: {right}", fontsize=10)
+    for name, probability in sorted(zip(names, probabilities, strict=True)):
+        bars.barh(name, probability, color=TEXT_COLOR if name == right else FAINT, height=0.5)
+    bars.set(xlim=(0, 1), ylim=(1.6, -0.6), xlabel="probability")
+    bars.set_title(f"right: {right}", fontsize=10)
     bars.grid(axis="y", visible=False)
     given = "" if labels == "true" or not shots else f", labels {labels}"
     figure.suptitle(f"Which {attribute}? {shots} examples{given}")

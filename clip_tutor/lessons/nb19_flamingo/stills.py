@@ -19,21 +19,16 @@ def _examiner() -> Examiner:
 
 
 def card() -> Figure:
-    """Draw four examples with their letters, an image that is asked about, and the answer."""
-    return shots_board(_examiner(), "background", 4, "true", 0)
+    """Draw four examples with their letters, an image that is asked about, and the answer; the third widget, too."""
+    return shots_board(_examiner(), "object", 4, "true", 0)
 
 
 def gates() -> Figure:
     """Draw the first widget half-way through the training of the kit's Flamingo."""
     run = json.loads(asset("curves/flamingo.json").read_text("utf-8"))
-    return gate_board(run, len(run["steps"]) // 2)
+    return gate_board(run | {"loss": run["caption_loss"]}, len(run["steps"]) // 2)
 
 
 def mask() -> Figure:
     """Draw the second widget at its first settings."""
     return mask_board(TEXT, "preceding")
-
-
-def shots() -> Figure:
-    """Draw the third widget with labels that were swapped."""
-    return shots_board(_examiner(), "background", 4, "flipped", 0)

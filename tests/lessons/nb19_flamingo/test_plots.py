@@ -7,6 +7,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from clip_tutor.applications.flamingo import load_flamingo
 from clip_tutor.applications.flamingo.masks import image_mask
 from clip_tutor.lab.plots.style import FAINT, IMAGE_COLOR, TEXT_COLOR
 from clip_tutor.lessons.nb19_flamingo import boards, plots, worlds
@@ -129,3 +130,36 @@ def test_the_mask_board_takes_any_text():
     assert drawn(boards.mask_board(start, "all")) != drawn(boards.mask_board(start, "preceding"))
     assert drawn(boards.mask_board(start, "all")) != drawn(boards.mask_board(start + " <image>", "all"))
     assert bars_of_color(boards.mask_board("<image>a<image>", "preceding"), IMAGE_COLOR) == 3
+
+
+@pytest.fixture(scope="module")
+def examiner() -> worlds.Examiner:
+    return worlds.Examiner(load_flamingo())
+
+
+def test_an_examiner_gives_what_the_library_gives(examiner: worlds.Examiner):
+    flamingo = examiner.kit.flamingo
+    batch = examiner.episodes("object", 2, 3)
+    places = examiner.places(batch.scenes)
+    assert places.shape[:2] == (3, 3)
+    torch.testing.assert_close(examiner.places(batch.scenes[1:2])[0], places[1])
+    with torch.no_grad():
+        logits = flamingo(places, batch.token_ids)[:, -1]  # (B, V)
+    expected = logits.gather(1, batch.choices).softmax(dim=1)
+    found = examiner.probabilities(places, batch.token_ids, batch.choices)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    again = examiner.episodes("object", 2, 3, "flipped")
+    assert (again.scenes == batch.scenes).all() and not torch.equal(again.token_ids, batch.token_ids)
+
+
+@pytest.mark.slow
+def test_each_control_of_the_shots_board_changes_it(examiner: worlds.Examiner):
+    start: dict[str, Any] = {"attribute": "object", "shots": 4, "labels": "true", "episode": 0}
+    before = drawn(boards.shots_board(examiner, **start))
+    for setting in (
+        *({"attribute": name} for name in ("size", "relation")),
+        *({"shots": number} for number in (0, 8)),
+        *({"labels": labels} for labels in ("permuted", "flipped")),
+        {"episode": boards.EPISODES - 1},
+    ):
+        assert drawn(boards.shots_board(examiner, **start | setting)) != before
