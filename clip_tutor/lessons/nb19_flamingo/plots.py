@@ -168,11 +168,11 @@ def learned_curves(run: Mapping[str, Any], asked: Sequence[str]) -> Figure:
         loss.plot(*zip(*shown, strict=True), color=color, label=label)
     loss.set(title="Loss", xlabel="step", ylabel="nats a token", ylim=(0, None))
     loss.legend()
-    for (attribute, values), color in zip(run["accuracy"].items(), COLORS, strict=False):
+    for number, (attribute, values) in enumerate(run["accuracy"].items()):
         style = "-" if attribute in asked else "--"
-        right.plot(run["steps"], values, style, color=color, label=attribute)
+        right.plot(run["steps"], values, style, color=COLORS[number % len(COLORS)], label=attribute)
     right.axhline(0.5, color=MUTED, linewidth=1)
     right.set(title="Asked with shots (dashed: never asked in training)", xlabel="step", ylabel="share right")
     right.set(ylim=(0.3, 1.03))
-    figure.legend(loc="outside right center")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside right center")
     return figure

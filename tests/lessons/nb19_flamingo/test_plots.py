@@ -100,6 +100,8 @@ def test_episodes_are_drawn_from_where_they_begin():
     letters, captions = figure.axes[0].lines
     assert list(letters.get_xdata()) == [400, 600, 800, 1000] and len(captions.get_xdata()) == 5
     assert [line.get_linestyle() for line in figure.axes[1].lines[:2]] == ["-", "--"]
+    run = a_run() | {"accuracy": {f"attribute {n}": [0.5] * 5 for n in range(9)}}
+    assert len(plots.learned_curves(run, ()).axes[1].lines) == 9 + 1  # and the line of guessing
     drawn(figure)
 
 
