@@ -34,7 +34,7 @@ def gate_board(run: Mapping[str, Any], moment: int) -> Figure:
         now.bar(places, values, 0.34, color=(IMAGE_COLOR, COLORS[5])[which], label=name)
         for place, value in zip(places, values, strict=True):
             above = "bottom" if value >= 0 else "top"
-            now.text(place, value, f"{value:.2f}", ha="center", va=above, size=9)
+            now.text(place, value, f"{value:.2f}".replace("-0.00", "0.00"), ha="center", va=above, size=9)
     now.axhline(0, color=MUTED, linewidth=0.8)
     now.set_xticks(range(len(gates)), [f"block {block + 1}" for block in range(len(gates))])
     now.set(ylim=(-1.1, 1.1), xlabel="gated block", ylabel="tanh of the gate")
