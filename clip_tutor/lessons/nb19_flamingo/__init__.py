@@ -1,0 +1,1 @@
+"""Notebook 19, flamingo: its exercises, plots and stills."""
