@@ -157,7 +157,11 @@ def test_an_examiner_gives_what_the_library_gives(examiner: worlds.Examiner):
 @pytest.mark.slow
 def test_each_control_of_the_shots_board_changes_it(examiner: worlds.Examiner):
     start: dict[str, Any] = {"attribute": "object", "shots": 4, "labels": "true", "episode": 0}
-    before = drawn(boards.shots_board(examiner, **start))
+    figure = boards.shots_board(examiner, **start)
+    before, letters = drawn(figure), [text.get_text() for text in figure.axes[0].texts]
+    swapped = boards.shots_board(examiner, **start | {"labels": "flipped"}).axes[0].texts
+    assert sorted(letters) == ["?", "x", "x", "y", "y"]
+    assert [text.get_text() for text in swapped] == [{"x": "y", "y": "x"}.get(letter, letter) for letter in letters]
     for setting in (
         *({"attribute": name} for name in ("size", "relation")),
         *({"shots": number} for number in (0, 8)),
