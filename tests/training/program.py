@@ -25,10 +25,19 @@ from clip_tutor.model import CLIP, CLIPConfig
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.towers import TextConfig, ViTConfig
 from clip_tutor.training import TrainConfig, train
-from clip_tutor.training.config import flat_settings, with_flat_settings
+from clip_tutor.training.config import Efficiency, flat_settings, with_flat_settings
 from clip_tutor.training.processes import LostProcessError, World, init_distributed
 
-CONFIG = TrainConfig(batch_size=32, learning_rate=1e-3, steps=20, warmup_steps=5, record_every=1, checkpoint_every=3)
+# Some processors compute bfloat16, and there "auto" would take it.
+CONFIG = TrainConfig(
+    batch_size=32,
+    learning_rate=1e-3,
+    steps=20,
+    warmup_steps=5,
+    record_every=1,
+    checkpoint_every=3,
+    efficiency=Efficiency(precision="float32"),
+)
 
 
 @functools.cache
