@@ -20,6 +20,7 @@ SHORTER = {
         "N = recipe.train.batch_size": "recipe = recipes.with_settings(recipe, steps=40); N = recipe.train.batch_size"
     },
     "13": {"SMALL, STEPS = 32, 150": "SMALL, STEPS = 32, 15", 'shipped["steps"], "yours': '20, "yours'},
+    "16": {"live = [task.run(": 'task.learn = __import__("functools").partial(task.learn, steps=9); live = [task.run('},
     "17": {"ladder.climb(task, 1, ladder.LIVE,": "ladder.climb(task, 1, ladder.LOOKS[0],"},
     "18": {
         "STEPS, PEAK = 400, 3e-3": "STEPS, PEAK = 50, 3e-3",
