@@ -4,7 +4,8 @@
 
 It never sees a generated image. A little noise on the scenes keeps it from depending on pixels that are exact. One
 scene in four is of the compositional split: a judge that had never seen an apple on red would look for something else
-there, and could not say whether a denoiser that has not seen it either draws it.
+there, and could not say whether a denoiser that has not seen it either draws it. For the same reason the two objects of
+every second pair change places.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.applications.attribute_judge.facts import facts_of
+from clip_tutor.applications.attribute_judge.facts import ARRANGEMENTS, FACTS, facts_of
 from clip_tutor.applications.attribute_judge.files import save_judge
 from clip_tutor.applications.attribute_judge.model import PREPROCESSING, AttributeJudge, JudgeConfig
 from clip_tutor.applications.attribute_judge.verdicts import verdicts
@@ -82,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
             batch = scenes.batch(range(step * count, (step + 1) * count))
             pixels.append(batch.pixels)
             facts.append(facts_of(batch.scenes, objects))
-        return judge_loss(judge, torch.cat(pixels), torch.cat(facts), generator)
+        return judge_loss(judge, *exchanged(torch.cat(pixels), torch.cat(facts)), generator)
 
     def look(count: int = LOOKED_AT) -> Record:
         found = {split: judge_accuracy(judge, scenes, count) for split, scenes in unseen.items()}
@@ -103,6 +104,22 @@ def main(arguments: list[str] | None = None) -> None:
         save_judge(options.save, judge, objects, notes)
         print(printable(f"saved to {options.save}", sys.stdout))
     print(json.dumps(notes))
+
+
+def exchanged(pixels: Tensor, facts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scenes (B, 3, H, W) and facts (B, 5), where the objects of every second scene have changed places.
+
+    In a pair each object keeps to its half of the image: moved on by half of its height, the upper one is below. Scenes
+    that are no pairs stay as they are.
+    """
+    pixels, facts = pixels.clone(), facts.clone()
+    half = pixels.shape[2] // 2
+    second = torch.arange(len(facts)) % 2 == 1
+    for arrangement, axis in (("left of", 3), ("above", 2)):
+        chosen = second & (facts[:, FACTS.index("arrangement")] == ARRANGEMENTS.index(arrangement))
+        pixels[chosen] = pixels[chosen].roll(half, dims=axis)
+        facts[chosen, :2] = facts[chosen, :2].flip(1)
+    return pixels, facts
 
 
 def judge_loss(judge: AttributeJudge, pixels: Tensor, facts: Tensor, generator: torch.Generator) -> Tensor:

@@ -90,6 +90,20 @@ def test_a_judge_reads_pixels_of_its_size():
         JudgeConfig(objects=3, image_size=20)
 
 
+def test_every_second_pair_changes_places():
+    batch = Scenes(OBJECTS, "test", 32, kinds=("pair",)).batch(range(40))
+    told = facts_of(batch.scenes, OBJECTS)
+    pixels, facts = program.exchanged(batch.pixels, told)
+    assert torch.equal(facts[::2], told[::2]) and torch.equal(pixels[::2], batch.pixels[::2])
+    assert torch.equal(facts[1::2, :2], told[1::2, :2].flip(1)) and torch.equal(facts[:, 2:], told[:, 2:])
+    for image, moved, arrangement in zip(batch.pixels[1::2], pixels[1::2], told[1::2, 3].tolist(), strict=True):
+        halves = image.chunk(2, dim=2 - arrangement)  # "left of" is 0, "above" 1
+        assert torch.equal(moved, torch.cat(halves[::-1], dim=2 - arrangement))
+    alone = Scenes(OBJECTS, "test", 32, kinds=("one", "several")).batch(range(10))
+    told = facts_of(alone.scenes, OBJECTS)
+    assert all(map(torch.equal, program.exchanged(alone.pixels, told), (alone.pixels, told)))
+
+
 def test_what_is_loaded_judges_as_what_was_saved(tmp_path: Path):
     torch.manual_seed(0)
     judge = AttributeJudge(SMALL).half().float().eval()
