@@ -48,7 +48,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m clip_tutor.applications.diffusion.train")
     parser.add_argument("--clip", default="emoji", help="whose token states are read: %(default)s")
-    parser.add_argument("--steps", type=int, default=13_000, help="%(default)s")
+    parser.add_argument("--steps", type=int, default=11_500, help="%(default)s")
     parser.add_argument("--batch-size", type=int, default=32, help="%(default)s")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
     parser.add_argument("--run", type=Path, help="folder for checkpoint and log; a stopped run continues there")

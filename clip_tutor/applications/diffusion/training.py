@@ -73,7 +73,7 @@ def diffusion_loss(
     return F.mse_loss(output, target(x0, noise, alpha_bar, denoiser.config.prediction))
 
 
-def timestep_weights(alphas_cumprod: Tensor, prediction: Prediction, cap: float = 5.0, floor: float = 0.25) -> Tensor:
+def timestep_weights(alphas_cumprod: Tensor, prediction: Prediction, cap: float = 5.0, floor: float = 0.1) -> Tensor:
     """Return (1000,), how often each timestep is drawn: SNR between floor and cap, as errors of x_0 are counted.
 
     A squared error of ε is SNR times as large as that of x_0, one of v SNR + 1 times. So all predictions come to the
