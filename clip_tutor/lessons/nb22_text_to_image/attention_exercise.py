@@ -134,7 +134,7 @@ ATTENTION = Exercise(
     use=use_attention,
     check=_check_attention,
     hints=(
-        "It is the attention of notebook 04, but queries are made of one thing and keys and values of another. No mask.",
+        "It is the attention of notebook 04, but queries are made of one thing, keys and values of another. No mask.",
         "`self.to_key_value(states).chunk(2, dim=-1)` are keys and values, (B, T, heads * head_width) each. "
         "`unflatten(-1, (heads, -1)).transpose(1, 2)` gives each head its own numbers.",
         "The weights are `(query @ key.transpose(2, 3) / head_width ** 0.5).softmax(dim=-1)`; what is found, "

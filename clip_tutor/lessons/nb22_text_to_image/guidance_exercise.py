@@ -104,7 +104,7 @@ GUIDANCE = Exercise(
     reference=my_guided_output,
     check=_check_guidance,
     hints=(
-        "Ask twice, once with `null_states.expand_as(states)` and once with `states`, and put the two answers together.",
+        "Ask twice, once with `null_states.expand_as(states)` and once with `states`, and join the two answers.",
         "Both questions fit in one batch of 2 · B images: `torch.cat([noisy, noisy])`, and `.chunk(2)` of the answer.",
         "The two formulas are the same line: what is 1 · c - 0 · u, and which w gives the same in the other one?",
     ),
@@ -126,9 +126,7 @@ GUIDANCE = Exercise(
             "s = w - 1: it is the other way round, 1 + w",
         ),
         Mutant(_with(end=lambda u, c, s: c + s * (u - c)), "u and c were swapped: guidance leads towards the caption"),
-        Mutant(
-            _with(end=lambda u, c, s: c + s * (c - u)), "the way is counted from c: it begins at u, without a caption"
-        ),
+        Mutant(_with(end=lambda u, c, s: c + s * (c - u)), "the way is counted from c: it begins at u, no caption"),
         Mutant(_with(end=lambda u, c, s: s * (c - u)), "u is missing: the difference alone is no answer"),
         Mutant(_with(end=lambda u, c, s: s * c), "without u there is nothing to lead away from"),
         Mutant(
@@ -142,8 +140,6 @@ GUIDANCE = Exercise(
         ),
         Mutant(_with(asked=_first_alone), "every image got the first caption"),
         Mutant(_with(asked=_zeros), "zeros in the place of null_states: no caption is the empty caption"),
-        Mutant(
-            _of_states, "the states were guided and the denoiser asked once: it is its answers that are put together"
-        ),
+        Mutant(_of_states, "the states were guided and the denoiser asked once: it is its two answers that count"),
     ),
 )

@@ -148,9 +148,7 @@ LOSS = Exercise(
         ),
         Mutant(_with(end=lambda one, other: F.mse_loss(one, other, reduction="sum")), "a sum: it is the mean"),
         Mutant(_with(end=F.l1_loss), "absolute differences: they are squared"),
-        Mutant(
-            _with(end=lambda one, other: F.mse_loss(one, other).sqrt()), "the root of the mean square: no root here"
-        ),
+        Mutant(_with(end=lambda one, other: F.mse_loss(one, other).sqrt()), "the root of the mean square: no root"),
         Mutant(
             _broadcast,
             "ᾱ was laid along the columns of pixels: alpha_bars[t] is (B,) and broadcasts from the right, so give it "

@@ -15,8 +15,8 @@ def my_ddim_step(
 
     noisy is x_t, and output is the v that a denoiser says about it. alpha_bar is ᾱ_t, alpha_bar_prev is ᾱ_s: single
     numbers in tensors. alpha_bar_prev is 1 at the last step.
-    The denoiser's image x_0 = √ᾱ_t · x_t - √(1 - ᾱ_t) · v is cut off at -1 and 1. All else in x_t is its noise ε. x_s is
-    that image with that noise again, as much as s has.
+    The denoiser's image x_0 = √ᾱ_t · x_t - √(1 - ᾱ_t) · v is cut off at -1 and 1. All else in x_t is its noise ε. x_s
+    is that image with that noise again, as much as s has.
     """
     x0 = (alpha_bar.sqrt() * noisy - (1 - alpha_bar).sqrt() * output).clamp(-1, 1)
     epsilon = (noisy - alpha_bar.sqrt() * x0) / (1 - alpha_bar).sqrt()
@@ -96,9 +96,7 @@ STEP = Exercise(
         Mutant(
             _with(x0=lambda x, v, a, b: (a * x + b * v).clamp(-1, 1)), "a plus sign: x_0 is √ᾱ · x_t - √(1 - ᾱ) · v"
         ),
-        Mutant(
-            _with(end=lambda image, noise, a, b, c, d: image), "the image at once: only the last step goes that far"
-        ),
+        Mutant(_with(end=lambda image, noise, a, b, c, d: image), "the image at once: only the last step goes so far"),
         Mutant(
             _with(end=lambda image, noise, a, b, c, d: a * image + b * noise),
             "mixed with ᾱ_t again: that gives x_t back, with ᾱ_s there is less noise",
