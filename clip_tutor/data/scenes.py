@@ -43,6 +43,7 @@ SIZE_RANGES = np.array([[0.28, 0.34], [0.48, 0.60], [0.78, 0.94]])  # of the ima
 SEVERAL_RANGE = (0.38, 0.46)
 PAIR_RANGE = (0.42, 0.50)
 DRAWS = 24  # random numbers a scene
+ALIKE = len(get_args(Split))  # whose random numbers follow those of the splits
 Mask = NDArray[np.bool_]
 Uniforms = NDArray[np.float64]
 FEWEST_OBJECTS = len(BACKGROUNDS) * len(RELATIONS)
@@ -174,6 +175,22 @@ class Scenes(Dataset[tuple[Tensor, str]]):
     def scenes(self, indices: Sequence[int] | range) -> list[Scene]:
         """Return the truth and caption of these scenes without drawing them."""
         return self._describe(self.plan(indices), indices)
+
+    def alike(self, index: int, count: int) -> Batch:
+        """Return ``count`` other scenes that show the same things as scene ``index``, in other places and shades."""
+        plan = self.plan([index])
+        rows = [0] * count
+        facts = Facts(
+            plan.kind[rows],
+            plan.objects[rows, 0],
+            plan.objects[rows, 1],
+            plan.number[rows],
+            plan.size[rows],
+            plan.relation[rows],
+            plan.background[rows],
+        )
+        u = counter_rng(self.seed, np.arange(count) + (index << 20) + (ALIKE << 40), DRAWS).T  # (DRAWS, count)
+        return self.show(self._arrange(facts, u), rows)
 
     def distinct(self, count: int) -> list[int]:
         """Return the first ``count`` indices whose scenes all differ in what their captions say."""

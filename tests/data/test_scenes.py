@@ -242,6 +242,14 @@ def test_one_truth_from_both_sides_is_one_truth(objects):
     assert Scene(0, "pair", (cat, dog), 2, None, "below", "red", "").truth[3] == "above"
 
 
+def test_scenes_alike_differ_in_what_captions_leave_open(objects):
+    scenes = Scenes(objects, "test", 32)
+    for index in range(12):
+        alike = scenes.alike(index, 5)
+        assert {scene.truth for scene in alike.scenes} == {scenes.scenes([index])[0].truth}
+        assert len({image.numpy().tobytes() for image in (*alike.pixels, *scenes.batch([index]).pixels)}) == 6
+
+
 def test_fewer_objects_than_withheld_pairs_are_refused(objects):
     with pytest.raises(ValueError, match="47 objects are too few for scenes: take at least 48"):
         Scenes(objects[:47])

@@ -1,11 +1,12 @@
 """Text to image: a denoiser that is told a caption turns noise into an image, step by step.
 
-    from clip_tutor.applications.diffusion import encode_prompts, sample, to_pixels
+    from clip_tutor.applications.diffusion import encode_prompts, load_denoiser, sample, to_pixels
+    denoiser, clip, tokenizer, _ = load_denoiser()
     states, null_states = encode_prompts(clip, tokenizer, ["two cats"]), encode_prompts(clip, tokenizer, "")
     images = to_pixels(sample(denoiser, states, null_states, steps=50, guidance=3.0, generator=torch.manual_seed(0)))
 
 Read `schedule`, `forward`, `prediction`, `ddpm`, `ddim`, `conditioning`, `blocks`, `denoiser`, `training`, `guidance`,
-`sampling` in this order.
+`sampling`, `files` in this order.
 """
 
 from clip_tutor.applications.diffusion.blocks import timestep_embedding
@@ -19,6 +20,7 @@ from clip_tutor.applications.diffusion.conditioning import (
 from clip_tutor.applications.diffusion.ddim import ddim_step
 from clip_tutor.applications.diffusion.ddpm import ddpm_step
 from clip_tutor.applications.diffusion.denoiser import Denoiser, DenoiserConfig
+from clip_tutor.applications.diffusion.files import LoadedDenoiser, load_denoiser, save_denoiser, text_origin
 from clip_tutor.applications.diffusion.forward import add_noise, from_pixels, to_pixels
 from clip_tutor.applications.diffusion.guidance import guide, guide_by_weight
 from clip_tutor.applications.diffusion.prediction import target, to_epsilon, to_x0
@@ -33,6 +35,7 @@ __all__ = [
     "Denoiser",
     "DenoiserConfig",
     "DiffusionTraining",
+    "LoadedDenoiser",
     "SamplingStep",
     "add_noise",
     "alphas_cumprod",
@@ -45,11 +48,14 @@ __all__ = [
     "from_pixels",
     "guide",
     "guide_by_weight",
+    "load_denoiser",
     "prompt_ids",
     "sample",
     "sample_steps",
     "sampling_timesteps",
+    "save_denoiser",
     "target",
+    "text_origin",
     "timestep_embedding",
     "to_epsilon",
     "to_pixels",

@@ -43,10 +43,21 @@ def test_an_image_is_denoised_by_itself(make_denoiser):
     )
 
 
-def test_every_weight_learns(make_denoiser):
-    denoiser = make_denoiser(moved=0.1, widths=(8, 16, 16))
+@pytest.mark.parametrize("patch_size", [1, 2])
+def test_every_weight_learns(make_denoiser, patch_size):
+    denoiser = make_denoiser(moved=0.1, widths=(8, 16, 16), patch_size=patch_size)
     denoiser(NOISY, TIMES, STATES).square().sum().backward()
     assert [name for name, p in denoiser.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_patches_are_read_and_written_at_their_place(make_denoiser):
+    """What changes a pixel changes the output most around it."""
+    denoiser = make_denoiser(moved=0.2, patch_size=2)
+    other = NOISY.clone()
+    other[:, :, 10, 3] += 5
+    moved = (denoiser(other, TIMES, STATES) - denoiser(NOISY, TIMES, STATES)).abs().sum(dim=(0, 1))  # (H, W)
+    y, x = divmod(int(moved.argmax()), moved.shape[1])
+    assert abs(y - 10) <= 3 and abs(x - 3) <= 3
 
 
 def test_attention_maps_say_where_each_place_looks(make_denoiser):
@@ -75,7 +86,8 @@ def test_what_is_not_for_this_denoiser_is_refused(make_denoiser, noisy, t, state
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"image_size": 30, "widths": (8, 16, 16)}, "3 levels halve an image 2 times, and 30 pixels do not allow it"),
+        ({"image_size": 30, "widths": (8, 16, 16)}, "3 levels halve an image 2 times, and 30 places a side do not"),
+        ({"patch_size": 3}, "32 pixels cannot be cut into patches of 3: take a patch_size that divides"),
         ({"widths": (8,)}, "take two levels or more"),
         ({"widths": (8, 20)}, "a level has 20 channels, which are shared out among 8 groups and 4 heads"),
         ({"prediction": "noise"}, "there is no prediction 'noise'"),

@@ -1,0 +1,122 @@
+"""Train the judge that comes with the kit, or one like it, on scenes alone:
+
+    python -m clip_tutor.applications.attribute_judge.train --run runs/judge --save runs/attribute_judge.safetensors
+
+It never sees a generated image. A little noise on the scenes keeps it from depending on pixels that are exact.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clip_tutor.applications.attribute_judge.facts import facts_of
+from clip_tutor.applications.attribute_judge.files import save_judge
+from clip_tutor.applications.attribute_judge.model import PREPROCESSING, AttributeJudge, JudgeConfig
+from clip_tutor.applications.attribute_judge.verdicts import verdicts
+from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
+from clip_tutor.data.scenes import Scenes
+from clip_tutor.printable import printable
+from clip_tutor.shell import run_from_shell
+from clip_tutor.training.config import Record, TrainConfig
+from clip_tutor.training.minimize import minimize
+from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
+
+SEED = 122  # of the scenes: others than those of the denoiser that it judges
+NOISE = 0.1  # the most that is added, as a standard deviation; pixels go from -1 to 1
+LOOKED_AT, ASKED = 1000, 5000  # unseen scenes while the training goes on, and at the end
+TOGETHER = 500  # scenes that are judged at once
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(prog="python -m clip_tutor.applications.attribute_judge.train")
+    parser.add_argument("--steps", type=int, default=12_000, help="%(default)s")
+    parser.add_argument("--batch-size", type=int, default=64, help="%(default)s")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
+    parser.add_argument("--run", type=Path, help="folder for checkpoint and log; a stopped run continues there")
+    parser.add_argument("--save", type=Path, help="where the judge goes (.safetensors)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train, measure, save.
+
+    Raises:
+        ValueError, OSError: the settings or a place to write cannot be used.
+    """
+    options = parse(arguments)
+    if options.run:
+        require_place_for_run(options.run)
+    if options.save:
+        require_place_for_model(options.save)
+    config = TrainConfig(
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        steps=options.steps,
+        warmup_steps=min(100, options.steps // 10),
+        weight_decay=0.05,
+        record_every=100,
+    )
+    torch.manual_seed(config.seed)
+    objects = find_emoji(FIRST_WORDS)
+    judge = AttributeJudge(JudgeConfig(len(objects))).to(memory_format=torch.channels_last)
+    scenes, unseen = (Scenes(objects, split, judge.config.image_size, SEED) for split in ("train", "test"))
+
+    def loss_at(step: int) -> Tensor:
+        batch = scenes.batch(range(step * config.batch_size, (step + 1) * config.batch_size))
+        generator = torch.Generator().manual_seed(config.seed << 32 | step)
+        return judge_loss(judge, batch.pixels, facts_of(batch.scenes, objects), generator)
+
+    history = minimize(
+        judge, loss_at, config, options.run, lambda: judge_accuracy(judge, unseen, LOOKED_AT), config.steps // 10
+    )
+    if not history:
+        sys.exit("stopped before the first record: there is nothing to save")
+    measured = judge_accuracy(judge, unseen, ASKED)
+    notes = {
+        "command": " ".join(["python -m clip_tutor.applications.attribute_judge.train", *(arguments or sys.argv[1:])]),
+        "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        "images": history[-1]["step"] * config.batch_size,
+        "seconds": history[-1]["seconds"],
+        "accuracy": measured,
+    }
+    if options.save:
+        save_judge(options.save, judge, objects, notes)
+        print(printable(f"saved to {options.save}", sys.stdout))
+    print(json.dumps(notes))
+
+
+def judge_loss(judge: AttributeJudge, pixels: Tensor, facts: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the sum of the five cross-entropies on B scenes with a little noise.
+
+    Args:
+        pixels: (B, 3, H, W), uint8.
+        facts: (B, 5).
+        generator: draws the noise, an amount of its own for each image.
+    """
+    clean = PREPROCESSING.normalize(pixels)  # (B, 3, H, W)
+    amount = NOISE * torch.rand(len(clean), 1, 1, 1, generator=generator)
+    noisy = clean + amount * torch.randn(clean.shape, generator=generator)
+    return torch.stack([F.cross_entropy(*pair) for pair in zip(judge(noisy), facts.T, strict=True)]).sum()
+
+
+def judge_accuracy(judge: AttributeJudge, scenes: Scenes, count: int) -> Record:
+    """Return the share of the first ``count`` scenes that a judge reads rightly, for each attribute."""
+    seen, told = [], []
+    for start in range(0, count, TOGETHER):
+        batch = scenes.batch(range(start, min(start + TOGETHER, count)))
+        seen.append(judge.read(batch.pixels))
+        told.append(facts_of(batch.scenes, scenes.objects))
+    right = verdicts(torch.cat(seen), torch.cat(told))
+    return {name: hits.float().mean().item() for name, hits in right.items()}
+
+
+if __name__ == "__main__":
+    run_from_shell(main)
