@@ -1,14 +1,15 @@
-"""What notebook 22 draws with: the kit's denoiser and the judge, prompts word by word, and a small world to train on."""
+"""What notebook 22 draws with: the kit's denoiser and a judge, prompts word by word, and a small world to train on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from clip_tutor.applications.attribute_judge import facts_of, verdicts
 from clip_tutor.applications.attribute_judge.files import LoadedJudge
@@ -21,6 +22,7 @@ from clip_tutor.applications.diffusion import (
     sample_steps,
     to_pixels,
 )
+from clip_tutor.applications.diffusion.blocks import TextBlock
 from clip_tutor.data.captions import SIZE_WORDS, singular
 from clip_tutor.data.emoji import FIRST_WORDS, Emoji, find_emoji
 from clip_tutor.data.scenes import Batch, Scene, Scenes, Split
@@ -57,6 +59,7 @@ class Painter:
     """The kit's denoiser, with the CLIP whose token states it reads."""
 
     kit: LoadedDenoiser
+    _films: dict[tuple[str, int, float, int], list[Moment]] = field(default_factory=dict)
 
     @cached_property
     def null_states(self) -> Tensor:
@@ -72,18 +75,25 @@ class Painter:
         states, generator = self.states(prompts), torch.Generator().manual_seed(seed)
         return to_pixels(sample(self.kit.denoiser, states, self.null_states, steps, guidance, generator))
 
-    @lru_cache(maxsize=8)  # noqa: B019: a painter lives as long as its notebook
     def film(self, prompt: str, seed: int, guidance: float, steps: int) -> list[Moment]:
-        """Return what is seen at each step from noise to image, with the shares of `words_of` the prompt."""
+        """Return what is seen at each step from noise to image, with the shares of `words_of` the prompt.
+
+        Raises:
+            ValueError: the prompt is too long, or steps or guidance are out of range.
+        """
+        settings = (prompt, seed, guidance, steps)
+        if settings not in self._films:
+            self._films[settings] = list(self._look(*settings))
+        return self._films[settings]
+
+    def _look(self, prompt: str, seed: int, guidance: float, steps: int) -> Iterator[Moment]:
         states, denoiser = self.states([prompt]), self.kit.denoiser
-        words, side = words_of(self.kit.tokenizer, prompt), denoiser.config.image_size
-        moments = []
-        for t, noisy, x0 in sample_steps(
-            denoiser, states, self.null_states, steps, guidance, torch.Generator().manual_seed(seed)
-        ):
-            shares = my_word_maps(maps_of(denoiser, noisy, t, states), [word.tokens for word in words], side)
-            moments.append(Moment(t, to_pixels(noisy)[0], to_pixels(x0)[0], shares))
-        return moments
+        tokens = [word.tokens for word in words_of(self.kit.tokenizer, prompt)]
+        generator = torch.Generator().manual_seed(seed)
+        for t, noisy, x0 in sample_steps(denoiser, states, self.null_states, steps, guidance, generator):
+            maps = maps_of(denoiser, noisy, t, states)
+            shares = my_word_maps(maps, tokens, denoiser.config.image_size)
+            yield Moment(t, to_pixels(noisy)[0], to_pixels(x0)[0], shares)
 
 
 @lru_cache(maxsize=1)
@@ -116,6 +126,22 @@ def words_of(tokenizer: Tokenizer, prompt: str) -> list[Word]:
 def maps_of(denoiser: Denoiser, noisy: Tensor, t: int, states: Tensor) -> list[Tensor]:
     """Return the attention maps (K, N, T) of each block, for one image (1, 3, H, W) and the states (1, T, D)."""
     return [each[0] for each in denoiser.attention_maps(noisy, torch.full((1,), t), states)]
+
+
+def with_attention(denoiser: Denoiser, kind: Callable[[int, int, int, int], nn.Module]) -> Denoiser:
+    """Return a copy of a denoiser in which another class does the cross-attention, with the same weights.
+
+    Args:
+        kind: is called with width, source_width, heads and head_width, as `CrossAttention` is.
+    """
+    other = copy.deepcopy(denoiser)
+    for block in other.modules():
+        if isinstance(block, TextBlock):
+            theirs = block.attention
+            width, source_width = theirs.to_query.in_features, theirs.to_key_value.in_features
+            block.attention = kind(width, source_width, theirs.heads, width // theirs.heads)  # type: ignore[assignment]
+            block.attention.load_state_dict(theirs.state_dict())
+    return other
 
 
 def right_share(judge: LoadedJudge, pixels: Tensor, scenes: Sequence[Scene]) -> Tensor:
