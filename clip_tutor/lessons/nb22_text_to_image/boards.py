@@ -8,7 +8,7 @@ from clip_tutor.lessons.nb22_text_to_image.worlds import Painter, words_of
 
 DRAWN = 5  # images of a caption
 FRAMES = 20  # steps of a film
-MOST_WORDS = 10  # whose maps are drawn
+MOST_WORDS = 15  # whose maps are drawn
 
 
 def draw_board(painter: Painter, caption: str, guidance: float, steps: int, seed: int) -> Figure:

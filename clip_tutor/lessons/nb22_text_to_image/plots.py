@@ -25,17 +25,18 @@ def schedule_curves(schedules: Mapping[str, Tensor], title: str) -> Figure:
 
 
 def image_rows(rows: Mapping[str, Sequence[Any]], heads: Sequence[str], title: str, side: float = 1.05) -> Figure:
-    """Draw rows of images, each row with a name before it, and a heading above each column."""
+    """Draw rows of images, each row with a name before it, and a heading, if there are any, above each column."""
     columns = max(map(len, rows.values()))
-    before = 0.11 * max(map(len, rows)) / side + 0.15
-    figure, (axes,) = canvas(side * (columns + before), side * (len(rows) + 0.45) + 0.4, image=True)
+    before = 0.085 * max(map(len, rows)) / side + 0.15  # for the names, in images
+    above = 0.25 if any(heads) else 0.0
+    figure, (axes,) = canvas(side * (columns + before), side * (len(rows) + above) + 0.45, image=True)
     for y, (name, images) in enumerate(rows.items()):
         axes.text(-0.1, y + 0.5, name, ha="right", va="center", size=9.5)
         for x, image in enumerate(images):
             axes.imshow(as_image(image), extent=(x + 0.03, x + 0.97, y + 0.97, y + 0.03))
     for x, head in enumerate(heads):
         axes.text(x + 0.5, -0.06, head, ha="center", va="bottom", size=8.5, color=MUTED)
-    axes.set(xlim=(-before, columns), ylim=(len(rows), -0.45))
+    axes.set(xlim=(-before, columns), ylim=(len(rows), -above))
     figure.suptitle(title)
     return figure
 
