@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from clip_tutor.applications.diffusion import DiffusionTraining, diffusion_loss, from_pixels, train_denoiser
+from clip_tutor.applications.diffusion import (
+    DiffusionTraining,
+    add_noise,
+    diffusion_loss,
+    from_pixels,
+    target,
+    to_epsilon,
+    train_denoiser,
+)
+from clip_tutor.applications.diffusion.training import min_snr_weight
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from tests.applications.diffusion.conftest import D, T
@@ -38,6 +47,30 @@ def test_the_loss_is_the_mean_square_of_what_was_to_be_said(make_denoiser, predi
     torch.testing.assert_close(loss, expected.square().mean())
     assert 0.97 < noise.std() < 1.03 and abs(noise.mean()) < 0.03, "what is mixed in is normal noise"
     assert (listener.t.min(), listener.t.max()) == (0, 999)
+
+
+@pytest.mark.parametrize("gamma", [5.0, 1e9])
+def test_all_predictions_are_weighted_alike(gamma):
+    """A denoiser that sees a certain x_0 has a certain loss, whichever of the three it says."""
+    x0, noise, seen = torch.randn(3, 4, 3, 2, 2, generator=torch.Generator().manual_seed(0)).double()
+    alpha_bar = torch.tensor([0.999, 0.6, 0.2, 0.001]).double()[:, None, None, None]
+    noisy = add_noise(x0, noise, alpha_bar)
+    snr = alpha_bar / (1 - alpha_bar)
+    for prediction in ("epsilon", "x0", "v"):
+        said = target(seen, to_epsilon(seen, noisy, alpha_bar, "x0"), alpha_bar, prediction)
+        error = (said - target(x0, noise, alpha_bar, prediction)).square()
+        weighted = min_snr_weight(alpha_bar, prediction, gamma) * error
+        torch.testing.assert_close(weighted, snr.clamp(max=gamma) * (seen - x0).square())
+
+
+def test_the_loss_is_weighted(make_denoiser):
+    """Of images that are gray all over, seen in noise: a listener that says zero for v misses √ᾱ ε."""
+    listener = Listener(make_denoiser())
+    x0, states, null = torch.zeros(4000, 3, 2, 2), torch.ones(4000, T, D), torch.zeros(1, T, D)
+    loss = diffusion_loss(listener, x0, states, null, torch.Generator().manual_seed(0), gamma=5.0)
+    alpha_bar = listener.alphas_cumprod[listener.t][:, None, None, None]
+    weight = (alpha_bar / (1 - alpha_bar)).clamp(max=5) * (1 - alpha_bar)  # v = √ᾱ ε, and ε is x_t / √(1 - ᾱ)
+    torch.testing.assert_close(loss, (weight * alpha_bar * listener.noisy.square() / (1 - alpha_bar)).mean())
 
 
 def test_one_caption_in_ten_is_dropped_whole(make_denoiser):
