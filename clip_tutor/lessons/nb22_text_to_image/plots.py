@@ -12,6 +12,7 @@ from clip_tutor.lab.widgets.gallery import as_image
 from clip_tutor.lessons.nb22_text_to_image.worlds import Moment, Word
 
 OBEDIENT = COLORS[2]  # green
+MAPS_A_ROW = 6
 
 
 def schedule_curves(schedules: Mapping[str, Tensor], title: str) -> Figure:
@@ -49,6 +50,7 @@ def mistakes_grow(alpha_bars: Mapping[str, Tensor], title: str) -> Figure:
         axes.plot((noise / image).tolist(), color=TEXT_COLOR, linestyle=style, label=f"ε predicted, {name}")
         axes.plot(noise.tolist(), color=IMAGE_COLOR, linestyle=style, label=f"v predicted, {name}")
     axes.set(yscale="log", xlabel="timestep t", ylabel="mistake in x_0", title=title)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend()
     return figure
 
@@ -104,6 +106,7 @@ def training_figure(history: Sequence[Mapping[str, float]], shipped: Mapping[str
     own.set(title="Yours: six things", xlabel="images seen", ylabel="mean squared error of v", ylim=(0, None))
     kit.plot(shipped["images"], shipped["unseen_loss"], color=INK)
     kit.set(title="The kit's: 104 things, unseen scenes", xlabel="images seen", ylim=(0, None))
+    kit.set_ylabel("the same, weighted by min-SNR")
     for axes in (own, kit):
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(THOUSANDS)
@@ -112,11 +115,25 @@ def training_figure(history: Sequence[Mapping[str, float]], shipped: Mapping[str
 
 def word_maps(image: Any, words: Sequence[Word], shares: Tensor, title: str) -> Figure:
     """Draw an image, and for each of its words where it is looked at: shares (words, H, W)."""
-    figure, axes = canvas(1.25 * (len(words) + 1) + 0.4, 2.1, columns=len(words) + 1, image=True)
-    axes[0].imshow(as_image(image))
-    _words(axes[1:], words, shares)
+    figure, left, right = _beside(1, len(words))
+    left[0].imshow(as_image(image))
+    _words(right, words, shares)
     figure.suptitle(title)
     return figure
+
+
+def _beside(images: int, maps: int) -> tuple[Figure, list[Axes], list[Axes]]:
+    """Return a figure with axes for images on the left, and on the right for maps in rows of six."""
+    columns = min(maps, MAPS_A_ROW)
+    rows = -(-maps // columns)
+    figure = Figure(figsize=(1.35 * (images + columns), 1.7 * rows + 0.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[images, columns])
+    found = [
+        list(part.subplots(*size, squeeze=False).flat) for part, size in ((left, (1, images)), (right, (rows, columns)))
+    ]
+    for one in (*found[0], *found[1]):
+        one.set_axis_off()
+    return figure, *found
 
 
 def _words(axes: Sequence[Axes], words: Sequence[Word], shares: Tensor) -> None:
@@ -130,22 +147,14 @@ def _words(axes: Sequence[Axes], words: Sequence[Word], shares: Tensor) -> None:
 
 def moment_figure(moment: Moment, words: Sequence[Word], most: int, title: str) -> Figure:
     """Draw one moment of a film: the noisy image, the guess at the whole one, and where each word is looked at."""
-    shown = words if len(words) <= most else [*words[: most - 1], words[-1]]
-    kept = moment.shares if len(words) <= most else moment.shares[[*range(most - 1), len(words) - 1]]
-    columns = 7
-    rows = 1 + (len(shown) - 1) // (columns - 2) if len(shown) > columns - 2 else 1
-    figure = Figure(figsize=(1.35 * columns, 1.75 * rows + 0.7), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[2, columns - 2])
+    kept = [*range(min(len(words), most) - 1), len(words) - 1]  # the padding is always shown
+    figure, left, right = _beside(2, len(kept))
     for one, image, name in zip(
-        left.subplots(1, 2), (moment.noisy, moment.x0), (f"x_t, t = {moment.t}", "x_0 as guessed"), strict=True
+        left, (moment.noisy, moment.x0), (f"x_t, t = {moment.t}", "x_0 as guessed"), strict=True
     ):
         one.imshow(as_image(image))
-        one.set_axis_off()
         one.set_title(name, fontsize=9, loc="center")
-    grid = right.subplots(rows, columns - 2, squeeze=False)
-    for one in grid.flat:
-        one.set_axis_off()
-    _words(list(grid.flat), shown, kept)
+    _words(right, [words[n] for n in kept], moment.shares[kept])
     figure.suptitle(title)
     return figure
 

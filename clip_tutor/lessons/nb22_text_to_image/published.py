@@ -10,9 +10,15 @@ Source: diffusers ``pipelines/stable_diffusion/pipeline_stable_diffusion.py``.
 from typing import Any
 
 import torch
+from huggingface_hub import try_to_load_from_cache
 from torch import Tensor
 
 from clip_tutor.applications.diffusion import guide
+
+
+def weights_at_hand(repository: str) -> bool:
+    """Return whether the U-Net of a repository of the Hub lies in this machine's cache; nothing is downloaded."""
+    return isinstance(try_to_load_from_cache(repository, "unet/config.json"), str)
 
 
 @torch.no_grad()

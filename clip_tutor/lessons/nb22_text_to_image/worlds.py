@@ -34,8 +34,8 @@ SEED = 122  # of scenes that are looked at: others than those that the denoiser 
 STEPS = 25  # of DDIM
 GUIDANCE = 3.0
 FEW = "🍎🍌🚀🐸⭐🌵"  # the things of the small world
-SCANNED = 40_000  # scenes among which those of the small world are found
-PADDING = "padding"
+SCANNED = 60_000  # scenes among which those of the small world are found
+START, PADDING = "start", "padding"
 
 
 class Word(NamedTuple):
@@ -108,12 +108,12 @@ def everyday_scenes(split: Split, seed: int = SEED, size: int = 32) -> Scenes:
 
 
 def words_of(tokenizer: Tokenizer, prompt: str) -> list[Word]:
-    """Return the words of a prompt with the places of their tokens in its row, and last what stands behind them.
+    """Return the start token, the words of a prompt, and the padding, with the places of their tokens in its row.
 
     Raises:
         ValueError: the prompt is too long for a row.
     """
-    place, words = 1, []  # place 0 is the start token
+    place, words = 1, [Word(START, (0,))]
     for text in prompt.split():
         many = len(tokenizer.encode(text))
         words.append(Word(text, tuple(range(place, place + many))))

@@ -1,10 +1,12 @@
 """States handed to a U-Net of diffusers are drawn as its own pipeline draws them."""
 
+from pathlib import Path
+
 import diffusers
 import pytest
 import torch
 
-from clip_tutor.lessons.nb22_text_to_image.published import draw_published
+from clip_tutor.lessons.nb22_text_to_image.published import draw_published, weights_at_hand
 
 T, D = 6, 16
 
@@ -57,3 +59,14 @@ def test_what_is_drawn_equals_diffusers_pipeline():
     ).images
     found = draw_published(unet, vae, scheduler, states, null, 4, 5.0, torch.Generator().manual_seed(1))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_weights_are_looked_for_on_this_machine_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--somebody--something"
+    assert not weights_at_hand("somebody/something")
+    (folder / "snapshots" / "abc" / "unet").mkdir(parents=True)
+    (folder / "snapshots" / "abc" / "unet" / "config.json").write_text("{}")
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("abc")
+    assert weights_at_hand("somebody/something")
