@@ -128,12 +128,11 @@ def _beside(images: int, maps: int) -> tuple[Figure, list[Axes], list[Axes]]:
     rows = -(-maps // columns)
     figure = Figure(figsize=(1.35 * (images + columns), 1.7 * rows + 0.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[images, columns])
-    found = [
-        list(part.subplots(*size, squeeze=False).flat) for part, size in ((left, (1, images)), (right, (rows, columns)))
-    ]
-    for one in (*found[0], *found[1]):
+    shown = list(left.subplots(1, images, squeeze=False).flat)
+    looked_at = list(right.subplots(rows, columns, squeeze=False).flat)
+    for one in (*shown, *looked_at):
         one.set_axis_off()
-    return figure, *found
+    return figure, shown, looked_at
 
 
 def _words(axes: Sequence[Axes], words: Sequence[Word], shares: Tensor) -> None:
