@@ -36,6 +36,11 @@ SHORTER = {
     },
     "13": {"SMALL, STEPS = 32, 150": "SMALL, STEPS = 32, 15", 'shipped["steps"], "yours': '20, "yours'},
     "17": {"ladder.climb(task, 1, ladder.LIVE,": "ladder.climb(task, 1, ladder.LOOKS[0],"},
+    "18": {
+        "STEPS, PEAK = 400, 3e-3": "STEPS, PEAK = 50, 3e-3",
+        'encoded(clip, objects, "compositional", 300)': 'encoded(clip, objects, "compositional", 60)',
+    },
+    "19": {"STEPS, PEAK = 200, 4e-3": "STEPS, PEAK = 25, 4e-3"},
 }
 
 

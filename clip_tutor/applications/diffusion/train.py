@@ -40,7 +40,7 @@ from clip_tutor.weights import load
 SEED = 22  # of the scenes: others than those that the CLIP has seen
 IMAGE_SIZE, PATCH_SIZE, WIDTHS, DEPTH = 32, 2, (96, 192), 2
 DROPPED = 0.1  # the share of captions that are taken away
-GAMMA = 5.0  # of the min-SNR weighting
+GAMMA = 5.0  # the cap on the weight of a timestep
 LOOKED_AT = 512  # unseen scenes on which the loss is measured
 LOOKS = 20  # how often
 
@@ -49,7 +49,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m clip_tutor.applications.diffusion.train")
     parser.add_argument("--clip", default="emoji", help="whose token states are read: %(default)s")
-    parser.add_argument("--steps", type=int, default=18_000, help="%(default)s")
+    parser.add_argument("--steps", type=int, default=16_000, help="%(default)s")
     parser.add_argument("--batch-size", type=int, default=32, help="%(default)s")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
     parser.add_argument("--run", type=Path, help="folder for checkpoint and log; a stopped run continues there")

@@ -6,13 +6,14 @@
 Without the captions that are dropped, the denoiser would not know what images look like when nothing is said, and
 guidance would have nothing to go away from.
 
-Where there is hardly any noise, nobody can tell it from the image, and most of a loss of v comes from there. *Min-SNR
-weighting* counts each timestep by its signal-to-noise ratio, ᾱ / (1 - ᾱ), but never by more than γ: what the image is
-then matters more than its last speck.
+A loss of v counts an error of x_0 SNR + 1 times, where the *signal-to-noise ratio* SNR is ᾱ / (1 - ᾱ). Where there is
+hardly any noise, that is a thousand times and more, for specks that nobody sees. With a cap γ on the count, what the
+image is matters more. *Min-SNR weighting* caps SNR in the same way; but it then counts pure noise not at all, and there
+the color of a background is decided.
 
 Sources: Ho et al. 2020, algorithm 1 and equation 14; Ho and Salimans 2022, algorithm 1; one in ten is the share in the
-model card of Stable Diffusion 1.4; Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy",
-section 3.4.
+model card of Stable Diffusion 1.4; Salimans and Ho 2022, "Progressive Distillation for Fast Sampling of Diffusion
+Models", section 4 (SNR + 1); Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy" (the cap).
 """
 
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def diffusion_loss(
         null_states: (1, T, D), of the empty caption.
         generator: draws timesteps, noise, and which captions are dropped; on the CPU.
         dropped: the share of captions that are taken away.
-        gamma: γ of the min-SNR weighting, 5 in the paper; not given, all timesteps count alike.
+        gamma: γ, the cap on the weight of a timestep; not given, all errors of what is predicted count alike.
     """
     B = len(x0)
     t = torch.randint(TIMESTEPS, (B,), generator=generator).to(x0.device)
@@ -70,17 +71,18 @@ def diffusion_loss(
     output = denoiser(add_noise(x0, noise, alpha_bar), t, states)  # (B, 3, H, W)
     prediction = denoiser.config.prediction
     error = (output - target(x0, noise, alpha_bar, prediction)).square()  # (B, 3, H, W)
-    return (error if gamma is None else min_snr_weight(alpha_bar, prediction, gamma) * error).mean()
+    return (error if gamma is None else capped_weight(alpha_bar, prediction, gamma) * error).mean()
 
 
-def min_snr_weight(alpha_bar: Tensor, prediction: Prediction, gamma: float) -> Tensor:
-    """Return the weight of squared errors, of the shape of ``alpha_bar``: min(SNR, γ), as errors of x_0 are counted.
+def capped_weight(alpha_bar: Tensor, prediction: Prediction, gamma: float) -> Tensor:
+    """Return weights of squared errors, of the shape of ``alpha_bar``: min(SNR + 1, γ), as errors of x_0 are counted.
 
-    An error of ε is as large as √SNR of x_0, one of v as √(SNR + 1): ``test_all_predictions_are_weighted_alike``.
+    A squared error of ε is SNR times as large as that of x_0, one of v SNR + 1 times:
+    ``test_all_predictions_are_weighted_alike``.
     """
     snr = alpha_bar / (1 - alpha_bar)
     of_one = {"x0": torch.ones_like(snr), "epsilon": snr, "v": snr + 1}[prediction]  # squared error, for 1 of x_0
-    return snr.clamp(max=gamma) / of_one
+    return (snr + 1).clamp(max=gamma) / of_one
 
 
 def train_denoiser(

@@ -15,7 +15,7 @@ from clip_tutor.applications.diffusion import (
     to_epsilon,
     train_denoiser,
 )
-from clip_tutor.applications.diffusion.training import min_snr_weight
+from clip_tutor.applications.diffusion.training import capped_weight
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from tests.applications.diffusion.conftest import D, T
@@ -59,8 +59,8 @@ def test_all_predictions_are_weighted_alike(gamma):
     for prediction in ("epsilon", "x0", "v"):
         said = target(seen, to_epsilon(seen, noisy, alpha_bar, "x0"), alpha_bar, prediction)
         error = (said - target(x0, noise, alpha_bar, prediction)).square()
-        weighted = min_snr_weight(alpha_bar, prediction, gamma) * error
-        torch.testing.assert_close(weighted, snr.clamp(max=gamma) * (seen - x0).square())
+        weighted = capped_weight(alpha_bar, prediction, gamma) * error
+        torch.testing.assert_close(weighted, (snr + 1).clamp(max=gamma) * (seen - x0).square())
 
 
 def test_the_loss_is_weighted(make_denoiser):
@@ -69,7 +69,7 @@ def test_the_loss_is_weighted(make_denoiser):
     x0, states, null = torch.zeros(4000, 3, 2, 2), torch.ones(4000, T, D), torch.zeros(1, T, D)
     loss = diffusion_loss(listener, x0, states, null, torch.Generator().manual_seed(0), gamma=5.0)
     alpha_bar = listener.alphas_cumprod[listener.t][:, None, None, None]
-    weight = (alpha_bar / (1 - alpha_bar)).clamp(max=5) * (1 - alpha_bar)  # v = √ᾱ ε, and ε is x_t / √(1 - ᾱ)
+    weight = (1 / (1 - alpha_bar)).clamp(max=5) * (1 - alpha_bar)  # v = √ᾱ ε, and ε is x_t / √(1 - ᾱ)
     torch.testing.assert_close(loss, (weight * alpha_bar * listener.noisy.square() / (1 - alpha_bar)).mean())
 
 
