@@ -18,35 +18,32 @@ from clip_tutor.lab.exercises.modules import (
 
 
 class MyCrossAttention(nn.Module):
-    """Lets each place of an image look at all token states of a caption.
+    """Lets each place of an image look at all token states of a caption: three linear layers without a bias.
 
-    Its parts are three linear layers without a bias: `to_query`, from width numbers to heads * head_width;
-    `to_key_value`, from source_width numbers to twice as many, keys first; and `out`, from heads * head_width to width.
+    `to_query`: from width numbers to heads * head_width; `to_key_value`: from source_width to twice as many, keys first;
+    `out`: from heads * head_width back to width. Head 0 has the first head_width numbers of queries, keys and values,
+    head 1 the next. Scores are divided by √head_width; the weights of a place for all T tokens add up to 1.
     """
 
     def __init__(self, width: int, source_width: int, heads: int, head_width: int) -> None:
         """Make the parts, for places of width numbers and states of source_width numbers."""
         super().__init__()
-        self.heads = heads
+        self.heads, self.head_width = heads, head_width
         self.to_query = nn.Linear(width, heads * head_width, bias=False)
         self.to_key_value = nn.Linear(source_width, 2 * heads * head_width, bias=False)
         self.out = nn.Linear(heads * head_width, width, bias=False)
 
     def weights(self, places: Tensor, states: Tensor) -> Tensor:
-        """Return (B, heads, N, T): how much each of N places looks at each of T tokens; a row adds up to 1.
-
-        places is (B, N, width), states is (B, T, source_width). Of its queries and keys, head 0 has the first
-        head_width numbers, head 1 the next, and so on. Scores are divided by √head_width.
-        """
+        """Return (B, heads, N, T), how much N places (B, N, width) look at each of T tokens (B, T, source_width)."""
         query = self.to_query(places).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, K, N, d)
         key = self.to_key_value(states).chunk(2, dim=-1)[0].unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        return (query @ key.transpose(2, 3) / query.shape[-1] ** 0.5).softmax(dim=-1)  # (B, K, N, T)
+        return (query @ key.transpose(2, 3) / self.head_width**0.5).softmax(dim=-1)  # (B, K, N, T)
 
     def forward(self, places: Tensor, states: Tensor) -> Tensor:
         """Return (B, N, width): for each place the values of all tokens, as much as it looks at them, through `out`."""
         value = self.to_key_value(states).chunk(2, dim=-1)[1].unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        found = self.weights(places, states) @ value  # (B, K, N, d)
-        return self.out(found.transpose(1, 2).flatten(2))
+        found = (self.weights(places, states) @ value).transpose(1, 2)  # (B, N, K, d)
+        return self.out(found.flatten(2))
 
 
 _CASES = (((8, 6, 2, 4), (2, 9, 5)), ((6, 10, 3, 2), (1, 4, 7)))  # arguments; B, N, T

@@ -127,7 +127,7 @@ def _beside(images: int, maps: int) -> tuple[Figure, list[Axes], list[Axes]]:
     columns = min(maps, MAPS_A_ROW)
     rows = -(-maps // columns)
     figure = Figure(figsize=(1.35 * (images + columns), 1.7 * rows + 0.6), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[images, columns])
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[images, columns])[0]
     shown = list(left.subplots(1, images, squeeze=False).flat)
     looked_at = list(right.subplots(rows, columns, squeeze=False).flat)
     for one in (*shown, *looked_at):

@@ -27,7 +27,8 @@ def my_word_maps(maps: Sequence[torch.Tensor], words: Sequence[Sequence[int]], s
         H = math.isqrt(len(heads))
         shares = torch.stack([heads[:, list(tokens)].sum(dim=1) for tokens in words])  # (words, H · H)
         found.append(F.interpolate(shares.view(1, -1, H, H), size=(side, side))[0])  # (words, side, side)
-    return torch.stack(found).mean(dim=0)
+    blocks = torch.stack(found)  # (blocks, words, side, side)
+    return blocks.mean(dim=0)
 
 
 _WORDS = ((1,), (2, 3), (4,))
