@@ -20,8 +20,8 @@ from clip_tutor.lab.exercises.modules import (
 class MyCrossAttention(nn.Module):
     """Lets each place of an image look at all token states of a caption: three linear layers without a bias.
 
-    `to_query`: from width numbers to heads * head_width; `to_key_value`: from source_width to twice as many, keys first;
-    `out`: from heads * head_width back to width. Head 0 has the first head_width numbers of queries, keys and values,
+    `to_query`: from width numbers to heads * head_width; `to_key_value`: from source_width to twice as many, keys
+    first; `out`: from heads * head_width to width. Head 0 has the first head_width numbers of queries, keys and values,
     head 1 the next. Scores are divided by √head_width; the weights of a place for all T tokens add up to 1.
     """
 
