@@ -80,10 +80,10 @@ def guidance_figure(
     Args:
         right, apart: for each scale a number and its 95 % interval.
     """
-    figure, panels = canvas(9, 3.2, columns=2)
+    figure, panels = canvas(9, 3.5, columns=2)
     for axes, values, color, label in (
         (panels[0], right, OBEDIENT, "thing and background as told"),
-        (panels[1], apart, COLORS[3], "distance between images of a caption"),
+        (panels[1], apart, COLORS[3], "distance of images of a caption"),
     ):
         places = range(len(values))
         middle = [value for value, _, _ in values.values()]
