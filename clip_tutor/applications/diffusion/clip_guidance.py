@@ -4,8 +4,8 @@
       └── image tower ─▶ scale · image · text ─ gradient by x_t ─ s · √(1 - ᾱ_t) ─┘
 
 The product of image and text, times CLIP's scale, is the logit of "this text" among all texts, so its gradient stands
-for that of log p(text | x_t), and the rule is that of classifier guidance. The denoiser itself is asked once a step; the
-tower is asked once, forward and backward.
+for that of log p(text | x_t), and the rule is that of classifier guidance. The denoiser is asked once a step, and so is
+the tower, forward and backward.
 
 At the noisy end √ᾱ is nearly 0, and to get x_0 one divides by it: the smallest gradient drives x_0 to its limits there.
 So it is cut off at -1 and 1 once more.

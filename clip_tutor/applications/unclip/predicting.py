@@ -52,7 +52,8 @@ def predict(prior: Prior, states: Tensor, texts: Tensor, steps: int, generator: 
     noise = torch.randn(twice[1].shape, generator=generator, device=generator.device).to(texts)  # (2 · B, E)
     for step in descend(noise, prior.alphas_cumprod, steps, lambda noisy, t: prior(noisy, t, *twice)):  # noqa: B007
         pass
-    return better_of_two(*to_unit(step.x0).chunk(2), texts)
+    first, second = to_unit(step.x0).chunk(2)  # (B, E) each
+    return better_of_two(first, second, texts)
 
 
 def better_of_two(first: Tensor, second: Tensor, texts: Tensor) -> Tensor:
