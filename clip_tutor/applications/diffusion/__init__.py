@@ -10,7 +10,7 @@ Read `schedule`, `forward`, `prediction`, `ddpm`, `ddim`, `conditioning`, `block
 """
 
 from clip_tutor.applications.diffusion.blocks import timestep_embedding
-from clip_tutor.applications.diffusion.clip_guidance import bend, clip_gradient, sample_with_clip, unnoised
+from clip_tutor.applications.diffusion.clip_guidance import clip_gradient, move, sample_with_clip, unnoised
 from clip_tutor.applications.diffusion.conditioning import (
     STABLE_DIFFUSION_1,
     STABLE_DIFFUSION_2,
@@ -46,7 +46,6 @@ __all__ = [
     "add_noise",
     "alphas_cumprod",
     "at_timesteps",
-    "bend",
     "betas",
     "clip_gradient",
     "ddim_step",
@@ -59,6 +58,7 @@ __all__ = [
     "guide_by_weight",
     "load_denoiser",
     "load_noised_clip",
+    "move",
     "noised_clip_loss",
     "prompt_ids",
     "sample",

@@ -1,14 +1,15 @@
-"""CLIP guidance, GLIDE's way: at each step the noise is bent so that the image comes nearer to a caption.
+"""CLIP guidance, GLIDE's way: at each step the image is moved so that it comes nearer to a caption.
 
-    x_t ─ denoiser ─▶ ε ─────────────────────────────(-)─▶ guided ε ─▶ x_0, clipped ─ ddim_step ─▶ x_s
-      └── image tower ─▶ scale · image · text ─ gradient by x_t ─ s · √(1 - ᾱ_t) ─┘
+    x_t ─ denoiser ─▶ x_0 ──────────────────────────────────────────────(+)─ clipped ─ ddim_step ─▶ x_s
+      └── image tower ─▶ scale · image · text ─ gradient by x_t ─ s · (1 - ᾱ_t) / √ᾱ_t ─┘
 
 The product of image and text, times CLIP's scale, is the logit of "this text" among all texts, so its gradient stands
-for that of log p(text | x_t), and the rule is that of classifier guidance. The denoiser is asked once a step, and so is
-the tower, forward and backward.
+for that of log p(text | x_t), and the rule is that of classifier guidance. It takes s · √(1 - ᾱ_t) times the gradient
+off the noise ε; for x_0 that is the same as what is added above. The denoiser is asked once a step, and so is the
+tower, forward and backward.
 
-At the noisy end √ᾱ is nearly 0, and to get x_0 one divides by it: the smallest gradient drives x_0 to its limits there.
-So it is cut off at -1 and 1 once more.
+At the noisy end √ᾱ is nearly 0, and one divides by it: the smallest gradient drives x_0 to its limits there. So it is
+cut off at -1 and 1 once more.
 
 Sources: Nichol et al. 2022, section 2.4; openai/glide-text2im ``glide_text2im/clip/model_creation.py``, cond_fn, and
 ``glide_text2im/gaussian_diffusion.py``, condition_score; Dhariwal and Nichol 2021, algorithm 2.
@@ -22,7 +23,6 @@ from torch import Tensor
 
 from clip_tutor.applications.diffusion.denoiser import Denoiser
 from clip_tutor.applications.diffusion.noised_clip import NoisedImageTower
-from clip_tutor.applications.diffusion.prediction import to_epsilon, to_x0
 from clip_tutor.applications.diffusion.sampling import descend, seen_image, starting_noise
 from clip_tutor.applications.diffusion.schedule import at_timesteps
 from clip_tutor.model import CLIP
@@ -61,18 +61,16 @@ def unnoised(clip: CLIP) -> ImageEncoder:
     return encode
 
 
-def bend(x0: Tensor, noisy: Tensor, gradient: Tensor, alpha_bar: Tensor, scale: float) -> Tensor:
-    """Return (B, 3, H, W) from -1 to 1: x_0 after its noise was bent by a gradient.
+def move(x0: Tensor, gradient: Tensor, alpha_bar: Tensor, scale: float) -> Tensor:
+    """Return (B, 3, H, W) from -1 to 1: x_0 after a gradient was taken off its noise.
 
     Args:
         x0: what the denoiser sees in x_t, (B, 3, H, W).
-        noisy: x_t.
         gradient: of log p(text | x_t) by x_t.
         alpha_bar: ᾱ_t, one number or (B, 1, 1, 1).
         scale: s; 0 leaves x_0 as it is.
     """
-    epsilon = to_epsilon(x0, noisy, alpha_bar, "x0") - scale * (1 - alpha_bar).sqrt() * gradient
-    return to_x0(epsilon, noisy, alpha_bar, "epsilon").clamp(-1, 1)
+    return (x0 + scale * (1 - alpha_bar) / alpha_bar.sqrt() * gradient).clamp(-1, 1)
 
 
 def sample_with_clip(
@@ -115,7 +113,7 @@ def sample_with_clip(
     def see(noisy: Tensor, t: Tensor) -> Tensor:
         x0 = seen_image(denoiser, noisy, t, states, states, 1.0)
         gradient = clip_gradient(encode, noisy, t, texts, logit_scale)
-        return bend(x0, noisy, gradient, at_timesteps(denoiser.alphas_cumprod, t), scale)
+        return move(x0, gradient, at_timesteps(denoiser.alphas_cumprod, t), scale)
 
     *_, last = descend(starting_noise(denoiser, states, generator), denoiser.alphas_cumprod, steps, see)
     return last.x0

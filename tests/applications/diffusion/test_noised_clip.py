@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from clip_tutor.applications.diffusion import (
     NoisedCLIPConfig,
     NoisedImageTower,
-    bend,
     clip_gradient,
     load_noised_clip,
+    move,
     noised_clip_loss,
     sample,
     sample_with_clip,
@@ -96,7 +96,7 @@ def test_an_ordinary_clip_sees_the_noisy_image_at_its_own_size(make_model):
     assert clip_gradient(unnoised(clip), NOISY, TIMES, TEXTS, 20.0).abs().amax(dim=(1, 2, 3)).min() > 1e-6
 
 
-def test_the_noise_is_bent_as_in_glide():
+def test_the_image_moves_as_in_glide():
     """Its rule for the noise and its formulas between noise and x_0, written out."""
     alpha_bar = torch.tensor(0.6)
     x0, gradient = 0.1 * NOISY.clamp(-1, 1), 0.05 * torch.randn(NOISY.shape, generator=seed())
@@ -104,8 +104,8 @@ def test_the_noise_is_bent_as_in_glide():
     epsilon = (recip * NOISY - x0) / recip_minus_1
     epsilon = epsilon - (1 - alpha_bar).sqrt() * 3.0 * gradient
     expected = (recip * NOISY - recip_minus_1 * epsilon).clamp(-1, 1)
-    torch.testing.assert_close(bend(x0, NOISY, gradient, alpha_bar, 3.0), expected, atol=1e-5, rtol=1e-5)
-    assert bend(x0, NOISY, 1e4 * gradient, alpha_bar, 3.0).abs().max() == 1
+    torch.testing.assert_close(move(x0, gradient, alpha_bar, 3.0), expected, atol=1e-5, rtol=1e-5)
+    assert move(x0, 1e4 * gradient, alpha_bar, 3.0).abs().max() == 1
 
 
 def test_guidance_leads_to_the_text_and_none_leaves_the_denoiser_alone(tower, make_denoiser):
