@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -150,6 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(curve))
 
 
+@cache
 def scenes_of(split: Split, size: int = IMAGE_SIZE, seed: int = SEED) -> Scenes:
     """Return scenes of everyday objects; those of one split and seed show the same at any size."""
     return Scenes(find_emoji(FIRST_WORDS), split, size, seed)
