@@ -73,7 +73,7 @@ def object_hits(pixels: Tensor, scenes: Sequence[Scene], judge: AttributeJudge, 
 def frechet_distance(some: Tensor, others: Tensor) -> float:
     """Return the Fréchet distance between two sets of vectors (M, E), each taken for a normal distribution.
 
-    Source: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", equation 6.
+    Source: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule".
     """
     some, others = some.double(), others.double()
     first, second = some.T.cov(), others.T.cov()
@@ -185,8 +185,8 @@ def guidance_figures(options: argparse.Namespace, judge: AttributeJudge, objects
         print(line(name, hits[name], f"   {distances[name]:.3f}   {seconds[name]:.3f}"), flush=True)
 
     judged("classifier-free", free)
-    _, of_one_step = drawn(led(tower, 1.0, 2), TOGETHER, options.seed)
-    equal_steps = max(1, round(2 * seconds["classifier-free"] / of_one_step))
+    _, of_two_steps = drawn(led(tower, 1.0, 2), TOGETHER, options.seed)
+    equal_steps = max(1, round(2 * seconds["classifier-free"] / of_two_steps))
     judged("none", led(tower, 0.0, options.steps))
     for scale in options.scales:
         judged(f"noised CLIP, {scale:g}", led(tower, scale, equal_steps))

@@ -7,8 +7,7 @@ An embedding says what is in an image; where it stands and how it is turned, it 
 noise. DDIM draws no random numbers on its way, so it can be walked backward, step by step: from an image to noise that
 gives about this image again.
 
-Source: Ramesh et al. 2022, section 3; Song et al. 2021, section 4.3; Dhariwal and Nichol 2021, "Diffusion Models Beat
-GANs on Image Synthesis", appendix F.
+Source: Ramesh et al. 2022, section 3; Song et al. 2021, section 4.3.
 """
 
 from itertools import pairwise

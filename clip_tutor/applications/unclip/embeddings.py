@@ -5,11 +5,12 @@
 
     a ──────── share ────────▶ b        `interpolate`: the shorter arc of the great circle through both
 
-CLIP's loss asks which text belongs to an image rather than another. What all texts have in common drops out of that
-question, and so does what all images have in common: nothing brings the two clouds together.
+Asked which text belongs to an image, what all texts have in common makes no difference; asked which image belongs to a
+text, what all images have in common makes none. These are the two questions of CLIP's loss, and little in them brings
+the two clouds together.
 
 Sources: Ramesh et al. 2022, "Hierarchical Text-Conditional Image Generation with CLIP Latents", section 3; Liang et al.
-2022, "Mind the Gap", sections 2 and 4; Shoemake 1985, "Animating Rotation with Quaternion Curves" (the turn).
+2022, "Mind the Gap"; Shoemake 1985, "Animating Rotation with Quaternion Curves" (the turn).
 """
 
 import torch

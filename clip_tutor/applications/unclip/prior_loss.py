@@ -3,7 +3,7 @@
     image embeddings ─ √E times as long ─ add_noise at a random t ─▶ x_t ─┐
     captions ─ CLIP, frozen ─▶ states, text embeddings ───────────────────┴ prior ─▶ x_0 ── mean squared error
 
-Source: Ramesh et al. 2022, section 2.2, equation 2.
+Source: Ramesh et al. 2022, section 2.2.
 """
 
 import torch
