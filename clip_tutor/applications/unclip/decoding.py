@@ -77,11 +77,11 @@ def invert(decoder: Decoder, images: Tensor, embeddings: Tensor, steps: int) -> 
     """
     check_embeddings(embeddings, decoder.embed_dim)
     upward = sampling_timesteps(steps)[::-1]
+    alpha_bars = [torch.ones((), device=images.device), *decoder.alphas_cumprod[upward]]  # from the image itself up
     noisy = images
-    # The image itself has no timestep: the decoder is asked about it as if it stood at the first one.
-    for t, t_next in pairwise([upward[0], *upward]):
+    for t, (alpha_bar, alpha_bar_next) in zip(upward, pairwise(alpha_bars), strict=True):
+        # On its way down to here `decode` asks at t. What stands at t is not known yet; what stands here is close.
         output = decoder(noisy, torch.full((len(images),), t, device=images.device), embeddings[:, None])
-        alpha_bar = decoder.alphas_cumprod[t]
         x0, epsilon = (to(output, noisy, alpha_bar, decoder.config.prediction) for to in (to_x0, to_epsilon))
-        noisy = add_noise(x0, epsilon, decoder.alphas_cumprod[t_next])
+        noisy = add_noise(x0, epsilon, alpha_bar_next)
     return noisy

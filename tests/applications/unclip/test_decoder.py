@@ -1,5 +1,6 @@
 """The decoder: what it is told, and the ways from an embedding to an image and back."""
 
+import diffusers
 import pytest
 import torch
 
@@ -57,6 +58,24 @@ def test_decoding_is_sampling_with_no_embedding_as_the_other_question(make_decod
         decode(decoder, interpolate(EMBEDDINGS, EMBEDDINGS.flip(0), 0.4), 3, 2.0, seed()),
     ):
         assert (other - images).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_the_way_back_equals_diffusers_inverse_ddim(make_decoder):
+    decoder = make_decoder(0.05).double()
+    images, embeddings = 0.3 * NOISY.double(), EMBEDDINGS.double()
+    scheduler = diffusers.DDIMInverseScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
+    scheduler.set_timesteps(5)
+    x = images
+    for t in scheduler.timesteps:
+        x = scheduler.step(decoder(x, t.expand(2), embeddings[:, None]), t, x).prev_sample
+    torch.testing.assert_close(invert(decoder, images, embeddings, 5), x, atol=1e-6, rtol=1e-6)
 
 
 @torch.no_grad()
