@@ -54,6 +54,7 @@ from clip_tutor.tokenizers import Tokenizer
 
 TOGETHER = 16  # images that are made at once
 CAPTIONS, COPIES = 32, 8  # how many captions the diversity is measured on, and images of each
+JUDGED = 5000  # real scenes that the judge is asked about
 ATTRIBUTES = ("object", "count", "relation", "background")
 
 
@@ -195,7 +196,7 @@ def main() -> None:
         "captions": options.captions,
         "steps": options.steps,
         "guidance": options.guidance[0],
-        "judge_on_real_scenes": judge_accuracy(judge, Scenes(objects, "test", size, JUDGE_SEED + 1), 5000),
+        "judge_on_real_scenes": judge_accuracy(judge, Scenes(objects, "test", size, JUDGE_SEED + 1), JUDGED),
         **{f"{name}_right": by_judge[name][0] for name in ATTRIBUTES},
         **{f"{name}_right_interval": by_judge[name][1:] for name in ATTRIBUTES},
         **{f"{name}_right_by_clip": by_clip[name][0] for name in ATTRIBUTES},

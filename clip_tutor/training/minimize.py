@@ -39,8 +39,11 @@ def minimize(
     run: Path | None = None,
     evaluate: Callable[[], Record] | None = None,
     evaluate_every: int = 1000,
+    metadata: dict[str, str] | None = None,
 ) -> list[Record]:
     """Train a model in place and return the history of the run; Ctrl-C ends it after the step at hand.
+
+    Parameters that ask for no gradient stay as they are.
 
     Args:
         loss_at: takes the number of a step, from 0, and returns its loss, a scalar.
@@ -48,6 +51,7 @@ def minimize(
         run: a folder for the checkpoint and the log. A run that was stopped goes on there.
         evaluate: called every ``evaluate_every`` steps and at the end, with the model in evaluation mode; what it
             returns joins the record.
+        metadata: what the checkpoint says beside its tensors, so that it can be opened like a finished model.
 
     Raises:
         ValueError: ``run`` holds a checkpoint of another model or other settings.
@@ -62,6 +66,11 @@ def minimize(
     precision, device = config.efficiency.precision, next(model.parameters()).device
     started = time.perf_counter() - state.seconds
     losses: list[float] = []
+
+    def save() -> None:
+        if run:
+            _save(run, model, optimizer, config, state, metadata or {})
+
     model.train()
     with interruptible() as interrupted, tqdm(initial=state.step, unit="step") as bar:
         while not state.finished(config) and not interrupted.is_set():
@@ -81,7 +90,8 @@ def minimize(
             bar.update()
             due = evaluate and (state.step % evaluate_every == 0 or state.finished(config))
             if due or state.step % config.record_every == 0:
-                record = {"step": state.step, "seconds": state.seconds, "loss": float(np.mean(losses)), "lr": lr}
+                record = {"step": state.step, "seconds": state.seconds, "loss": float(np.mean(losses))}
+                record["learning_rate"] = lr
                 losses.clear()
                 if evaluate and due:
                     model.eval()
@@ -90,30 +100,36 @@ def minimize(
                 state.history.append(record)
                 log.add(state.history)
                 bar.set_postfix_str(f"loss {record['loss']:.3f}")
-            if run and (state.step % config.checkpoint_every == 0 or state.finished(config)):
-                _save(run, model, optimizer, config, state)
-        if run and interrupted.is_set():
-            _save(run, model, optimizer, config, state)
+            if state.step % config.checkpoint_every == 0 or state.finished(config):
+                save()
+        if interrupted.is_set():
+            save()
     log.close()
     model.eval()
     return state.history
 
 
-def _settings(config: TrainConfig) -> dict[str, object]:
+def _settings(model: nn.Module, config: TrainConfig) -> dict[str, object]:
     """Return what a run and its continuation must have in common."""
-    kept = ("batch_size", "learning_rate", "steps", "warmup_steps", "weight_decay", "seed", "max_grad_norm")
-    return {name: getattr(config, name) for name in kept}
+    kept = ("batch_size", "learning_rate", "warmup_steps", "weight_decay", "seed", "max_grad_norm")
+    learning = sorted(name for name, parameter in model.named_parameters() if parameter.requires_grad)
+    return {name: getattr(config, name) for name in kept} | {"learning": learning}
 
 
 def _save(
-    run: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig, state: TrainState
+    run: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    state: TrainState,
+    metadata: dict[str, str],
 ) -> None:
     tensors = dict(model.state_dict())
     for name, parameter in model.named_parameters():
-        for key, value in optimizer.state[parameter].items():
+        for key, value in optimizer.state[parameter].items() if parameter in optimizer.state else ():
             tensors[f"{OPTIMIZER}{name}.{key}"] = value
-    metadata = {"training": json.dumps(asdict(state)), "settings": json.dumps(_settings(config))}
-    write_tensors(run / CHECKPOINT, tensors, metadata)
+    of_run = {"training": json.dumps(asdict(state)), "settings": json.dumps(_settings(model, config))}
+    write_tensors(run / CHECKPOINT, tensors, metadata | of_run)
 
 
 def _restored(run: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig) -> TrainState:
@@ -122,7 +138,7 @@ def _restored(run: Path, model: nn.Module, optimizer: torch.optim.Optimizer, con
     if not path.exists():
         return TrainState()
     tensors, metadata = read_tensors(path)
-    before, now = json.loads(metadata.get("settings", "{}")), _settings(config)
+    before, now = json.loads(metadata.get("settings", "{}")), _settings(model, config)
     if changed := [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]:
         raise ValueError(
             f"the run in {run} was started with other settings ({', '.join(changed)}): continue it with the same "
@@ -131,7 +147,7 @@ def _restored(run: Path, model: nn.Module, optimizer: torch.optim.Optimizer, con
     fit(model, {name: t for name, t in tensors.items() if not name.startswith(TRAINING_PREFIXES)}, path)
     for name, parameter in model.named_parameters():
         prefix = f"{OPTIMIZER}{name}."
-        optimizer.state[parameter] = {
-            key[len(prefix) :]: t.clone() for key, t in tensors.items() if key.startswith(prefix)
-        }
+        memory = {key[len(prefix) :]: t.clone() for key, t in tensors.items() if key.startswith(prefix)}
+        if memory:
+            optimizer.state[parameter] = memory
     return TrainState(**json.loads(metadata["training"]))

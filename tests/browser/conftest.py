@@ -32,6 +32,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 from tests.browser.excerpt import excerpt
+from tests.notebooks.shorter import shorten
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -250,7 +251,8 @@ def _wait_for_server(server: LabServer, process: "subprocess.Popen[bytes]", time
 def open_notebook(browser: Browser, lab_server: LabServer) -> Iterator[Callable[..., NotebookPage]]:
     """``open_notebook("00_start_here")`` shows a fresh copy of that notebook in a fresh page.
 
-    ``open_notebook("09_zero_shot", only=["prompt-lab"])`` shows only that cell and what it needs: see `excerpt`.
+    ``open_notebook("09_zero_shot", only=["prompt-lab"])`` shows only that cell and what it needs, trained for a moment:
+    see `excerpt` and `shorten`.
     """
     SCREENSHOTS.mkdir(exist_ok=True)
     opened: list[NotebookPage] = []
@@ -260,6 +262,7 @@ def open_notebook(browser: Browser, lab_server: LabServer) -> Iterator[Callable[
         assert path.exists(), f"there is no {name}.ipynb in {folder}"
         if only:
             whole = json.loads(path.read_text())
+            shorten(whole["cells"], name[:2])
             path.write_text(json.dumps({**whole, "cells": excerpt(whole["cells"], only)}))
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         notebook = NotebookPage(page, path)

@@ -18,25 +18,10 @@ from clip_tutor.lab.course.cells import solution_code
 from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key
 from clip_tutor.lab.course.syllabus import Notebook, read_syllabus
 from clip_tutor.lab.exercises import exercises_of
+from tests.notebooks.shorter import shorten
 from tests.notebooks.test_anatomy import builds
 
 LAST_SECTION = "## Put it together"
-# What trains for minutes as it stands trains for a moment here: by notebook, lines and what stands in their place.
-SHORTER = {
-    "04": {
-        "B, STEPS = 64, 300": "B, STEPS = 64, 20",
-        "MOMENTS = (0, 15, 40, 80, 150, STEPS - 1)": "MOMENTS = (0, 10, STEPS - 1)",
-    },
-    "05": {
-        "things, STEPS = objects[::6][:16], 80": "things, STEPS = objects[::6][:16], 10",
-        "side=32, steps=60, B=32": "side=32, steps=10, B=32",
-    },
-    "08": {
-        "N = recipe.train.batch_size": "recipe = recipes.with_settings(recipe, steps=40); N = recipe.train.batch_size"
-    },
-    "13": {"SMALL, STEPS = 32, 150": "SMALL, STEPS = 32, 15", 'shipped["steps"], "yours': '20, "yours'},
-    "17": {"ladder.climb(task, 1, ladder.LIVE,": "ladder.climb(task, 1, ladder.LOOKS[0],"},
-}
 
 
 def building() -> list[Notebook]:
@@ -50,16 +35,12 @@ def solved(notebook: Notebook) -> nbformat.NotebookNode:
     read = nbformat.read(CHECKOUT / "notebooks" / notebook.file, nbformat.NO_CONVERT)
     solutions = {f"stub:{exercise.id}": solution_code(exercise) for exercise in exercises_of(notebook.id)}
     cells, inside = [], False
-    shorter = SHORTER.get(notebook.id, {})
-    whole = "".join(cell.source for cell in read.cells)
-    assert [line for line in shorter if line not in whole] == []
+    shorten(read.cells, notebook.id)
     for cell in read.cells:
         if inside and cell.source.startswith("## ") and not cell.source.startswith(LAST_SECTION):
             break
         inside |= cell.source.startswith(LAST_SECTION)
         cell.source = solutions.get(generated_key(cell), cell.source)
-        for line, instead in shorter.items() if cell.cell_type == "code" else ():
-            cell.source = cell.source.replace(line, instead)
         cells.append(cell)
     read.cells = cells
     return read

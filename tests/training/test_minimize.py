@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clip_tutor.training import TrainConfig
-from clip_tutor.training.config import Efficiency
+from clip_tutor.training.config import CHECKPOINT, Efficiency
 from clip_tutor.training.log import read_log
 from clip_tutor.training.minimize import minimize
+from clip_tutor.weights import read_tensors
 
 CONFIG = TrainConfig(
     8, 5e-2, steps=8, warmup_steps=2, record_every=2, checkpoint_every=3, efficiency=Efficiency(precision="float32")
@@ -32,7 +33,7 @@ def test_it_learns():
     model = make_model()
     history = minimize(model, lambda step: loss_of(model, step), replace(CONFIG, steps=200, record_every=50))
     assert [record["step"] for record in history] == [50, 100, 150, 200]
-    assert history[-1]["loss"] < history[0]["loss"] and history[-1]["lr"] < history[0]["lr"] / 5
+    assert history[-1]["loss"] < history[0]["loss"] and history[-1]["learning_rate"] < history[0]["learning_rate"] / 5
     assert not model.training
     assert loss_of(model, 1000) < 0.4, "saying 0 would cost 4"
 
@@ -55,6 +56,17 @@ def test_a_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path):
     assert [record["step"] for record in read_log(tmp_path)] == [2, 4, 6, 8]
     with pytest.raises(ValueError, match=r"started with other settings \(learning_rate 0.05 → 0.1\)"):
         minimize(again, lambda step: loss_of(again, step), replace(CONFIG, learning_rate=0.1), tmp_path)
+
+
+def test_what_asks_for_no_gradient_stays_as_it_is(tmp_path: Path):
+    model, again = make_model(), make_model(seed=1)
+    before = model[0].requires_grad_(False).weight.clone()
+    again[0].requires_grad_(False)
+    minimize(model, lambda step: loss_of(model, step), CONFIG, tmp_path, metadata={"what": "three layers"})
+    assert torch.equal(model[0].weight, before) and not torch.equal(model[2].weight, make_model()[2].weight)
+    assert read_tensors(tmp_path / CHECKPOINT)[1]["what"] == "three layers"
+    minimize(again, lambda step: loss_of(again, step), CONFIG, tmp_path)  # nothing is left to do
+    assert torch.equal(again[0].weight, before)
 
 
 def test_it_is_measured_in_evaluation_mode_and_trained_in_the_other():

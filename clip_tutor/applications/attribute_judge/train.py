@@ -2,7 +2,10 @@
 
     python -m clip_tutor.applications.attribute_judge.train --run runs/judge --save runs/attribute_judge.safetensors
 
-It never sees a generated image. A little noise on the scenes keeps it from depending on pixels that are exact.
+It never sees a generated image. A little noise on the scenes keeps it from depending on pixels that are exact. One
+scene in four is of the compositional split: a judge that had never seen an apple on red would look for something else
+there, and could not say whether a denoiser that has not seen it either draws it. For the same reason the two objects of
+every second pair change places.
 """
 
 from __future__ import annotations
@@ -16,12 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.applications.attribute_judge.facts import facts_of
+from clip_tutor.applications.attribute_judge.facts import ARRANGEMENTS, FACTS, facts_of
 from clip_tutor.applications.attribute_judge.files import save_judge
 from clip_tutor.applications.attribute_judge.model import PREPROCESSING, AttributeJudge, JudgeConfig
 from clip_tutor.applications.attribute_judge.verdicts import verdicts
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
-from clip_tutor.data.scenes import Scenes
+from clip_tutor.data.scenes import Scenes, Split
 from clip_tutor.printable import printable
 from clip_tutor.shell import run_from_shell
 from clip_tutor.training.config import Record, TrainConfig
@@ -31,13 +34,14 @@ from clip_tutor.training.outputs import require_place_for_model, require_place_f
 SEED = 122  # of the scenes: others than those of the denoiser that it judges
 NOISE = 0.1  # the most that is added, as a standard deviation; pixels go from -1 to 1
 LOOKED_AT, ASKED = 1000, 5000  # unseen scenes while the training goes on, and at the end
+COMPOSITIONAL = 4  # one scene in so many
 TOGETHER = 500  # scenes that are judged at once
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m clip_tutor.applications.attribute_judge.train")
-    parser.add_argument("--steps", type=int, default=12_000, help="%(default)s")
+    parser.add_argument("--steps", type=int, default=8000, help="%(default)s")
     parser.add_argument("--batch-size", type=int, default=64, help="%(default)s")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
     parser.add_argument("--run", type=Path, help="folder for checkpoint and log; a stopped run continues there")
@@ -67,19 +71,28 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(config.seed)
     objects = find_emoji(FIRST_WORDS)
     judge = AttributeJudge(JudgeConfig(len(objects))).to(memory_format=torch.channels_last)
-    scenes, unseen = (Scenes(objects, split, judge.config.image_size, SEED) for split in ("train", "test"))
+    size = judge.config.image_size
+    shown = [Scenes(objects, split, size, SEED) for split in ("train", "compositional")]
+    unseen: dict[Split, Scenes] = {split: Scenes(objects, split, size, SEED + 1) for split in ("test", "compositional")}
 
     def loss_at(step: int) -> Tensor:
-        batch = scenes.batch(range(step * config.batch_size, (step + 1) * config.batch_size))
         generator = torch.Generator().manual_seed(config.seed << 32 | step)
-        return judge_loss(judge, batch.pixels, facts_of(batch.scenes, objects), generator)
+        few = config.batch_size // COMPOSITIONAL
+        pixels, facts = [], []
+        for scenes, count in zip(shown, (config.batch_size - few, few), strict=True):
+            batch = scenes.batch(range(step * count, (step + 1) * count))
+            pixels.append(batch.pixels)
+            facts.append(facts_of(batch.scenes, objects))
+        return judge_loss(judge, *exchanged(torch.cat(pixels), torch.cat(facts)), generator)
 
-    history = minimize(
-        judge, loss_at, config, options.run, lambda: judge_accuracy(judge, unseen, LOOKED_AT), config.steps // 10
-    )
+    def look(count: int = LOOKED_AT) -> Record:
+        found = {split: judge_accuracy(judge, scenes, count) for split, scenes in unseen.items()}
+        return found["test"] | {f"compositional_{name}": share for name, share in found["compositional"].items()}
+
+    history = minimize(judge, loss_at, config, options.run, look, max(1, config.steps // 10))
     if not history:
         sys.exit("stopped before the first record: there is nothing to save")
-    measured = judge_accuracy(judge, unseen, ASKED)
+    measured = look(ASKED)
     notes = {
         "command": " ".join(["python -m clip_tutor.applications.attribute_judge.train", *(arguments or sys.argv[1:])]),
         "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
@@ -91,6 +104,22 @@ def main(arguments: list[str] | None = None) -> None:
         save_judge(options.save, judge, objects, notes)
         print(printable(f"saved to {options.save}", sys.stdout))
     print(json.dumps(notes))
+
+
+def exchanged(pixels: Tensor, facts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scenes (B, 3, H, W) and facts (B, 5), where the objects of every second scene have changed places.
+
+    In a pair each object keeps to its half of the image: moved on by half of its height, the upper one is below. Scenes
+    that are no pairs stay as they are.
+    """
+    pixels, facts = pixels.clone(), facts.clone()
+    half = pixels.shape[2] // 2
+    second = torch.arange(len(facts)) % 2 == 1
+    for arrangement, axis in (("left of", 3), ("above", 2)):
+        chosen = second & (facts[:, FACTS.index("arrangement")] == ARRANGEMENTS.index(arrangement))
+        pixels[chosen] = pixels[chosen].roll(half, dims=axis)
+        facts[chosen, :2] = facts[chosen, :2].flip(1)
+    return pixels, facts
 
 
 def judge_loss(judge: AttributeJudge, pixels: Tensor, facts: Tensor, generator: torch.Generator) -> Tensor:

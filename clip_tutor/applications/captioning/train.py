@@ -32,7 +32,7 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation.results import write_json
 from clip_tutor.printable import printable
 from clip_tutor.shell import run_from_shell
-from clip_tutor.training.config import Record, TrainConfig
+from clip_tutor.training.config import Efficiency, Record, TrainConfig
 from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
 from clip_tutor.weights import load
 
@@ -85,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         seconds=options.seconds,
         warmup_steps=min(100, options.steps // 10),
         weight_decay=0.05,
+        efficiency=Efficiency(precision="float32"),
     )
     clip, tokenizer, _ = load(options.clip)
     objects = find_emoji(FIRST_WORDS) if options.everyday else load_emoji()

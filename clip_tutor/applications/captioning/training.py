@@ -11,33 +11,22 @@ The run has a folder, and one that was stopped goes on there with the numbers it
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from clip_tutor.allocator import keep_freed_memory
 from clip_tutor.applications.captioning.captioner import Captioner
 from clip_tutor.applications.captioning.files import Origin, captioner_metadata
 from clip_tutor.applications.language_model.checks import check_vocabulary
 from clip_tutor.data.batches import shuffled_order
 from clip_tutor.tokenizers import Tokenizer
-from clip_tutor.training.config import CHECKPOINT, Record, TrainConfig, TrainState
-from clip_tutor.training.interrupts import interruptible
-from clip_tutor.training.log import RunLog
-from clip_tutor.training.outputs import require_place_for_run
-from clip_tutor.training.schedule import make_optimizer, warmup_cosine
-from clip_tutor.weights import fit, read_tensors, write_tensors
-from clip_tutor.weights.own import TRAINING_PREFIXES
+from clip_tutor.training.config import Record, TrainConfig
+from clip_tutor.training.minimize import minimize
 
-OPTIMIZER = TRAINING_PREFIXES[1]
 TOGETHER = 32  # batches whose captions are sorted by length among each other
 
 
@@ -121,7 +110,7 @@ def train_captioner(
 
     Args:
         origin: the CLIP whose vectors these are; it goes into the checkpoints.
-        config: of the settings, those of the batch, the length, the rate, the decay and the records.
+        config: of the settings, those of the batch, the length, the rate, the decay, the records and the precision.
         run: a folder for the checkpoint and the log. A run that was stopped goes on there.
         evaluate: called every ``evaluate_every`` steps and at the end; what it returns joins the record.
 
@@ -130,92 +119,12 @@ def train_captioner(
         OSError: nothing can be written into ``run``.
     """
     check_vocabulary(tokenizer, captioner.language_model.config)
-    if run:
-        require_place_for_run(run)
-    keep_freed_memory()
-    optimizer = make_optimizer(captioner, config.weight_decay)
-    state = _restored(run, captioner, optimizer, config) if run else TrainState()
-    log = RunLog(run, state.history)
-    learning = [parameter for parameter in captioner.parameters() if parameter.requires_grad]
-    started = time.perf_counter() - state.seconds
-    losses: list[float] = []
-    captioner.train()
-    with interruptible() as interrupted, tqdm(initial=state.step, unit="step") as bar:
-        while not state.finished(config) and not interrupted.is_set():
-            total = bar.total = state.total_steps(config)
-            lr = warmup_cosine(state.step, total, config.warmup_steps, config.learning_rate)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            loss = packed_loss(captioner, *batches.batch(state.step), batches.end_id)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(learning, config.max_grad_norm)
-            optimizer.step()
-            losses.append(loss.item())
-            state.step += 1
-            state.seconds = time.perf_counter() - started
-            bar.update()
-            due = evaluate and (state.step % evaluate_every == 0 or state.finished(config))
-            if due or state.step % config.record_every == 0:
-                record = {"step": state.step, "seconds": state.seconds, "loss": float(np.mean(losses))}
-                record["learning_rate"] = lr
-                losses.clear()
-                if evaluate and due:
-                    record |= evaluate(captioner.eval())
-                    captioner.train()
-                state.history.append(record)
-                log.add(state.history)
-                bar.set_postfix_str(f"loss {record['loss']:.3f}")
-            if run and (state.step % config.checkpoint_every == 0 or state.finished(config)):
-                _save(run, captioner, tokenizer, origin, optimizer, config, state)
-        if run and interrupted.is_set():
-            _save(run, captioner, tokenizer, origin, optimizer, config, state)
-    log.close()
-    captioner.eval()
-    return state.history
-
-
-def _settings(captioner: Captioner, config: TrainConfig) -> dict[str, object]:
-    """Return what a run and its continuation must have in common."""
-    kept = ("batch_size", "learning_rate", "warmup_steps", "weight_decay", "seed", "max_grad_norm")
-    learning = sorted(name for name, parameter in captioner.named_parameters() if parameter.requires_grad)
-    return {name: getattr(config, name) for name in kept} | {"learning": learning}
-
-
-def _save(
-    run: Path,
-    captioner: Captioner,
-    tokenizer: Tokenizer,
-    origin: Origin,
-    optimizer: torch.optim.Optimizer,
-    config: TrainConfig,
-    state: TrainState,
-) -> None:
-    tensors = dict(captioner.state_dict())
-    for name, parameter in captioner.named_parameters():
-        for key, value in optimizer.state[parameter].items() if parameter in optimizer.state else ():
-            tensors[f"{OPTIMIZER}{name}.{key}"] = value
-    metadata = captioner_metadata(captioner, tokenizer, origin, {})
-    metadata |= {"training": json.dumps(asdict(state)), "settings": json.dumps(_settings(captioner, config))}
-    write_tensors(run / CHECKPOINT, tensors, metadata)
-
-
-def _restored(run: Path, captioner: Captioner, optimizer: torch.optim.Optimizer, config: TrainConfig) -> TrainState:
-    """Put the numbers of a run that was stopped back, and return how far it had come."""
-    path = run / CHECKPOINT
-    if not path.exists():
-        return TrainState()
-    tensors, metadata = read_tensors(path)
-    before, now = json.loads(metadata.get("settings", "{}")), _settings(captioner, config)
-    if changed := [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]:
-        raise ValueError(
-            f"the run in {run} was started with other settings ({', '.join(changed)}): continue it with the same "
-            "ones, or give another folder"
-        )
-    fit(captioner, {name: t for name, t in tensors.items() if not name.startswith(TRAINING_PREFIXES)}, path)
-    for name, parameter in captioner.named_parameters():
-        prefix = f"{OPTIMIZER}{name}."
-        memory = {key[len(prefix) :]: t.clone() for key, t in tensors.items() if key.startswith(prefix)}
-        if memory:
-            optimizer.state[parameter] = memory
-    return TrainState(**json.loads(metadata["training"]))
+    return minimize(
+        captioner,
+        lambda step: packed_loss(captioner, *batches.batch(step), batches.end_id),
+        config,
+        run,
+        evaluate and (lambda: evaluate(captioner)),
+        evaluate_every,
+        captioner_metadata(captioner, tokenizer, origin, {}),
+    )

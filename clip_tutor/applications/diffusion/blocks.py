@@ -6,8 +6,12 @@
 A convolution sees neighbors, attention sees the whole image, and cross-attention sees the words. As in Stable Diffusion
 the caption comes in nowhere else.
 
+Whatever is added to x is 0 at first: the last layer of each branch begins with zeros. A deep stack of fresh blocks then
+passes its input on, and learning begins at once instead of waiting until they stop disturbing each other:
+``test_fresh_blocks_pass_their_input_on``.
+
 Sources: Ho et al. 2020, section 4 and appendix B; Rombach et al. 2022, "High-Resolution Image Synthesis with Latent
-Diffusion Models", section 3.3 and appendix E.2.1.
+Diffusion Models", section 3.3 and appendix E.2.1; openai/guided-diffusion ``nn.py``, zero_module.
 """
 
 import math
@@ -52,7 +56,9 @@ class ResidualBlock(nn.Module):
         self.time = nn.Linear(time_width, out_channels)
         self.norm2 = nn.GroupNorm(GROUPS, out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
-        self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+        same = in_channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
+        begin_with_zeros(self.conv2)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """Return (B, out_channels, H, W) from (B, in_channels, H, W) and (B, time_width)."""
@@ -74,9 +80,17 @@ class TextBlock(nn.Module):
         self.ln = nn.LayerNorm(width)
         self.attention = CrossAttention(width, text_width, heads, width // heads)
         self.block = Block(width, heads, "gelu")
+        for last in (self.attention.out, self.block.attention.out, self.block.mlp.fc2):
+            begin_with_zeros(last)
 
     def forward(self, x: Tensor, states: Tensor) -> Tensor:
         """Return (B, C, H, W) from images of that shape and states (B, T, D)."""
         places = x.flatten(2).transpose(1, 2)  # (B, H·W, C)
         places = places + self.attention(self.ln(places), states)
         return self.block(places).transpose(1, 2).unflatten(2, x.shape[2:])  # (B, C, H, W)
+
+
+def begin_with_zeros(layer: nn.Module) -> None:
+    """Set a layer's weights and biases to 0."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)

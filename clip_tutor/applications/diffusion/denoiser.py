@@ -1,8 +1,8 @@
 """The denoiser: a small U-Net that is shown a noisy image, the time and a caption, and says what is noise in it.
 
-    x_t 32×32 ─ stem ─ level ──────────────── skip ──────────────▶ level ─ out ─▶ ε, x_0 or v
-                         └ 16×16 ─ level ──── skip ──▶ level ─ up ─┘
-                                     └ 8×8 ─ level ─ up ─┘
+    x_t 32×32 ─ stem ─ level ───────────────────── skip ─────────────────▶ level ─ out ─▶ ε, x_0 or v
+                         └ 16×16 ─ level ───────── skip ────────▶ level ─ up ─┘
+                                     └ 8×8 ─ level ─ middle ─ up ─┘
                                                                      a level: ResidualBlock, TextBlock
 
 Down the left side the image becomes smaller and its places know more; up the right side it grows again, and what the
@@ -30,7 +30,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clip_tutor.applications.cross_attention import CrossAttention, collect_maps
-from clip_tutor.applications.diffusion.blocks import GROUPS, ResidualBlock, TextBlock, timestep_embedding
+from clip_tutor.applications.diffusion.blocks import (
+    GROUPS,
+    ResidualBlock,
+    TextBlock,
+    begin_with_zeros,
+    timestep_embedding,
+)
 from clip_tutor.applications.diffusion.prediction import Prediction, check_prediction
 from clip_tutor.applications.diffusion.schedule import ScheduleName, alphas_cumprod
 
@@ -43,6 +49,7 @@ class DenoiserConfig:
     image_size: int = 32  # H = W, in pixels
     patch_size: int = 1  # P: the side of the square of pixels that is one place of the first level
     widths: tuple[int, ...] = (32, 64, 64)  # channels of each level, from the first down; each is half the size
+    depth: int = 1  # how many levels stand one behind another at the smallest size
     heads: int = 4  # K
     prediction: Prediction = "v"
     schedule: ScheduleName = "cosine"
@@ -60,6 +67,8 @@ class DenoiserConfig:
                 f"{len(self.widths)} levels halve an image {len(self.widths) - 1} times, and {places} places a side do "
                 "not allow it: take two levels or more, and an image_size that can be halved so often"
             )
+        if self.depth < 1:
+            raise ValueError(f"depth is {self.depth}: at the smallest size stands one level at least")
         if wrong := [width for width in self.widths if width % GROUPS or width % self.heads]:
             raise ValueError(
                 f"a level has {wrong[0]} channels, which are shared out among {GROUPS} groups and {self.heads} heads: "
@@ -108,6 +117,7 @@ class Denoiser(nn.Module):
         self.down = nn.ModuleList([level(full, full, True)])
         self.down.extend(level(above, width, False) for above, width in pairwise(config.widths))
         self.shrink = nn.ModuleList(nn.Conv2d(width, width, 3, stride=2, padding=1) for width in config.widths[:-1])
+        self.middle = nn.ModuleList(level(config.widths[-1], config.widths[-1], False) for _ in range(config.depth - 1))
         # From the smallest size up, each level gets what comes from below and what the left side saw at its size.
         self.up = nn.ModuleList(
             level(below + width, width, depth == 0)
@@ -115,8 +125,7 @@ class Denoiser(nn.Module):
         )
         self.norm = nn.GroupNorm(GROUPS, full)
         self.out = nn.Conv2d(full, 3 * P * P, 3, padding=1)
-        for parameter in self.out.parameters():  # it begins by saying nothing: ``test_a_fresh_denoiser_says_zero``
-            nn.init.zeros_(parameter)
+        begin_with_zeros(self.out)  # it begins by saying nothing: ``test_a_fresh_denoiser_says_zero``
 
     def forward(self, noisy: Tensor, t: Tensor, states: Tensor) -> Tensor:
         """Return (B, 3, H, W): ε, x_0 or v, as ``config.prediction`` says.
@@ -148,6 +157,8 @@ class Denoiser(nn.Module):
             if shrink is not None:
                 seen.append(x)
                 x = shrink(x)  # (B, C, H/2P, W/2P), and so on
+        for level in self.middle:
+            x = level(x, time, states)
         for level in self.up:
             x = F.interpolate(x, scale_factor=2.0)  # twice as high and wide
             x = level(torch.cat([x, seen.pop()], dim=1), time, states)

@@ -23,7 +23,7 @@ from clip_tutor.applications.diffusion.conditioning import encode_prompts
 from clip_tutor.applications.diffusion.denoiser import Denoiser, DenoiserConfig
 from clip_tutor.applications.diffusion.files import save_denoiser, text_origin
 from clip_tutor.applications.diffusion.forward import from_pixels
-from clip_tutor.applications.diffusion.training import diffusion_loss
+from clip_tutor.applications.diffusion.training import diffusion_loss, timestep_weights
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.evaluation.results import write_json
@@ -38,7 +38,7 @@ from clip_tutor.training.precision import autocast, resolve_precision
 from clip_tutor.weights import load
 
 SEED = 22  # of the scenes: others than those that the CLIP has seen
-IMAGE_SIZE, PATCH_SIZE, WIDTHS = 32, 2, (96, 192)
+IMAGE_SIZE, PATCH_SIZE, WIDTHS, DEPTH = 32, 2, (96, 192), 2
 DROPPED = 0.1  # the share of captions that are taken away
 LOOKED_AT = 512  # unseen scenes on which the loss is measured
 LOOKS = 20  # how often
@@ -48,9 +48,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m clip_tutor.applications.diffusion.train")
     parser.add_argument("--clip", default="emoji", help="whose token states are read: %(default)s")
-    parser.add_argument("--steps", type=int, default=14_000, help="%(default)s")
-    parser.add_argument("--batch-size", type=int, default=64, help="%(default)s")
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3, help="at the peak: %(default)s")
+    parser.add_argument("--steps", type=int, default=13_000, help="%(default)s")
+    parser.add_argument("--batch-size", type=int, default=32, help="%(default)s")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="at the peak: %(default)s")
     parser.add_argument("--run", type=Path, help="folder for checkpoint and log; a stopped run continues there")
     parser.add_argument("--save", type=Path, help="where the denoiser goes (.safetensors)")
     parser.add_argument("--curve", type=Path, help="a JSON file for the loss against the images seen")
@@ -79,14 +79,15 @@ def main(arguments: list[str] | None = None) -> None:
     clip, tokenizer, _ = load(options.clip)
     scenes, unseen = (Scenes(find_emoji(FIRST_WORDS), split, IMAGE_SIZE, SEED) for split in ("train", "test"))
     torch.manual_seed(config.seed)
-    shape = DenoiserConfig(clip.config.text.width, IMAGE_SIZE, PATCH_SIZE, WIDTHS)
+    shape = DenoiserConfig(clip.config.text.width, IMAGE_SIZE, PATCH_SIZE, WIDTHS, DEPTH)
     denoiser = Denoiser(shape).to(memory_format=torch.channels_last)
+    weights = timestep_weights(denoiser.alphas_cumprod, shape.prediction)  # (1000,)
     null_states = encode_prompts(clip, tokenizer, "")  # (1, T, D)
 
     def loss_at(step: int) -> Tensor:
         x0, states = scene_batch(scenes, clip, tokenizer, step * config.batch_size, config.batch_size)
         generator = torch.Generator().manual_seed(config.seed << 32 | step)
-        return diffusion_loss(denoiser, x0, states, null_states, generator, DROPPED)
+        return diffusion_loss(denoiser, x0, states, null_states, generator, DROPPED, weights)
 
     look = unseen_loss(denoiser, unseen, clip, tokenizer)
     history = minimize(denoiser, loss_at, config, options.run, look, max(1, config.steps // LOOKS))
@@ -120,14 +121,15 @@ def scene_batch(scenes: Scenes, clip: CLIP, tokenizer: Tokenizer, start: int, co
 
 
 def unseen_loss(denoiser: Denoiser, unseen: Scenes, clip: CLIP, tokenizer: Tokenizer) -> Callable[[], Record]:
-    """Return what measures the loss on unseen scenes, each time with the same noise and timesteps."""
+    """Return what measures the plain loss on unseen scenes, each time with the same noise and timesteps."""
     x0, states = scene_batch(unseen, clip, tokenizer, 0, LOOKED_AT)
 
     @torch.no_grad()
     def look() -> Record:
         generator = torch.Generator().manual_seed(SEED)
         with autocast(states.device):
-            return {"unseen_loss": diffusion_loss(denoiser, x0, states, states[:1], generator, dropped=0.0).item()}
+            loss = diffusion_loss(denoiser, x0, states, states[:1], generator, 0.0)
+        return {"unseen_loss": loss.item()}
 
     return look
 

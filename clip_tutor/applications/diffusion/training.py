@@ -6,8 +6,13 @@
 Without the captions that are dropped, the denoiser would not know what images look like when nothing is said, and
 guidance would have nothing to go away from.
 
+Timesteps need not be drawn evenly. Where there is hardly any noise, most of the loss comes from specks that none sees.
+Where there is nothing else, it comes from guessing what nobody can know. What an image shows is decided between.
+`timestep_weights` draws a timestep as often as *min-SNR weighting* would count it, with a floor: else pure noise is
+hardly ever seen, and there the color of a background is decided.
+
 Sources: Ho et al. 2020, algorithm 1 and equation 14; Ho and Salimans 2022, algorithm 1; one in ten is the share in the
-model card of Stable Diffusion 1.4.
+model card of Stable Diffusion 1.4; Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy".
 """
 
 from dataclasses import dataclass
@@ -19,7 +24,7 @@ from tqdm.auto import tqdm
 
 from clip_tutor.applications.diffusion.denoiser import Denoiser
 from clip_tutor.applications.diffusion.forward import add_noise, from_pixels
-from clip_tutor.applications.diffusion.prediction import target
+from clip_tutor.applications.diffusion.prediction import Prediction, target
 from clip_tutor.applications.diffusion.schedule import TIMESTEPS, at_timesteps
 from clip_tutor.training.interrupts import interruptible
 from clip_tutor.training.schedule import make_optimizer, warmup_cosine
@@ -45,6 +50,7 @@ def diffusion_loss(
     null_states: Tensor,
     generator: torch.Generator,
     dropped: float = 0.1,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the mean squared error of what the denoiser says about B noisy images, each at a timestep of its own.
 
@@ -54,15 +60,32 @@ def diffusion_loss(
         null_states: (1, T, D), of the empty caption.
         generator: draws timesteps, noise, and which captions are dropped; on the CPU.
         dropped: the share of captions that are taken away.
+        weights: (1000,), on the CPU, how often each timestep is drawn, as `timestep_weights`; not given, all alike.
     """
     B = len(x0)
-    t = torch.randint(TIMESTEPS, (B,), generator=generator).to(x0.device)
+    even = torch.ones(TIMESTEPS)
+    t = torch.multinomial(even if weights is None else weights, B, replacement=True, generator=generator).to(x0.device)
     noise = torch.randn(x0.shape, generator=generator).to(x0)  # (B, 3, H, W)
     is_dropped = (torch.rand(B, generator=generator) < dropped).to(x0.device)
     states = torch.where(is_dropped[:, None, None], null_states, states)  # (B, T, D)
     alpha_bar = at_timesteps(denoiser.alphas_cumprod, t)  # (B, 1, 1, 1)
     output = denoiser(add_noise(x0, noise, alpha_bar), t, states)  # (B, 3, H, W)
     return F.mse_loss(output, target(x0, noise, alpha_bar, denoiser.config.prediction))
+
+
+def timestep_weights(alphas_cumprod: Tensor, prediction: Prediction, cap: float = 5.0, floor: float = 0.25) -> Tensor:
+    """Return (1000,), how often each timestep is drawn: SNR between floor and cap, as errors of x_0 are counted.
+
+    A squared error of ε is SNR times as large as that of x_0, one of v SNR + 1 times. So all predictions come to the
+    same: ``test_all_predictions_weigh_timesteps_alike``.
+
+    Args:
+        alphas_cumprod: (1000,), ᾱ; the signal-to-noise ratio SNR is ᾱ / (1 - ᾱ).
+        cap: γ of the paper.
+    """
+    snr = alphas_cumprod / (1 - alphas_cumprod)
+    of_one = {"x0": torch.ones_like(snr), "epsilon": snr, "v": snr + 1}[prediction]  # squared error, for 1 of x_0
+    return snr.clamp(floor, cap) / of_one
 
 
 def train_denoiser(

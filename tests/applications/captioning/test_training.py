@@ -15,10 +15,12 @@ from clip_tutor.applications.captioning.training import CaptionBatches, train_ca
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.tokenizers import BPETokenizer
 from clip_tutor.training import TrainConfig
+from clip_tutor.training.config import Efficiency
 from clip_tutor.training.log import read_log
 from tests.applications.captioning.conftest import E
 
-CONFIG = TrainConfig(8, 5e-3, steps=8, warmup_steps=2, record_every=2, checkpoint_every=3)
+FLOAT32 = Efficiency(precision="float32")
+CONFIG = TrainConfig(8, 5e-3, steps=8, warmup_steps=2, record_every=2, checkpoint_every=3, efficiency=FLOAT32)
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_a_captioner_learns_to_look(make_captioner, make_model, scenes, tokenize
     """With vectors that tell the scenes apart it says each one's caption; with vectors that do not, one for all."""
     captions = scene_captions(scenes, range(32))
     vectors = torch.randn(32, E, generator=torch.Generator().manual_seed(0))
-    config = TrainConfig(16, 1e-2, steps=250, warmup_steps=10)
+    config = TrainConfig(16, 1e-2, steps=250, warmup_steps=10, efficiency=FLOAT32)
     written = {}
     for name, shown in (("apart", vectors), ("alike", vectors[:1].expand(32, -1))):
         captioner = make_captioner()

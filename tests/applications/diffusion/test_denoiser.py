@@ -5,6 +5,7 @@ import torch
 from diffusers.models.embeddings import get_timestep_embedding
 
 from clip_tutor.applications.diffusion import Denoiser, DenoiserConfig, alphas_cumprod, timestep_embedding
+from clip_tutor.applications.diffusion.blocks import ResidualBlock, TextBlock
 from tests.applications.diffusion.conftest import D, T
 
 NOISY = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -43,9 +44,9 @@ def test_an_image_is_denoised_by_itself(make_denoiser):
     )
 
 
-@pytest.mark.parametrize("patch_size", [1, 2])
-def test_every_weight_learns(make_denoiser, patch_size):
-    denoiser = make_denoiser(moved=0.1, widths=(8, 16, 16), patch_size=patch_size)
+@pytest.mark.parametrize(("patch_size", "depth"), [(1, 1), (2, 3)])
+def test_every_weight_learns(make_denoiser, patch_size, depth):
+    denoiser = make_denoiser(moved=0.1, widths=(8, 16, 16), patch_size=patch_size, depth=depth)
     denoiser(NOISY, TIMES, STATES).square().sum().backward()
     assert [name for name, p in denoiser.named_parameters() if p.grad is None or not p.grad.any()] == []
 
@@ -58,6 +59,12 @@ def test_patches_are_read_and_written_at_their_place(make_denoiser):
     moved = (denoiser(other, TIMES, STATES) - denoiser(NOISY, TIMES, STATES)).abs().sum(dim=(0, 1))  # (H, W)
     y, x = divmod(int(moved.argmax()), moved.shape[1])
     assert abs(y - 10) <= 3 and abs(x - 3) <= 3
+
+
+def test_fresh_blocks_pass_their_input_on():
+    x, time = torch.randn(2, 16, 4, 4), torch.randn(2, 8)
+    torch.testing.assert_close(ResidualBlock(16, 16, 8)(x, time), x, atol=0, rtol=0)
+    torch.testing.assert_close(TextBlock(16, D, 2)(x, STATES), x, atol=0, rtol=0)
 
 
 def test_attention_maps_say_where_each_place_looks(make_denoiser):
@@ -89,6 +96,7 @@ def test_what_is_not_for_this_denoiser_is_refused(make_denoiser, noisy, t, state
         ({"image_size": 30, "widths": (8, 16, 16)}, "3 levels halve an image 2 times, and 30 places a side do not"),
         ({"patch_size": 3}, "32 pixels cannot be cut into patches of 3: take a patch_size that divides"),
         ({"widths": (8,)}, "take two levels or more"),
+        ({"depth": 0}, "depth is 0: at the smallest size stands one level at least"),
         ({"widths": (8, 20)}, "a level has 20 channels, which are shared out among 8 groups and 4 heads"),
         ({"prediction": "noise"}, "there is no prediction 'noise'"),
     ],

@@ -1,12 +1,25 @@
 """The loss, the captions that are dropped, and thirty steps of training."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
-from clip_tutor.applications.diffusion import DiffusionTraining, diffusion_loss, from_pixels, train_denoiser
+from clip_tutor.applications.diffusion import (
+    DiffusionTraining,
+    add_noise,
+    alphas_cumprod,
+    diffusion_loss,
+    from_pixels,
+    target,
+    to_epsilon,
+    train_denoiser,
+)
+from clip_tutor.applications.diffusion.prediction import Prediction
+from clip_tutor.applications.diffusion.schedule import ScheduleName
+from clip_tutor.applications.diffusion.training import timestep_weights
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
 from tests.applications.diffusion.conftest import D, T
@@ -38,6 +51,29 @@ def test_the_loss_is_the_mean_square_of_what_was_to_be_said(make_denoiser, predi
     torch.testing.assert_close(loss, expected.square().mean())
     assert 0.97 < noise.std() < 1.03 and abs(noise.mean()) < 0.03, "what is mixed in is normal noise"
     assert (listener.t.min(), listener.t.max()) == (0, 999)
+
+
+@pytest.mark.parametrize("schedule", get_args(ScheduleName))
+def test_all_predictions_weigh_timesteps_alike(schedule):
+    """A denoiser that sees a certain x_0 loses as much, times the weight, whichever of the three it says."""
+    x0, noise, seen = torch.randn(3, 1000, 3, generator=torch.Generator().manual_seed(0)).double()
+    alpha_bar = alphas_cumprod(schedule).double()[:, None]
+    noisy = add_noise(x0, noise, alpha_bar)
+    counted = (alpha_bar / (1 - alpha_bar)).clamp(0.25, 5.0) * (seen - x0).square()
+    for prediction in get_args(Prediction):
+        said = target(seen, to_epsilon(seen, noisy, alpha_bar, "x0"), alpha_bar, prediction)
+        error = (said - target(x0, noise, alpha_bar, prediction)).square()
+        torch.testing.assert_close(timestep_weights(alpha_bar, prediction) * error, counted)
+
+
+def test_timesteps_are_drawn_by_their_weights(make_denoiser):
+    listener, weights = Listener(make_denoiser()), torch.zeros(1000)
+    weights[100], weights[900] = 3, 1
+    x0, states, null = torch.zeros(4000, 3, 2, 2), torch.ones(4000, T, D), torch.zeros(1, T, D)
+    diffusion_loss(listener, x0, states, null, torch.Generator().manual_seed(0), weights=weights)
+    assert set(listener.t.tolist()) == {100, 900} and 0.72 < (listener.t == 100).float().mean() < 0.78
+    diffusion_loss(listener, x0, states, null, torch.Generator().manual_seed(0))
+    assert len(set(listener.t.tolist())) > 900 and 450 < listener.t.float().mean() < 550
 
 
 def test_one_caption_in_ten_is_dropped_whole(make_denoiser):
