@@ -29,7 +29,7 @@ from clip_tutor.applications.diffusion.files import text_origin
 from clip_tutor.applications.diffusion.forward import from_pixels
 from clip_tutor.applications.diffusion.noised_clip import NoisedCLIPConfig, NoisedImageTower, noised_clip_loss
 from clip_tutor.applications.diffusion.noised_files import save_noised_clip
-from clip_tutor.applications.diffusion.training import diffusion_loss
+from clip_tutor.applications.diffusion.training import diffusion_loss, timestep_weights
 from clip_tutor.applications.unclip.decoder import Decoder
 from clip_tutor.applications.unclip.files import save_decoder, save_prior
 from clip_tutor.applications.unclip.prior import Prior, PriorConfig
@@ -49,7 +49,7 @@ from clip_tutor.training.precision import autocast, resolve_precision
 from clip_tutor.weights import load
 
 SEED = 23  # of the scenes: others than those that the CLIP has seen
-IMAGE_SIZE, PATCH_SIZE, WIDTHS, TOKEN_WIDTH = 32, 2, (80, 152), 128  # of the decoder
+IMAGE_SIZE, PATCH_SIZE, WIDTHS, DEPTH, TOKEN_WIDTH = 32, 2, (72, 112), 2, 128  # of the decoder
 PAIRS = 20_000  # images and captions whose embeddings a prior learns from, again and again, with other noise
 DROPPED = 0.1  # the share of embeddings that are taken from the decoder
 LOOKED_AT = 512  # unseen scenes on which the loss is measured
@@ -75,7 +75,7 @@ class Length(NamedTuple):
 
 PARTS = {
     "prior": Length(3000, 128, 1e-3),
-    "decoder": Length(10_000, 64, 1.5e-3),
+    "decoder": Length(13_000, 32, 2e-3),
     "noised_clip": Length(6000, 128, 1e-3),
 }
 
@@ -191,14 +191,17 @@ def encoded_pairs(clip: CLIP, tokenizer: Tokenizer, scenes: Scenes, count: int) 
 
 def decoder_part(clip: CLIP, tokenizer: Tokenizer) -> Part:
     """Return a fresh decoder, which learns from new scenes at every step."""
-    shape = DenoiserConfig(TOKEN_WIDTH, IMAGE_SIZE, PATCH_SIZE, WIDTHS)
+    shape = DenoiserConfig(TOKEN_WIDTH, IMAGE_SIZE, PATCH_SIZE, WIDTHS, DEPTH)
     decoder = Decoder(shape, clip.config.embed_dim).to(memory_format=torch.channels_last)
+    weights = timestep_weights(decoder.alphas_cumprod, shape.prediction)  # (1000,)
 
     def loss_of(scenes: Scenes, indices: range, generator: torch.Generator) -> Tensor:
         x0 = from_pixels(scenes.batch(indices).pixels)
         states = image_embeddings(clip, scenes, indices)[:, None]  # (B, 1, E)
-        dropped = DROPPED if scenes.split == "train" else 0.0
-        return diffusion_loss(decoder, x0, states, torch.zeros_like(states[:1]), generator, dropped)
+        nothing = torch.zeros_like(states[:1])
+        if scenes.split != "train":  # there the plain loss is measured
+            return diffusion_loss(decoder, x0, states, nothing, generator, 0.0)
+        return diffusion_loss(decoder, x0, states, nothing, generator, DROPPED, weights)
 
     return Part(decoder, loss_of, save_decoder)
 

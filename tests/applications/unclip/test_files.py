@@ -78,7 +78,7 @@ def test_a_file_of_another_kind_is_refused(files):
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["prior", "decoder", "noised_clip"])
 def test_the_program_trains_goes_on_and_saves(clip_file: Path, part: str, monkeypatch: pytest.MonkeyPatch, capsys):
-    small = {"PAIRS": 40, "LOOKED_AT": 16, "LOOKS": 2, "WIDTHS": (8, 16), "TOKEN_WIDTH": 8}
+    small = {"PAIRS": 40, "LOOKED_AT": 16, "LOOKS": 2, "WIDTHS": (8, 16), "DEPTH": 1, "TOKEN_WIDTH": 8}
     for name, value in small.items():
         monkeypatch.setattr(program, name, value)
     saved, curve, run = (clip_file.with_name(name) for name in ("saved.safetensors", "curve.json", "run"))
