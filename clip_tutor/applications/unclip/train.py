@@ -74,7 +74,7 @@ class Length(NamedTuple):
 
 
 PARTS = {
-    "prior": Length(3000, 128, 1e-3),
+    "prior": Length(2000, 128, 2e-3),
     "decoder": Length(13_000, 32, 2e-3),
     "noised_clip": Length(6000, 128, 1e-3),
 }
