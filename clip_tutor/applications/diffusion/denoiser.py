@@ -138,9 +138,17 @@ class Denoiser(nn.Module):
         Raises:
             ValueError: images of another size, states of another width, or not one of each for every image.
         """
-        self._check(noisy, t, states)
-        embedded = timestep_embedding(t, self.config.widths[0]).to(noisy.dtype)  # (B, C)
-        time = F.silu(self.time(embedded))  # (B, time_width)
+        self.check(noisy, t, states)
+        return self.denoise(noisy, self.embed_time(t), states)
+
+    def embed_time(self, t: Tensor) -> Tensor:
+        """Return (B, time_width) from timesteps (B,)."""
+        embedded = timestep_embedding(t, self.config.widths[0]).to(self.stem.weight.dtype)  # (B, C)
+        return self.time(embedded)  # (B, time_width)
+
+    def denoise(self, noisy: Tensor, time: Tensor, states: Tensor) -> Tensor:
+        """Return what `forward` returns, told the embedded time, (B, time_width), and unchecked."""
+        time = F.silu(time)
         P = self.config.patch_size
         x = self.stem(F.pixel_unshuffle(noisy, P))  # (B, C, H/P, W/P)
         seen = []
@@ -191,7 +199,12 @@ class Denoiser(nn.Module):
                 "caption"
             )
 
-    def _check(self, noisy: Tensor, t: Tensor, states: Tensor) -> None:
+    def check(self, noisy: Tensor, t: Tensor, states: Tensor) -> None:
+        """Refuse what `forward` does not read.
+
+        Raises:
+            ValueError: see `forward`.
+        """
         B, H = len(noisy), self.config.image_size
         if noisy.shape[1:] != (3, H, H):
             raise ValueError(f"images of shape {tuple(noisy.shape)}, and this denoiser reads (B, 3, {H}, {H})")

@@ -2,16 +2,20 @@
 
 The CLIP is not in it. Its name and the fingerprint of its weights are, and `load_denoiser` loads it and compares: to
 another text tower's states the denoiser would draw something, and nothing would say that it is not the caption.
+
+Other models that work only beside one CLIP are kept in the same way: `save_beside_clip`, `load_beside_clip`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
+from torch import nn
 
 from clip_tutor.applications.diffusion.denoiser import Denoiser, DenoiserConfig
 from clip_tutor.assets import asset
@@ -20,6 +24,7 @@ from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.weights import fingerprint, fit, load, read_tensors, write_tensors
 from clip_tutor.weights.own import TRAINING_PREFIXES, stored_as, with_tuples
 
+Model = TypeVar("Model", bound=nn.Module)
 SHIPPED = {"text_to_image": "checkpoints/text_to_image.safetensors"}
 
 
@@ -33,7 +38,7 @@ class LoadedDenoiser(NamedTuple):
 
 
 class TextOrigin(NamedTuple):
-    """The CLIP whose token states a denoiser was trained on."""
+    """The CLIP whose states or embeddings a model was trained on."""
 
     clip: str  # what `clip_tutor.load` opens
     fingerprint: str
@@ -57,13 +62,7 @@ def save_denoiser(
         ValueError: a weight is too large for float16.
         OSError: the file could not be written; what was at ``path`` is still there.
     """
-    tensors = stored_as(torch.float16, denoiser.state_dict()) | {"alphas_cumprod": denoiser.alphas_cumprod}
-    metadata = {
-        "denoiser": json.dumps(asdict(denoiser.config)),
-        "clip": json.dumps(origin._asdict()),
-        "notes": json.dumps(notes or {}),
-    }
-    write_tensors(path, tensors, metadata)
+    save_beside_clip(path, "denoiser", denoiser, asdict(denoiser.config), origin, notes)
 
 
 def load_denoiser(path: str | Path = "text_to_image") -> LoadedDenoiser:
@@ -81,20 +80,60 @@ def load_denoiser(path: str | Path = "text_to_image") -> LoadedDenoiser:
     32
     """
     path = asset(SHIPPED[path]) if isinstance(path, str) and path in SHIPPED else Path(path)
+    return LoadedDenoiser(*load_beside_clip(path, "denoiser", lambda fields: Denoiser(DenoiserConfig(**fields))))
+
+
+def save_beside_clip(
+    path: str | Path,
+    kind: str,
+    model: nn.Module,
+    fields: dict[str, Any],
+    origin: TextOrigin,
+    notes: dict[str, Any] | None = None,
+) -> None:
+    """Write a model that works only beside one CLIP to one safetensors file, in float16 but for ᾱ.
+
+    Args:
+        kind: what it is, one word.
+        fields: what it takes to build one of the same shape.
+        origin: the CLIP.
+        notes: whatever a reader of the file should know, as JSON.
+
+    Raises:
+        ValueError: a weight is too large for float16.
+        OSError: the file could not be written; what was at ``path`` is still there.
+    """
+    exact = {name: tensor for name, tensor in model.state_dict().items() if name == "alphas_cumprod"}
+    metadata = {kind: json.dumps(fields), "clip": json.dumps(origin._asdict()), "notes": json.dumps(notes or {})}
+    write_tensors(path, stored_as(torch.float16, model.state_dict()) | exact, metadata)
+
+
+def load_beside_clip(
+    path: Path, kind: str, build: Callable[[dict[str, Any]], Model]
+) -> tuple[Model, CLIP, Tokenizer, dict[str, Any]]:
+    """Return the model in a file of `save_beside_clip`, in float32 and evaluation mode, its CLIP, tokenizer and notes.
+
+    Args:
+        build: makes one of the shape that the fields say.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is cut off, of another kind, or its CLIP is no longer the one that it was trained on.
+    """
     tensors, metadata = read_tensors(path)
     try:
-        denoiser = Denoiser(DenoiserConfig(**with_tuples(json.loads(metadata["denoiser"]))))
+        model = build(with_tuples(json.loads(metadata[kind])))
         origin, notes = TextOrigin(**json.loads(metadata["clip"])), json.loads(metadata["notes"])
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path} holds tensors, but does not say which denoiser they belong to ({error!r}): "
-            "load a file written by save_denoiser"
+            f"{path} holds tensors, but does not say which {kind} they belong to ({error!r}): "
+            f"load a file written by save_{kind}"
         ) from error
-    fit(denoiser, {name: t for name, t in tensors.items() if not name.startswith(TRAINING_PREFIXES)}, path)
+    fit(model, {name: t for name, t in tensors.items() if not name.startswith(TRAINING_PREFIXES)}, path)
     clip, tokenizer, _ = load(origin.clip)
     if fingerprint(clip) != origin.fingerprint:
         raise ValueError(
-            f"{path} was trained on the token states of another CLIP than {origin.clip!r} is now: it would not draw "
-            "what a caption says; train it again, or put the weights of that CLIP back"
+            f"{path} was trained on what another CLIP says than {origin.clip!r} is now: the two would not understand "
+            "each other; train it again, or put the weights of that CLIP back"
         )
-    return LoadedDenoiser(denoiser.eval(), clip, tokenizer, notes)
+    return model.eval(), clip, tokenizer, notes

@@ -8,7 +8,7 @@ otherwise drive it there.
 Sources: Song et al. 2021, section 4; Ho and Salimans 2022, algorithm 2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,11 +19,11 @@ from clip_tutor.applications.diffusion.ddim import ddim_step
 from clip_tutor.applications.diffusion.denoiser import Denoiser
 from clip_tutor.applications.diffusion.guidance import check_guidance, guided_output
 from clip_tutor.applications.diffusion.prediction import to_x0
-from clip_tutor.applications.diffusion.schedule import sampling_timesteps
+from clip_tutor.applications.diffusion.schedule import at_timesteps, sampling_timesteps
 
 
 class SamplingStep(NamedTuple):
-    """What a sampler sees at one timestep."""
+    """What a sampler sees at one timestep; what is made need not be an image: see `descend`."""
 
     t: int
     noisy: Tensor  # (B, 3, H, W): x_t
@@ -65,7 +65,6 @@ def sample_steps(
     generator: torch.Generator,
 ) -> Iterator[SamplingStep]:
     """Return the steps from noise to image, the noisiest first; arguments and errors are those of `sample`."""
-    timesteps = sampling_timesteps(steps)
     check_guidance(guidance)
     denoiser.check_states(states)
     if null_states.shape != (1, *states.shape[1:]):
@@ -73,21 +72,52 @@ def sample_steps(
             f"states of shape {tuple(states.shape)} and null states of {tuple(null_states.shape)}: give (B, T, D) for "
             "B captions and (1, T, D) for the empty one, both from encode_prompts with the same padding"
         )
+
+    def see(noisy: Tensor, t: Tensor) -> Tensor:
+        return seen_image(denoiser, noisy, t, states, null_states.expand_as(states), guidance)
+
+    return descend(starting_noise(denoiser, states, generator), denoiser.alphas_cumprod, steps, see)
+
+
+def starting_noise(denoiser: Denoiser, states: Tensor, generator: torch.Generator) -> Tensor:
+    """Return (B, 3, H, W), the noise that sampling begins with, for states (B, T, D)."""
     B, H = len(states), denoiser.config.image_size
-    noise = torch.randn(B, 3, H, H, generator=generator, device=generator.device).to(states)  # (B, 3, H, W)
-    return _descend(denoiser, noise, states, null_states.expand_as(states), timesteps, guidance)
+    return torch.randn(B, 3, H, H, generator=generator, device=generator.device).to(states)
+
+
+def seen_image(
+    denoiser: Denoiser, noisy: Tensor, t: Tensor, states: Tensor, null_states: Tensor, guidance: float
+) -> Tensor:
+    """Return (B, 3, H, W) from -1 to 1, the image that a denoiser sees in x_t; arguments as in `guided_output`."""
+    output = guided_output(denoiser, noisy, t, states, null_states, guidance)
+    alpha_bar = at_timesteps(denoiser.alphas_cumprod, t)  # (B, 1, 1, 1)
+    return to_x0(output, noisy, alpha_bar, denoiser.config.prediction).clamp(-1, 1)
+
+
+def descend(
+    noise: Tensor, alphas_cumprod: Tensor, steps: int, see: Callable[[Tensor, Tensor], Tensor]
+) -> Iterator[SamplingStep]:
+    """Return the steps of DDIM from noise to x_0, which stands before timestep 0 and has ᾱ = 1.
+
+    Args:
+        noise: of whatever shape, one row an item: images (B, 3, H, W), or vectors (B, E).
+        alphas_cumprod: (1000,), of the schedule.
+        steps: how many, 1 to 1000.
+        see: takes x_t and the timesteps (B,) and returns x_0, of the shape of the noise.
+
+    Raises:
+        ValueError: steps out of range.
+    """
+    return _descend(noise, alphas_cumprod, sampling_timesteps(steps), see)
 
 
 @torch.no_grad()
 def _descend(
-    denoiser: Denoiser, noise: Tensor, states: Tensor, null_states: Tensor, timesteps: list[int], guidance: float
+    noise: Tensor, alphas_cumprod: Tensor, timesteps: list[int], see: Callable[[Tensor, Tensor], Tensor]
 ) -> Iterator[SamplingStep]:
-    """Yield each step, down to the image itself, which stands before timestep 0 and has ᾱ = 1."""
     noisy = noise
-    alpha_bars = [*denoiser.alphas_cumprod[timesteps], torch.ones((), device=noise.device)]
+    alpha_bars = [*alphas_cumprod[timesteps], torch.ones((), device=noise.device)]
     for t, (alpha_bar, alpha_bar_prev) in zip(timesteps, pairwise(alpha_bars), strict=True):
-        moment = torch.full((len(noisy),), t, device=noise.device)  # (B,)
-        output = guided_output(denoiser, noisy, moment, states, null_states, guidance)
-        x0 = to_x0(output, noisy, alpha_bar, denoiser.config.prediction).clamp(-1, 1)
+        x0 = see(noisy, torch.full((len(noisy),), t, device=noise.device))
         yield SamplingStep(t, noisy, x0)
         noisy = ddim_step(noisy, x0, alpha_bar, alpha_bar_prev)

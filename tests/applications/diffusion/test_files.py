@@ -51,7 +51,7 @@ def test_another_clip_is_refused(make_denoiser, make_model, clip_file: Path):
     """Its states mean something else, and what is drawn from them would look as good as ever."""
     path = clip_file.with_name("denoiser.safetensors")
     save_denoiser(path, make_denoiser(text_width=16), text_origin(str(clip_file), make_model(seed=1)))
-    with pytest.raises(ValueError, match=r"token states of another CLIP than .* train it again"):
+    with pytest.raises(ValueError, match=r"trained on what another CLIP says than .* train it again"):
         load_denoiser(path)
 
 
