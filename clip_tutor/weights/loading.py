@@ -28,7 +28,7 @@ from clip_tutor.weights.renaming import rename, their_names
 from clip_tutor.weights.unwrapping import unwrap
 from clip_tutor.weights.vocabularies import tokenizer_for
 
-SHIPPED = {name: f"checkpoints/{name}.safetensors" for name in ("emoji", "emoji_plain")}
+SHIPPED = {name: f"checkpoints/{name}.safetensors" for name in ("emoji", "emoji_plain", "everyday")}
 
 
 def load(
