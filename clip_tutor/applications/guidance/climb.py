@@ -68,9 +68,25 @@ def whole_images(pixels: Tensor, size: int) -> Tensor:
 
 
 def similarities(model: CLIP, pixels: Tensor, caption: Tensor) -> Tensor:
-    """Return (B,) cosines of (B, 3, H, W) whole images, from 0 to 1, with an (E,) caption, or with B of them."""
+    """Return (B,) cosines of (B, 3, H, W) whole images, from 0 to 1, with an (E,) caption, or with B of them.
+
+    Raises:
+        ValueError: the captions are another model's, or not as many as the images.
+    """
+    _require_caption(caption, model, len(pixels))
     features = encode_images(model, whole_images(pixels, model.config.vision.image_size))  # (B, E)
     return F.cosine_similarity(features, caption.cpu(), dim=-1)
+
+
+def _require_caption(caption: Tensor, model: CLIP, images: int) -> None:
+    E = model.config.embed_dim
+    if caption.shape[-1:] != (E,) or caption.ndim > 2:
+        raise ValueError(
+            f"the caption's vector is {tuple(caption.shape)}, and this model's are ({E},): encode the caption with the "
+            "model that is climbed"
+        )
+    if caption.ndim == 2 and len(caption) not in (1, images):
+        raise ValueError(f"{len(caption)} captions for {images} images: give one for each, or one for all")
 
 
 def guidance_loss(
@@ -84,14 +100,10 @@ def guidance_loss(
         generator: where cut-outs and augmentation come from.
 
     Raises:
-        ValueError: the images are smaller than the model reads, or the caption is another model's.
+        ValueError: the images are smaller than the model reads, the captions are another model's, or not as many.
     """
-    size, E = model.config.vision.image_size, model.config.embed_dim
-    if caption.shape[-1:] != (E,) or caption.ndim > 2:
-        raise ValueError(
-            f"the caption's vector is {tuple(caption.shape)}, and this model's are ({E},): encode the caption with the "
-            "model that is climbed"
-        )
+    _require_caption(caption, model, len(pixels))
+    size = model.config.vision.image_size
     shown = cutouts(pixels, config.cutouts, size, config.cut_power, generator) if config.cutouts else None
     views = whole_images(pixels, size) if shown is None else shown  # (V · B, 3, S, S)
     if config.augmented:
@@ -119,7 +131,7 @@ def climb(
     """
     parameters = [one for one in image.parameters() if one.requires_grad]
     if not parameters:
-        raise ValueError(f"a {type(image).__name__} has no parameter to train: put the pixels into an nn.Parameter")
+        raise ValueError(f"{type(image).__name__} has no parameter to train: put the pixels into an nn.Parameter")
     optimizer = torch.optim.Adam(parameters, config.lr)
     caption, random = caption.to(device_of(model)), torch.Generator().manual_seed(config.seed)
     film = [_snapshot(0, image, model, caption)]

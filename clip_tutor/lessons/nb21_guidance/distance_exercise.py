@@ -100,10 +100,9 @@ DISTANCE = Exercise(
         Mutant(
             _of_chord(lambda c: 4 * (c / 2).clamp(max=1 - 1e-6).arcsin() ** 2), "the whole square of the angle: half it"
         ),
-        Mutant(_of_chord(lambda c: c**2 / 2), "half the square of the chord: that is 1 − cosine, and not the angle's"),
         Mutant(
             lambda x, y: 1 - F.cosine_similarity(x, y, dim=-1),
-            "1 − cosine: its slope falls beyond a right angle, and that is what this distance is for",
+            "1 − cosine, which is half the square of the chord: take the angle's, whose slope does not fall beyond 90°",
         ),
         Mutant(
             _of_chord(lambda c: 2 * (c / 2).arcsin() ** 2),
