@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from clip_tutor.applications.guidance import ClimbConfig, FourierImage, PixelImage, Snapshot, climb
 from clip_tutor.lab.plots.style import COLORS, FAINT, INK, MUTED, canvas
 from clip_tutor.lab.widgets.gallery import as_image
-from clip_tutor.lessons.nb21_guidance.worlds import Opinion, Wanted, real_scenes
+from clip_tutor.lessons.nb21_guidance.worlds import SIDE, Opinion, Wanted, real_scenes
 
-SIDE = 96  # pixels of an image that is climbed
 STEPS, EVERY = 80, 4
 FORMS = {"pixels": PixelImage, "waves": FourierImage}
 FIRST, SECOND = COLORS[2], COLORS[3]  # the CLIP that is climbed, and the other one

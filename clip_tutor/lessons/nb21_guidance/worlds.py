@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from clip_tutor.applications.guidance import whole_images
+from clip_tutor.data.captions import article, singular
 from clip_tutor.data.drawing import BACKGROUNDS
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import KINDS, Scenes
@@ -19,6 +18,7 @@ from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
 SEED = 21
+SIDE = 96  # pixels, of scenes and of images that climb: half as much again as the CLIPs read
 LOOKED_THROUGH = 60_000  # scenes among which those of a caption are found
 REAL, OTHERS = 16, 200
 
@@ -33,22 +33,21 @@ class Wanted:
     @property
     def thing(self) -> str:
         """Its name, with an article."""
-        noun = find_emoji([self.character])[0].noun
-        return f"{noun.article} {noun.singular}"
+        return singular(find_emoji([self.character])[0].noun)
 
     @property
     def caption(self) -> str:
         """The caption to climb towards."""
-        return f"{self.thing} on {'an' if self.background[0] in 'aeiou' else 'a'} {self.background} background"
+        return f"{self.thing} on {article(self.background)} {self.background} background"
 
 
 WANTED = (
-    Wanted("🌹", "green"),
-    Wanted("🍌", "blue"),
-    Wanted("🚀", "purple"),
-    Wanted("🎃", "black"),
     Wanted("🐸", "pink"),
-    Wanted("🌵", "yellow"),
+    Wanted("🔥", "black"),
+    Wanted("🚀", "purple"),
+    Wanted("❤️", "yellow"),
+    Wanted("🍌", "blue"),
+    Wanted("🌹", "pink"),
 )
 
 
@@ -68,19 +67,23 @@ class Opinion:
         """Return (B,) cosines of (B, 3, H, W) whole images, from 0 to 1, with a caption."""
         return self._vectors(pixels) @ self.caption(words)
 
+    def probabilities(self, pixels: Tensor, captions: Sequence[str]) -> Tensor:
+        """Return (B, M): how probable each of M captions is for each of (B, 3, H, W) images."""
+        return self.model.logits(self._vectors(pixels), self.caption(captions)).softmax(dim=1).detach()
+
     def name(self, pixels: Tensor, background: str) -> list[str]:
         """Return which of 104 everyday things it sees in each of (B, 3, H, W) images, told the background."""
         things = [Wanted(character, background) for character in FIRST_WORDS]
-        likeliest = (self._vectors(pixels) @ self.caption([one.caption for one in things]).T).argmax(dim=1)
+        likeliest = self.probabilities(pixels, [one.caption for one in things]).argmax(dim=1)
         return [things[n].thing for n in likeliest.tolist()]
 
     def _vectors(self, pixels: Tensor) -> Tensor:
         return encode_images(self.model, whole_images(pixels, self.model.config.vision.image_size))
 
 
-def real_scenes(wanted: Wanted, count: int = REAL) -> Tensor:
-    """Return (N, 3, 64, 64) pixels from 0 to 1: the first unseen scenes that show it, at most ``count``."""
-    scenes = Scenes(find_emoji(FIRST_WORDS), "test", 64, SEED)
+def real_scenes(wanted: Wanted, count: int = REAL, side: int = SIDE) -> Tensor:
+    """Return (N, 3, side, side) pixels from 0 to 1: the first unseen scenes that show it, at most ``count``."""
+    scenes = Scenes(find_emoji(FIRST_WORDS), "test", side, SEED)
     plan = scenes.plan(range(LOOKED_THROUGH))
     rank = [emoji.character for emoji in scenes.objects].index(wanted.character)
     color = list(BACKGROUNDS).index(wanted.background)
@@ -89,21 +92,11 @@ def real_scenes(wanted: Wanted, count: int = REAL) -> Tensor:
     return scenes.batch(found.tolist()).pixels.float() / 255
 
 
-def other_scenes(count: int = OTHERS) -> Tensor:
-    """Return (N, 3, 64, 64) pixels from 0 to 1: unseen scenes of whatever comes."""
-    return Scenes(find_emoji(FIRST_WORDS), "test", 64, SEED + 1).batch(range(count)).pixels.float() / 255
+def other_scenes(count: int = OTHERS, side: int = SIDE) -> Tensor:
+    """Return (N, 3, side, side) pixels from 0 to 1: unseen scenes of whatever comes."""
+    return Scenes(find_emoji(FIRST_WORDS), "test", side, SEED + 1).batch(range(count)).pixels.float() / 255
 
 
 def share_below(similarities: Tensor, others: Tensor) -> Tensor:
     """Return (B,) which share of (N,) similarities of other scenes lies below each of (B,) similarities."""
     return (others[None] < similarities[:, None]).float().mean(dim=1)
-
-
-def unit(vector: Tensor) -> Tensor:
-    """Return (E,) at unit length."""
-    return F.normalize(vector, dim=0)
-
-
-def angle(similarity: float) -> float:
-    """Return the angle, in degrees, that a cosine stands for."""
-    return float(torch.tensor(similarity).arccos().rad2deg())
