@@ -4,8 +4,8 @@
       ▲                                                                                │
       └────────────── + ◀── only in the cells whose turn it is: each one by chance ────┘
 
-Channels 0 to 2 are red, green and blue, channel 3 is how opaque the cell is, the others are the cell's memory. An image
-is what the grid looks like on white. The grid has no edge: what leaves on the right comes in on the left.
+Channels 0 to 2 are red, green and blue, channel 3 is how opaque the cell is, the others are the cell's memory. The grid
+has no edge: what leaves on the right comes in on the left.
 
 Sources: Mordvintsev et al. 2020, "Growing Neural Cellular Automata"; the Laplacian and the grid without an edge:
 Whitaker, "Fun with Neural Cellular Automata".
@@ -31,8 +31,8 @@ FILTERS = (
 class AutomatonConfig:
     """The shape of an automaton."""
 
-    channels: int = 16  # C: red, green, blue, opacity, memory
-    hidden: int = 64  # width of the MLP
+    channels: int = 12  # C: red, green, blue, opacity, memory
+    hidden: int = 48  # width of the MLP
     update_rate: float = 0.5  # the share of cells whose turn it is in a step
     mortal: bool = True  # a cell without a living neighbor is emptied; False: every cell is always at work
 
@@ -78,9 +78,9 @@ class Automaton(nn.Module):
         Raises:
             ValueError: the grid has another shape than (B, C, H, W).
         """
-        B, C, H, W = self._checked(grid)
-        torus = F.pad(grid.reshape(B * C, 1, H, W), (1, 1, 1, 1), mode="circular")  # (B·C, 1, H + 2, W + 2)
-        return F.conv2d(torus, self.filters[:, None]).reshape(B, 4 * C, H, W)
+        _, C, _, _ = self._checked(grid)
+        torus = F.pad(grid, (1, 1, 1, 1), mode="circular")  # (B, C, H + 2, W + 2)
+        return F.conv2d(torus, self.filters.repeat(C, 1, 1)[:, None], groups=C)
 
     def step(self, grid: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return (B, C, H, W), the grid after one step.
@@ -110,6 +110,20 @@ class Automaton(nn.Module):
             grid = self.step(grid, generator)
         return grid
 
+    def colors(self, grid: Tensor) -> Tensor:
+        """Return (B, 3, H, W), what a grid (B, C, H, W) looks like; some numbers may lie outside of 0 to 1.
+
+        A mortal automaton is seen on white, its color being stored multiplied by its opacity, so that an empty cell is
+        white without more ado. For one that fills the grid, an empty cell is gray: halfway to every color.
+        """
+        self._checked(grid)
+        color = grid[:, :OPACITY]
+        return 1 - grid[:, OPACITY : OPACITY + 1] + color if self.config.mortal else 0.5 + color
+
+    def to_pixels(self, grid: Tensor) -> Tensor:
+        """Return (B, 3, H, W) pixels from 0 to 1 of a grid (B, C, H, W)."""
+        return self.colors(grid).clamp(0, 1)
+
     def _checked(self, grid: Tensor) -> torch.Size:
         if grid.ndim != 4 or grid.shape[1] != self.config.channels:
             raise ValueError(
@@ -123,11 +137,3 @@ def living(grid: Tensor) -> Tensor:
     """Return (B, 1, H, W), bool: is the cell or one of its eight neighbors more opaque than 0.1?"""
     opacity = F.pad(grid[:, OPACITY : OPACITY + 1], (1, 1, 1, 1), mode="circular")  # (B, 1, H + 2, W + 2)
     return F.max_pool2d(opacity, kernel_size=3, stride=1) > LIVING
-
-
-def to_pixels(grid: Tensor) -> Tensor:
-    """Return (B, 3, H, W), from 0 to 1: a grid (B, C, H, W) on white.
-
-    Color is stored multiplied by opacity, so that an empty cell is white without more ado.
-    """
-    return (1 - grid[:, OPACITY : OPACITY + 1] + grid[:, :OPACITY]).clamp(0, 1)

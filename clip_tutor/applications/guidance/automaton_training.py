@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from clip_tutor.applications.guidance.automaton import Automaton
-from clip_tutor.applications.guidance.damage import random_damage
+from clip_tutor.applications.guidance.automaton_damage import random_damage
 from clip_tutor.training.interrupts import interruptible
 
 # From a grid (B, C, H, W) and a generator to (B,), one number for each: how far it is from what is wanted.
@@ -30,12 +30,12 @@ class AutomatonTraining:
     """How an automaton is trained."""
 
     iterations: int = 1500
-    side: int = 32  # H = W, cells
-    pool: int = 128  # grids
-    batch_size: int = 8  # B
-    damaged: int = 3  # of B: they get a hole
-    fewest_steps: int = 32
-    most_steps: int = 48
+    side: int = 28  # H = W, cells
+    pool: int = 64  # grids
+    batch_size: int = 4  # B
+    damaged: int = 1  # of B: they get a hole
+    fewest_steps: int = 20
+    most_steps: int = 32
     learning_rate: float = 2e-3
     overflow: float = 1.0  # what numbers outside of [-1, 1] cost
     seed: int = 0
@@ -54,10 +54,11 @@ def train_automaton(automaton: Automaton, objective: Objective, config: Automato
     """Train an automaton in place and return the loss of each iteration; Ctrl-C ends it after the one at hand.
 
     Args:
-        objective: what is wanted; see `clip_tutor.applications.guidance.objectives`.
+        objective: what is wanted; see `clip_tutor.applications.guidance.automaton_objectives`.
     """
     generator = torch.Generator().manual_seed(config.seed)
     pool = automaton.initial_grid(config.pool, config.side)  # (pool, C, H, W)
+    distance_of = torch.full((config.pool,), torch.inf)  # how far each was from what is wanted when it came back
     optimizer = torch.optim.Adam(automaton.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.iterations, config.learning_rate / 20)
     losses: list[float] = []
@@ -66,17 +67,16 @@ def train_automaton(automaton: Automaton, objective: Objective, config: Automato
             if interrupted.is_set():
                 break
             chosen = torch.randperm(config.pool, generator=generator)[: config.batch_size]
-            grid = pool[chosen]  # (B, C, H, W)
-            with torch.no_grad():
-                order = objective(grid, generator).argsort(descending=True)  # the worst first
-            chosen, grid = chosen[order], grid[order]
+            chosen = chosen[distance_of[chosen].argsort(descending=True)]  # the worst first
+            grid = pool[chosen]  # (B, C, H, W), a copy
             grid[:1] = automaton.initial_grid(1, config.side)
-            if config.damaged:  # the best ones: there the most is to be repaired
+            if config.damaged:  # the best ones: they have the most to lose
                 grid[-config.damaged :] = random_damage(grid[-config.damaged :], generator)
             steps = int(torch.randint(config.fewest_steps, config.most_steps + 1, (), generator=generator))
             grid = automaton.run(grid, steps, generator)
             overflow = (grid - grid.clamp(-1, 1)).square().mean()
-            loss = objective(grid, generator).mean() + config.overflow * overflow
+            distances = objective(grid, generator)  # (B,)
+            loss = distances.mean() + config.overflow * overflow
             optimizer.zero_grad()
             loss.backward()
             for parameter in automaton.parameters():
@@ -84,7 +84,7 @@ def train_automaton(automaton: Automaton, objective: Objective, config: Automato
                     parameter.grad /= parameter.grad.norm() + 1e-8
             optimizer.step()
             schedule.step()
-            pool[chosen] = grid.detach()
+            pool[chosen], distance_of[chosen] = grid.detach(), distances.detach()
             losses.append(loss.item())
             bar.update()
             bar.set_postfix_str(f"loss {losses[-1]:.4f}", refresh=False)

@@ -32,6 +32,6 @@ def random_damage(grid: Tensor, generator: torch.Generator) -> Tensor:
     holes = []
     for one in grid.split(1):
         row, column, size = torch.rand(3, generator=generator).tolist()
-        radius = (0.1 + 0.3 * size / 1) * min(H, W)
+        radius = (0.1 + 0.3 * size) * min(H, W)
         holes.append(damage(one, (0.2 + 0.6 * row) * (H - 1), (0.2 + 0.6 * column) * (W - 1), radius))
     return torch.cat(holes)

@@ -5,14 +5,18 @@ Source of the second: Mordvintsev et al. 2020, the mean squared difference of th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from clip_tutor.applications.guidance.automaton import OPACITY, to_pixels
-from clip_tutor.applications.guidance.cutouts import random_cutouts
+from clip_tutor.applications.guidance.automaton import OPACITY, Automaton
+from clip_tutor.applications.guidance.cutouts import augment, cutouts
 from clip_tutor.applications.guidance.spherical import spherical_distance
+from clip_tutor.applications.guidance.variation import total_variation
 from clip_tutor.data.emoji import find_emoji
 from clip_tutor.embedding import encode_texts
 from clip_tutor.model import CLIP
@@ -21,25 +25,35 @@ from clip_tutor.tokenizers import Tokenizer
 MARGIN = 4  # cells around a drawing
 
 
+@dataclass(frozen=True)
+class CaptionObjective:
+    """What CLIP is shown, and the price of what is not wanted."""
+
+    cutouts: int = 2  # of each grid
+    zoom: float = 1.25  # the grid is enlarged to this many sides of the image tower before it is cut
+    variation: float = 0.2
+    outside: float = 5.0  # of pixels outside of 0 to 1
+
+
 class TowardsCaption:
-    """The spherical distance between cut-outs of a grid and a caption, and how rough the grid is."""
+    """How far cut-outs of a grid are from a caption, and what keeps the image calm and within its range."""
 
     def __init__(
-        self, clip: CLIP, tokenizer: Tokenizer, caption: str, cutouts: int = 4, roughness: float = 0.1
+        self, automaton: Automaton, clip: CLIP, tokenizer: Tokenizer, caption: str, config: CaptionObjective
     ) -> None:
-        self.clip, self.cutouts, self.roughness = clip, cutouts, roughness
+        self.automaton, self.clip, self.config = automaton, clip, config
         self.text = encode_texts(clip, tokenizer, [caption])  # (1, E)
 
     def __call__(self, grid: Tensor, generator: torch.Generator) -> Tensor:
         """Return (B,) for a grid (B, C, H, W)."""
-        pixels = to_pixels(grid)  # (B, 3, H, W)
+        pixels, config = self.automaton.colors(grid), self.config  # not clamped: beyond the range there would be no way back
         size = self.clip.config.vision.image_size
-        cutouts = random_cutouts(pixels, self.cutouts, size, generator)  # (cutouts · B, 3, size, size)
-        features = self.clip.encode_image(self.clip.config.preprocessing.normalize(cutouts))
-        distance = spherical_distance(features, self.text).reshape(self.cutouts, -1).mean(dim=0)  # (B,)
-        across, down = pixels.diff(dim=-1), pixels.diff(dim=-2)
-        rough = across.square().mean(dim=(1, 2, 3)) + down.square().mean(dim=(1, 2, 3))
-        return distance + self.roughness * rough
+        larger = F.interpolate(pixels, scale_factor=config.zoom * size / grid.shape[-1], mode="bilinear")
+        pieces = augment(cutouts(larger, config.cutouts, size, generator=generator), generator)
+        features = self.clip.encode_image(self.clip.config.preprocessing.normalize(pieces))  # (cutouts · B, E)
+        distance = spherical_distance(features, self.text).view(config.cutouts, -1).mean(dim=0)  # (B,)
+        outside = (pixels - pixels.clamp(0, 1)).square().mean(dim=(1, 2, 3))
+        return distance + config.variation * total_variation(pixels) + config.outside * outside
 
 
 class TowardsDrawing:
@@ -51,6 +65,12 @@ class TowardsDrawing:
     def __call__(self, grid: Tensor, generator: torch.Generator) -> Tensor:
         """Return (B,) for a grid (B, C, H, W)."""
         return (grid[:, : OPACITY + 1] - self.target).square().mean(dim=(1, 2, 3))
+
+
+def drawing_on_white(character: str, side: int) -> Tensor:
+    """Return (3, side, side), the pixels of an emoji on white, with an empty margin."""
+    of = drawing(character, side)
+    return 1 - of[OPACITY:] + of[:OPACITY]
 
 
 def drawing(character: str, side: int) -> Tensor:
