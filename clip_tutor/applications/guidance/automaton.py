@@ -87,7 +87,7 @@ class Automaton(nn.Module):
 
         Args:
             grid: (B, C, H, W).
-            generator: decides whose turn it is; torch's global one if not given. All channels of a cell change together.
+            generator: decides whose turn it is, of cells with all their channels; torch's global one if not given.
 
         Raises:
             ValueError: the grid has another shape.

@@ -1,7 +1,7 @@
 """Automata in a file: several small rules, and what each was trained for.
 
-    "mushroom" ─ hidden.weight, hidden.bias, change.weight ─▶ automata.safetensors
-               └ config, goal and notes as JSON            ─▶ its metadata, under the same name
+"mushroom" ─ hidden.weight, hidden.bias, change.weight ─▶ automata.safetensors
+           └ config, goal and notes as JSON            ─▶ its metadata, under the same name
 """
 
 from __future__ import annotations

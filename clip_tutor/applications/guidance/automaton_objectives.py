@@ -46,7 +46,10 @@ class TowardsCaption:
 
     def __call__(self, grid: Tensor, generator: torch.Generator) -> Tensor:
         """Return (B,) for a grid (B, C, H, W)."""
-        pixels, config = self.automaton.colors(grid), self.config  # not clamped: beyond the range there would be no way back
+        pixels, config = (
+            self.automaton.colors(grid),
+            self.config,
+        )  # not clamped: beyond the range there would be no way back
         size = self.clip.config.vision.image_size
         larger = F.interpolate(pixels, scale_factor=config.zoom * size / grid.shape[-1], mode="bilinear")
         pieces = augment(cutouts(larger, config.cutouts, size, generator=generator), generator)
@@ -78,6 +81,8 @@ def drawing(character: str, side: int) -> Tensor:
     (emoji,) = find_emoji([character])
     inner = side - 2 * MARGIN
     image = Image.new("RGBA", (side, side))
-    image.paste(emoji.image().convert("RGBa").resize((inner, inner), Image.Resampling.BOX).convert("RGBA"), (MARGIN,) * 2)
+    image.paste(
+        emoji.image().convert("RGBa").resize((inner, inner), Image.Resampling.BOX).convert("RGBA"), (MARGIN,) * 2
+    )
     values = torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255  # (4, side, side)
     return torch.cat([values[:3] * values[3:], values[3:]])

@@ -1,6 +1,6 @@
 """How well an automaton heals: the same image before damage, right after it, and some steps later.
 
-    grown grid ─ judged ─ a hole ─ judged ─ 50 steps ─ judged ─ 50 steps ─ judged      and one that was left in peace
+grown grid ─ judged ─ a hole ─ judged ─ 50 steps ─ judged ─ 50 steps ─ judged      and one that was left in peace
 """
 
 from __future__ import annotations

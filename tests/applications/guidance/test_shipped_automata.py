@@ -33,7 +33,7 @@ def test_they_say_how_they_were_made(clip):
 
 
 def test_an_unknown_name_is_told():
-    with pytest.raises(KeyError, match="no automaton is called 'cactus': take one of .*mushroom"):
+    with pytest.raises(KeyError, match=r"no automaton is called 'cactus': take one of .*mushroom"):
         load_automaton("cactus")
 
 
