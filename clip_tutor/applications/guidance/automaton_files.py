@@ -26,7 +26,7 @@ class Goal:
 
     caption: str  # what an image of it is compared with; it taught the automaton only if there is no drawing
     drawing: str = ""  # the emoji's character; "" if CLIP taught it
-    side: int = 28  # of the grid, in cells
+    side: int = 24  # of the grid, in cells
 
 
 class LoadedAutomaton(NamedTuple):

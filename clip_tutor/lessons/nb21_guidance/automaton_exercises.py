@@ -213,7 +213,7 @@ STEP = Exercise(
         ),
         Mutant(
             _masked(lambda B, C, H, W: (B, 1, H, W), wait=True),
-            "the cells that should wait are those that change: a cell's turn has come where its number is BELOW the rate",
+            "the cells that should wait change: it is a cell's turn where its number is BELOW the rate",
         ),
         Mutant(
             _changing(lambda g, d, r, n: g + d * (torch.rand(len(g), 1, *g.shape[2:], generator=n) < r) / r),
