@@ -22,7 +22,7 @@ from clip_tutor.embedding import encode_texts
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 
-MARGIN = 4  # cells around a drawing
+MARGIN = 3  # cells around a drawing
 
 
 @dataclass(frozen=True)

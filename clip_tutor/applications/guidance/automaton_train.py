@@ -34,15 +34,15 @@ from clip_tutor.training.outputs import require_place_for_model
 from clip_tutor.weights import fingerprint, load
 
 GOALS = {
-    "mushroom": Goal("a mushroom on a white background", drawing="🍄", side=28),
+    "mushroom": Goal("a mushroom on a white background", drawing="🍄"),
     "stars": Goal("four stars on a blue background"),
     "bricks": Goal("four bricks on a brown background"),
     "rose": Goal("a rose on a green background"),
     "fire": Goal("a fire on a black background"),
 }
 # What a drawing takes: it is grown from one cell, and its rule has more to learn.
-DRAWING = AutomatonTraining(iterations=1000)
-# What a caption takes: a smaller grid is filled at once.
+DRAWING = AutomatonTraining(iterations=2000)
+# What a caption takes: the grid is filled at once.
 CAPTION = AutomatonTraining(iterations=400, fewest_steps=16, most_steps=24, pool=32, learning_rate=5e-3)
 CURVE = 20  # iterations for each number that is noted
 

@@ -1,6 +1,6 @@
 """Training an automaton from a pool: what it grew yesterday is what it must keep, and repair, today.
 
-    pool of grids ─ a few ─▶ the worst: back to one cell ─▶ some: a hole ─▶ 32 to 48 steps ─▶ loss ─▶ weights
+    pool of grids ─ a few ─▶ the worst: back to one cell ─▶ some: a hole ─▶ 20 to 32 steps ─▶ loss ─▶ weights
       ▲                                                                          │
       └──────────────────────────────────────────────────────────────────────────┘
 
@@ -30,7 +30,7 @@ class AutomatonTraining:
     """How an automaton is trained."""
 
     iterations: int = 1500
-    side: int = 28  # H = W, cells
+    side: int = 24  # H = W, cells
     pool: int = 64  # grids
     batch_size: int = 4  # B
     damaged: int = 1  # of B: they get a hole

@@ -42,7 +42,9 @@ def test_training_comes_nearer(automaton):
     assert len(losses) == 30 and losses[-1] < losses[0] / 2
 
 
-def test_the_worst_begins_anew_and_the_best_is_damaged(automaton, monkeypatch):
+def test_the_worst_begins_anew_and_the_best_is_damaged(monkeypatch):
+    torch.manual_seed(0)
+    automaton = Automaton(AutomatonConfig(channels=6, hidden=8, mortal=False, update_rate=1.0))  # no cell stays empty
     begun: list[Tensor] = []
     run = automaton.run
 
@@ -62,7 +64,7 @@ def test_the_worst_begins_anew_and_the_best_is_damaged(automaton, monkeypatch):
 
 def test_a_drawing_is_the_emoji_on_a_margin():
     of = drawing("❤️", 28)
-    assert of.shape == (4, 28, 28) and not of[:, :4].any() and not of[:, :, -4:].any()
+    assert of.shape == (4, 28, 28) and not of[:, :3].any() and not of[:, :, -3:].any()
     assert bool((of[:3] <= of[3:] + 1e-6).all())  # color times opacity
     red_green_blue = of[:, 14, 14]
     assert red_green_blue[0] > 0.7 > 0.4 > red_green_blue[1] and red_green_blue[3] == 1
