@@ -44,7 +44,7 @@ def test_training_comes_nearer(automaton):
 
 def test_the_worst_begins_anew_and_the_best_is_damaged(monkeypatch):
     torch.manual_seed(0)
-    automaton = Automaton(AutomatonConfig(channels=6, hidden=8, mortal=False, update_rate=1.0))  # no cell stays empty
+    automaton = Automaton(AutomatonConfig(channels=6, hidden=8, mortal=False, update_rate=1.0))
     begun: list[Tensor] = []
     run = automaton.run
 
@@ -59,7 +59,8 @@ def test_the_worst_begins_anew_and_the_best_is_damaged(monkeypatch):
     # From the second iteration on all grids but the worst one are used ones, and one of these has a hole.
     for grid in begun[1:]:
         assert [torch.equal(one, seed) for one in grid] == [True, False, False, False]
-        assert [bool((one == 0).all(dim=0).any()) for one in grid[1:]] == [False, False, True]
+        empty = (grid == 0).all(dim=1).sum(dim=(1, 2))  # the smallest hole has 5 cells
+        assert [count >= 5 for count in empty[1:].tolist()] == [False, False, True]
 
 
 def test_a_drawing_is_the_emoji_on_a_margin():
