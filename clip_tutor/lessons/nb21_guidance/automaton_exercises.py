@@ -1,6 +1,7 @@
 """Exercise 21.5: one step of a neural cellular automaton."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +46,7 @@ def known_rule(C: int) -> Rule:
     return lambda seen: F.conv2d(seen, weight, bias).tanh()
 
 
-def use_step(step: Callable[..., Tensor], task: str, grid: Tensor) -> Tensor | tuple[str, ...]:
+def use_step(step: Callable[..., Tensor], task: str, grid: Tensor) -> Any:
     """Return the grid after a step of all cells, or in words what chance did with the cells in many steps."""
     filters, rule = torch.tensor(FILTERS), known_rule(grid.shape[1])
     if task == "all":

@@ -101,16 +101,17 @@ def regrowth_figure(
     )
     figure = Figure(figsize=(9.2, 5.2), layout="constrained")
     figure.suptitle(f"{automaton}, {taught}")
-    rows = figure.subfigures(2, 1, height_ratios=(1, 1.2))
+    halves = figure.add_gridspec(2, 1, height_ratios=(1, 1.2))
+    above, below = figure.add_subfigure(halves[0]), figure.add_subfigure(halves[1])
     shown = sorted({min(place, len(found.steps) - 1) for place in SHOWN})
     images = [("before", found.before)] + [
         (f"{found.steps[n]} steps later" if n else "the hole", found.pixels[n]) for n in shown
     ]
-    for axes, (name, image) in zip(rows[0].subplots(1, len(images), squeeze=False).flat, images, strict=True):
+    for axes, (name, image) in zip(above.subplots(1, len(images), squeeze=False).flat, images, strict=True):
         axes.imshow(as_image(image), interpolation="nearest")
         axes.set_axis_off()
         axes.set_title(name, loc="center", size=10, weight="normal")
-    curves = rows[1].subplots(1, 2)
+    curves = below.subplots(1, 2)
     whose = "drawing" if one.goal.drawing else "image before the hole"
     for axes, with_hole, twin, name in (
         (curves[0], found.similarity, found.twin_similarity, "cosine similarity to the caption"),
