@@ -1,5 +1,7 @@
 """Guidance: an image is changed until a CLIP finds that it fits a caption; nothing generates it but the gradient.
 
+An automaton is a rule that grows one, and is trained by the same gradient: see `automaton`.
+
     from clip_tutor.applications.guidance import HELPED, FourierImage, climb
     film = climb(FourierImage(side=96), model, caption, HELPED)
     film[-1].pixels
