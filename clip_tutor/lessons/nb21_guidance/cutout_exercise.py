@@ -117,13 +117,9 @@ CUTOUT = Exercise(
             "a corner was cut off the square: all of it is to be averaged to the size",
         ),
         Mutant(
-            _with(
-                pool=lambda square, size: F.interpolate(square, (size, size), mode="bilinear", align_corners=False)
-            ),
+            _with(pool=lambda square, size: F.interpolate(square, (size, size), mode="bilinear", align_corners=False)),
             "interpolated at single points: pixels between them would have no say, and no gradient. Average",
         ),
-        Mutant(
-            _with(pool=lambda square, size: F.adaptive_max_pool2d(square, size)), "the maximum: take the average"
-        ),
+        Mutant(_with(pool=lambda square, size: F.adaptive_max_pool2d(square, size)), "the maximum: take the average"),
     ),
 )

@@ -11,12 +11,12 @@ from functools import lru_cache
 import torch
 from matplotlib.figure import Figure
 
-from clip_tutor.applications.guidance import ClimbConfig, FourierImage, PixelImage, Snapshot, climb
+from clip_tutor.applications.guidance import HELPED, ClimbConfig, FourierImage, PixelImage, Snapshot, climb
 from clip_tutor.lab.plots.style import COLORS, FAINT, INK, MUTED, canvas
 from clip_tutor.lab.widgets.gallery import as_image
 from clip_tutor.lessons.nb21_guidance.worlds import SIDE, Opinion, Wanted, real_scenes
 
-STEPS, EVERY = 80, 4
+STEPS, EVERY = HELPED.steps, 5
 FORMS = {"pixels": PixelImage, "waves": FourierImage}
 FIRST, SECOND = COLORS[2], COLORS[3]  # the CLIP that is climbed, and the other one
 
@@ -40,9 +40,9 @@ def film_board(
     def film(
         caption: str = wanted[0].caption,
         image_of: str = "waves",
-        cut_outs: int = 4,
+        cut_outs: int = HELPED.cutouts,
         augmented: bool = True,
-        variation: float = 10.0,
+        variation: float = HELPED.variation,
         step: int = steps,
     ) -> Figure:
         return draw_film(
@@ -65,7 +65,11 @@ def draw_film(film: list[Snapshot], step: int, caption: str, second: Opinion, re
     steps = [one.step for one in film]
     curves = {
         "the CLIP that is climbed": (FIRST, [one.similarity[0].item() for one in film], real[0]),
-        "a second CLIP": (SECOND, second.similarity(torch.cat([one.pixels for one in film]), caption).tolist(), real[1]),
+        "a second CLIP": (
+            SECOND,
+            second.similarity(torch.cat([one.pixels for one in film]), caption).tolist(),
+            real[1],
+        ),
     }
     figure, (image, axes) = canvas(9.5, 4.2, columns=2)
     image.set_axis_off()

@@ -98,7 +98,7 @@ FOURIER = Exercise(
         "First a table of frequencies, as large as one color of the spectrum: `fftfreq(side)` as a column, "
         "`rfftfreq(side)` as a row, and Pythagoras.",
         "`.clamp(min=1 / side)` keeps the constant wave, whose frequency is 0, from being divided by 0.",
-        "`torch.fft.irfft2(spectrum / f, s=(side, side), norm=\"ortho\")` is real. Then / 4, then `.sigmoid()`.",
+        '`torch.fft.irfft2(spectrum / f, s=(side, side), norm="ortho")` is real. Then / 4, then `.sigmoid()`.',
     ),
     mutants=(
         Mutant(_with(scale=lambda f, side: torch.ones_like(f)), "no wave was multiplied with 1 / f"),

@@ -91,7 +91,7 @@ VARIATION = Exercise(
         "`pixels[..., :, 1:] - pixels[..., :, :-1]` are all differences to the right neighbor, one column fewer than "
         "the image. The missing ones are 0: they add nothing to a sum, but they count in the mean.",
         "Sum the squares of both kinds of differences for each image, and divide by C · H · W. Or fill the image up by "
-        "one row and one column with `F.pad(pixels, (0, 1, 0, 1), mode=\"replicate\")`: then nothing is missing.",
+        'one row and one column with `F.pad(pixels, (0, 1, 0, 1), mode="replicate")`: then nothing is missing.',
     ),
     mutants=(
         Mutant(
