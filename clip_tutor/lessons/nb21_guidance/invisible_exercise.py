@@ -12,9 +12,9 @@ def nearby_step(
 ) -> torch.Tensor:
     """Return the pixels after one step downhill that never leads far from the image at which it all began.
 
-    pixels, gradient and origin are (B, 3, H, W); the gradient is that of a loss, which is to become smaller. Each number
-    moves by exactly ``rate`` against the sign of its gradient, and not at all where the gradient is 0. Then each number
-    is brought back to where it may be: at most ``reach`` away from that of the origin, and from 0 to 1.
+    pixels, gradient and origin are (B, 3, H, W); the gradient is that of a loss, which is to become smaller. Each
+    number moves by exactly ``rate`` against the sign of its gradient, and not at all where the gradient is 0. Then each
+    number is brought back to where it may be: at most ``reach`` away from that of the origin, and from 0 to 1.
     """
     moved = pixels - rate * gradient.sign()
     near = origin + (moved - origin).clamp(-reach, reach)
@@ -51,7 +51,7 @@ def _check(step: Attempt) -> str:
         )
         demand(
             same(answer, right),
-            f"other pixels with a rate of {rate:g} and a reach of {reach:g}, by up to {(answer - right).abs().max():.3f}",
+            f"other pixels with a rate of {rate:g} and a reach of {reach:g}",
             "a move by the rate, and then the nearest number that is allowed",
         )
     return "three images: the size of the move, its direction, gradients of 0, the reach, and 0 to 1"
@@ -83,9 +83,9 @@ INVISIBLE = Exercise(
     reference=nearby_step,
     check=_check,
     hints=(
-        "Two things, one after the other: a move, and a way back to what is allowed. `.sign()` makes every move equally "
-        "large.",
-        "How far it has gone is `moved - origin`, measured from where it all began, and not from where this step began. "
+        "Two things, one after the other: a move, and a way back to what is allowed. `.sign()` makes every move "
+        "equally large.",
+        "How far it has gone is `moved - origin`, measured from where it all began, not from where this step began. "
         "Clamp that to ±reach, and add it to the origin again.",
         "`(origin + (moved - origin).clamp(-reach, reach)).clamp(0, 1)`",
     ),
@@ -101,7 +101,7 @@ INVISIBLE = Exercise(
         ),
         Mutant(
             _with(_right_move, lambda m, p, o, reach: (p + (m - p).clamp(-reach, reach)).clamp(0, 1)),
-            "the reach was measured from where this step began: many short steps lead anywhere. Measure from the origin",
+            "the reach was measured from where this step began: many steps lead anywhere. Measure from the origin",
         ),
         Mutant(
             _with(_right_move, lambda m, p, o, reach: o + (m - o).clamp(-reach, reach)),

@@ -14,7 +14,7 @@ MARKS = ("X", "s", "D", "o", "^")
 
 
 def climbed(film: Sequence[Snapshot], real: Tensor, title: str, shown: int = 4) -> Figure:
-    """Draw a few snapshots of a climb of one image beside its curve, and where the similarities (N,) of real scenes lie."""
+    """Draw snapshots of a climb of one image beside its curve, and where the similarities (N,) of real scenes lie."""
     figure, axes = canvas(11, 3.4, columns=shown + 1)
     places = torch.linspace(0, len(film) - 1, shown).round().long().tolist()
     for one, place in zip(axes, places, strict=False):

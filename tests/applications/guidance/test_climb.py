@@ -108,10 +108,10 @@ def test_captions_and_images_that_are_not_as_many_are_refused(model: CLIP):
 
 
 def test_an_image_that_is_too_small_is_refused(model: CLIP, caption: torch.Tensor):
-    with pytest.raises(ValueError, match="16 pixels does not fit into an image of 12 × 12"):
+    with pytest.raises(ValueError, match=r"16 pixels does not fit into an image of 12 × 12"):
         climb(PixelImage(12), model, caption, HELPED)
 
 
 def test_an_image_with_nothing_to_train_is_refused(model: CLIP, caption: torch.Tensor):
-    with pytest.raises(ValueError, match="Identity has no parameter to train: put the pixels into an nn.Parameter"):
+    with pytest.raises(ValueError, match="Identity has no parameter to train: put the pixels"):
         climb(nn.Identity(), model, caption)
