@@ -32,7 +32,7 @@ class ClimbConfig:
         ValueError: a setting is one that no climb could use.
     """
 
-    steps: int = 150
+    steps: int = 120
     lr: float = 0.02  # Adam's
     cutouts: int = 0  # random pieces a step; 0 shows the whole image
     cut_power: float = 1.0  # see `random_cutout`
@@ -50,7 +50,7 @@ class ClimbConfig:
 
 
 # What helps, all together: cut-outs, augmentation, and a price for differences between neighbors.
-HELPED = ClimbConfig(cutouts=8, augmented=True, variation=5.0)
+HELPED = ClimbConfig(cutouts=4, augmented=True, variation=5.0)
 
 
 @dataclass(frozen=True)
