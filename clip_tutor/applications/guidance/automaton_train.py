@@ -100,8 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
         save_automata(options.save, others | {name: LoadedAutomaton(automaton, goal, notes)})
         print(printable(f"{name}, {seconds:.0f} s: saved to {options.save}", sys.stdout))
         for look in looks:
-            said = f"similarity {mean(look.similarity):.3f}, distance {mean(look.distance):.3f}"
-            print(f"  {look.moment:16} {said}", flush=True)
+            said = {key: round(mean(values), 3) for key, values in look._asdict().items() if key != "moment" and values}
+            print(f"  {look.moment:16}", said, flush=True)
 
 
 if __name__ == "__main__":

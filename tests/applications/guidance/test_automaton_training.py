@@ -91,9 +91,13 @@ def test_a_hole_is_measured_and_what_comes_after(automaton):
     text = torch.nn.functional.normalize(torch.ones(128), dim=0)
     automaton.change.weight.data.normal_(std=0.1)
     before, damaged, later = regrowth(automaton, clip, text, SIDE, damages=3, after=(2,))
-    assert before.distance == [0.0] * 3 and min(damaged.distance) > 0
+    assert before.similarity == before.twin_similarity == damaged.twin_similarity
     assert not {*before.similarity} & {*damaged.similarity} and not {*damaged.similarity} & {*later.similarity}
+    assert before.distance == [] and not {*later.twin_similarity} & {*before.similarity}
     assert [look.moment for look in (before, damaged, later)] == ["before", "damaged", "2 steps later"]
+    target = torch.full((3, SIDE, SIDE), 0.5)
+    first, hole, _ = regrowth(automaton, clip, text, SIDE, target, damages=2, after=(1,))
+    assert first.distance == hole.twin_distance and max(hole.distance) < min(first.distance)  # a hole is gray
     with pytest.raises(ValueError, match="damages=0"):
         regrowth(automaton, clip, text, SIDE, damages=0)
     with pytest.raises(ValueError, match="steps that rise"):
