@@ -21,12 +21,13 @@ GROWN = 96  # steps after which an automaton is looked at
 
 
 class Look(NamedTuple):
-    """Several grids at one moment."""
+    """Several grids at one moment, and their twins, which never had a hole."""
 
     moment: str
-    similarity: list[float]  # of each: its cosine similarity to the caption
-    distance: list[float]  # of each: its root mean squared difference in pixels from what is wanted, or from itself
-    # before the damage
+    similarity: list[float]  # cosine, of each to the caption
+    twin_similarity: list[float]
+    distance: list[float]  # root mean squared difference of pixels, of each from the drawing; empty if there is none
+    twin_distance: list[float]
 
 
 def similarities(clip: CLIP, text: Tensor, pixels: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ def regrowth(
 
     Args:
         text: (E,), the caption's unit vector.
-        target: (3, side, side), the pixels that are wanted; each grid before its damage if not given.
+        target: (3, side, side), the pixels that are wanted, if there is a drawing.
         damages: B, grids, each with a hole of its own (`random_damage`).
 
     Raises:
@@ -60,15 +61,17 @@ def regrowth(
         raise ValueError(f"damages={damages}, after={after}: give at least one of each, and steps that rise from 1")
     generator = torch.Generator().manual_seed(seed)
     grid = automaton.run(automaton.initial_grid(damages, side), GROWN, generator)  # (B, C, H, W)
-    wanted = automaton.to_pixels(grid) if target is None else target
+    grid = torch.cat([grid, grid])  # (2·B, C, H, W): with a hole, without one
 
     def look(moment: str) -> Look:
         pixels = automaton.to_pixels(grid)
-        distance = (pixels - wanted).square().mean(dim=(1, 2, 3)).sqrt()
-        return Look(moment, similarities(clip, text, pixels).tolist(), distance.tolist())
+        similarity = similarities(clip, text, pixels).tolist()
+        distance = [] if target is None else (pixels - target).square().mean(dim=(1, 2, 3)).sqrt().tolist()
+        B = damages
+        return Look(moment, similarity[:B], similarity[B:], distance[:B], distance[B:])
 
     looks = [look("before")]
-    grid = random_damage(grid, generator)
+    grid = torch.cat([random_damage(grid[:damages], generator), grid[damages:]])
     looks.append(look("damaged"))
     for steps, more in zip(after, torch.tensor([0, *after]).diff().tolist(), strict=True):
         grid = automaton.run(grid, more, generator)

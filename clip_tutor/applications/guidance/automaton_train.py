@@ -41,7 +41,7 @@ GOALS = {
     "fire": Goal("a fire on a black background"),
 }
 # What a drawing takes: it is grown from one cell, and its rule has more to learn.
-DRAWING = AutomatonTraining(iterations=2000)
+DRAWING = AutomatonTraining(iterations=5000, damaged=2)
 # What a caption takes: the grid is filled at once.
 CAPTION = AutomatonTraining(iterations=400, fewest_steps=16, most_steps=24, pool=32, learning_rate=5e-3)
 CURVE = 20  # iterations for each number that is noted
@@ -100,8 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
         save_automata(options.save, others | {name: LoadedAutomaton(automaton, goal, notes)})
         print(printable(f"{name}, {seconds:.0f} s: saved to {options.save}", sys.stdout))
         for look in looks:
-            said = f"similarity {mean(look.similarity):.3f}, distance {mean(look.distance):.3f}"
-            print(f"  {look.moment:16} {said}", flush=True)
+            said = {key: round(mean(values), 3) for key, values in look._asdict().items() if key != "moment" and values}
+            print(f"  {look.moment:16}", said, flush=True)
 
 
 if __name__ == "__main__":

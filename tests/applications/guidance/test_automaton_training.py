@@ -42,25 +42,23 @@ def test_training_comes_nearer(automaton):
     assert len(losses) == 30 and losses[-1] < losses[0] / 2
 
 
-def test_the_worst_begins_anew_and_the_best_is_damaged(monkeypatch):
-    torch.manual_seed(0)
-    automaton = Automaton(AutomatonConfig(channels=6, hidden=8, mortal=False, update_rate=1.0))
-    begun: list[Tensor] = []
-    run = automaton.run
+def test_the_worst_begins_anew_and_the_best_is_damaged(automaton, monkeypatch):
+    begun, ended, run = [], [], automaton.run
 
     def watched(grid, steps, generator):
         begun.append(grid.clone())
-        return run(grid, steps, generator)
+        ended.append(run(grid, steps, generator))
+        return ended[-1]
 
     monkeypatch.setattr(automaton, "run", watched)
     automaton.change.weight.data.normal_(std=0.1)
     train_automaton(automaton, red, small(iterations=4, pool=4, damaged=1, learning_rate=1e-9))
-    (seed,) = automaton.initial_grid(1, SIDE)
-    # From the second iteration on all grids but the worst one are used ones, and one of these has a hole.
-    for grid in begun[1:]:
-        assert [torch.equal(one, seed) for one in grid] == [True, False, False, False]
-        empty = (grid == 0).all(dim=1).sum(dim=(1, 2))  # the smallest hole has 5 cells
-        assert [count >= 5 for count in empty[1:].tolist()] == [False, False, True]
+    seed = automaton.initial_grid(1, SIDE)
+    for before, grid in zip(ended, begun[1:], strict=False):  # the whole pool each time
+        before = before[red(before, torch.Generator()).argsort(descending=True)]
+        assert torch.equal(grid[:3], torch.cat([seed, before[1:3]]))
+        hole = (grid[3] == 0).all(dim=0)
+        assert hole.sum() >= 5 and torch.equal(grid[3][:, ~hole], before[3][:, ~hole])
 
 
 def test_a_drawing_is_the_emoji_on_a_margin():
@@ -88,13 +86,19 @@ def test_the_objectives_are_zero_or_small_where_they_should_be(automaton):
     assert (color(9 * grid, torch.Generator().manual_seed(0)) > 10).all()  # far outside of what can be seen
 
 
-def test_a_hole_is_measured_and_a_rule_that_changes_nothing_leaves_it(automaton):
+def test_a_hole_is_measured_and_what_comes_after(automaton):
     clip, _, _ = load("emoji")
     text = torch.nn.functional.normalize(torch.ones(128), dim=0)
+    automaton.change.weight.data.normal_(std=0.1)
     before, damaged, later = regrowth(automaton, clip, text, SIDE, damages=3, after=(2,))
-    assert before.distance == [0.0] * 3 and len(damaged.similarity) == 3
-    assert [later.similarity, later.distance] == [damaged.similarity, damaged.distance]
+    assert before.similarity == pytest.approx(before.twin_similarity, abs=1e-5)
+    assert damaged.twin_similarity == before.twin_similarity
+    assert not {*before.similarity} & {*damaged.similarity} and not {*damaged.similarity} & {*later.similarity}
+    assert before.distance == [] and not {*later.twin_similarity} & {*before.similarity}
     assert [look.moment for look in (before, damaged, later)] == ["before", "damaged", "2 steps later"]
+    target = torch.full((3, SIDE, SIDE), 0.5)
+    first, hole, _ = regrowth(automaton, clip, text, SIDE, target, damages=2, after=(1,))
+    assert first.distance == hole.twin_distance and max(hole.distance) < min(first.distance)  # a hole is gray
     with pytest.raises(ValueError, match="damages=0"):
         regrowth(automaton, clip, text, SIDE, damages=0)
     with pytest.raises(ValueError, match="steps that rise"):
