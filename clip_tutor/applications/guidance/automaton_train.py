@@ -41,7 +41,7 @@ GOALS = {
     "fire": Goal("a fire on a black background"),
 }
 # What a drawing takes: it is grown from one cell, and its rule has more to learn.
-DRAWING = AutomatonTraining(iterations=5000, damaged=2)
+DRAWING = AutomatonTraining(iterations=2000)
 # What a caption takes: the grid is filled at once.
 CAPTION = AutomatonTraining(iterations=400, fewest_steps=16, most_steps=24, pool=32, learning_rate=5e-3)
 CURVE = 20  # iterations for each number that is noted
@@ -81,6 +81,8 @@ def main(arguments: list[str] | None = None) -> None:
         start = time.perf_counter()
         losses = train_automaton(automaton, objective, config)
         seconds = time.perf_counter() - start
+        if len(losses) < config.iterations:
+            sys.exit(f"stopped in the training of {name}: it was not saved")
         automaton.requires_grad_(False).eval()
         (text,) = encode_texts(clip, tokenizer, [goal.caption])
         target = drawing_on_white(goal.drawing, goal.side) if goal.drawing else None
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
             ),
             "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
             "clip": {"name": options.clip, "fingerprint": fingerprint(clip)},
-            "training": asdict(replace(config, iterations=len(losses))),
+            "training": asdict(config),
             "seconds": round(seconds),
             "loss": [round(mean(losses[n : n + CURVE]), 4) for n in range(0, len(losses), CURVE)],
             "regrowth": [look._asdict() for look in looks],

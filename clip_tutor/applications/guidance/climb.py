@@ -33,7 +33,7 @@ class ClimbConfig:
     """
 
     steps: int = 120
-    lr: float = 0.02  # Adam's
+    lr: float = 0.02  # Adam's; a `PixelImage` wants 0.05
     cutouts: int = 0  # random pieces a step; 0 shows the whole image
     cut_power: float = 1.0  # see `random_cutout`
     augmented: bool = False  # turn, move and disturb what the model is shown

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from clip_tutor.applications.guidance import HELPED, ClimbConfig, FourierImage, PixelImage, Snapshot, climb
 from clip_tutor.lab.plots.style import COLORS, FAINT, INK, MUTED, canvas
 from clip_tutor.lab.widgets.gallery import as_image
-from clip_tutor.lessons.nb21_guidance.worlds import SIDE, Opinion, Wanted, real_scenes
+from clip_tutor.lessons.nb21_guidance.worlds import PIXEL_RATE, SIDE, Opinion, Wanted, real_scenes
 
 STEPS, EVERY = HELPED.steps, 5
-FORMS = {"pixels": PixelImage, "waves": FourierImage}
+FORMS = {"pixels": (PixelImage, PIXEL_RATE), "waves": (FourierImage, HELPED.lr)}
 FIRST, SECOND = COLORS[2], COLORS[3]  # the CLIP that is climbed, and the other one
 
 
@@ -29,8 +29,9 @@ def film_board(
 
     @lru_cache(maxsize=64)
     def filmed(caption: str, form: str, cut_outs: int, augmented: bool, variation: float) -> list[Snapshot]:
-        config = ClimbConfig(steps, cutouts=cut_outs, augmented=augmented, variation=variation)
-        return climb(FORMS[form](SIDE), climbed.model, climbed.caption(caption), config, EVERY)
+        image, rate = FORMS[form]
+        config = ClimbConfig(steps, rate, cutouts=cut_outs, augmented=augmented, variation=variation)
+        return climb(image(SIDE), climbed.model, climbed.caption(caption), config, EVERY)
 
     @lru_cache(maxsize=len(wanted))
     def real(caption: str) -> tuple[float, float]:

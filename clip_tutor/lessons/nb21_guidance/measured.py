@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from clip_tutor.applications.guidance import HELPED, ClimbConfig, FourierImage, PixelImage, climb
 from clip_tutor.lessons.nb21_guidance.worlds import (
+    PIXEL_RATE,
     SIDE,
     WANTED,
     Opinion,
@@ -34,11 +36,10 @@ from clip_tutor.weights import load
 
 SEEDS = (0, 1)
 BARE = ClimbConfig()
-ONLY_CUT = ClimbConfig(cutouts=HELPED.cutouts)
 WAYS: dict[str, tuple[type[PixelImage] | type[FourierImage], ClimbConfig]] = {
-    "bare pixels": (PixelImage, BARE),
-    "pixels with cut-outs alone": (PixelImage, ONLY_CUT),
-    "pixels with obstacles": (PixelImage, HELPED),
+    "bare pixels": (PixelImage, replace(BARE, lr=PIXEL_RATE)),
+    "pixels with cut-outs alone": (PixelImage, replace(BARE, lr=PIXEL_RATE, cutouts=HELPED.cutouts)),
+    "pixels with obstacles": (PixelImage, replace(HELPED, lr=PIXEL_RATE)),
     "bare waves": (FourierImage, BARE),
     "waves with obstacles": (FourierImage, HELPED),
 }
@@ -52,7 +53,7 @@ def climb_all(first: Opinion, wanted: tuple[Wanted, ...], seeds: tuple[int, ...]
     for name, (form, config) in WAYS.items():
         films = []
         for seed in seeds:
-            settings = ClimbConfig(steps, config.lr, config.cutouts, 1.0, config.augmented, config.variation, seed)
+            settings = replace(config, steps=steps, seed=seed)
             films.append(climb(form(SIDE, len(wanted), seed), first.model, captions, settings, steps)[-1].pixels)
         found[name] = torch.cat(films)
         print(f"climbed: {name}", flush=True)

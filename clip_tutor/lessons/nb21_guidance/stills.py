@@ -9,7 +9,7 @@ from clip_tutor.applications.guidance import HELPED, ClimbConfig, FourierImage, 
 from clip_tutor.lab.plots import image_grid
 from clip_tutor.lessons.nb21_guidance.film import EVERY, draw_film
 from clip_tutor.lessons.nb21_guidance.regrow import regrowth_figure
-from clip_tutor.lessons.nb21_guidance.worlds import SIDE, WANTED, Opinion, real_scenes
+from clip_tutor.lessons.nb21_guidance.worlds import PIXEL_RATE, SIDE, WANTED, Opinion, real_scenes
 from clip_tutor.weights import load
 
 
@@ -24,7 +24,7 @@ def card() -> Figure:
     captions = [one.caption for one in wanted]
     rows = [
         climb(form(SIDE, len(wanted)), first.model, first.caption(captions), config, config.steps)[-1]
-        for form, config in ((PixelImage, ClimbConfig()), (FourierImage, HELPED))
+        for form, config in ((PixelImage, ClimbConfig(lr=PIXEL_RATE)), (FourierImage, HELPED))
     ]
     images = [image for one in rows for image in one.pixels]
     names = [f"{caption}: {s:.2f}" for one in rows for caption, s in zip(captions, one.similarity, strict=True)]

@@ -19,6 +19,7 @@ from clip_tutor.tokenizers import Tokenizer
 
 SEED = 21
 SIDE = 96  # pixels, of scenes and of images that climb: half as much again as the CLIPs read
+PIXEL_RATE = 0.05  # the learning rate of pixels; waves, of which the coarse ones move much, take the library's
 LOOKED_THROUGH = 60_000  # scenes among which those of a caption are found
 REAL, OTHERS = 16, 200
 

@@ -16,6 +16,7 @@ from clip_tutor.applications.guidance.automaton_objectives import (
     drawing_on_white,
 )
 from clip_tutor.applications.guidance.automaton_regrowth import regrowth
+from clip_tutor.applications.guidance.automaton_train import GOALS, main
 from clip_tutor.applications.guidance.automaton_training import AutomatonTraining, train_automaton
 
 SIDE = 12
@@ -134,3 +135,15 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     automaton_files.write_tensors(tmp_path / "none.safetensors", {"a": torch.zeros(1)}, {})
     with pytest.raises(ValueError, match="load a file written by save_automata"):
         read_automata(tmp_path / "none.safetensors")
+
+
+@pytest.mark.slow
+def test_the_command_adds_an_automaton_to_those_in_the_file(automaton, tmp_path, capsys):
+    file = tmp_path / "some.safetensors"
+    save_automata(file, {"other": LoadedAutomaton(automaton, Goal("a cat"), {})})
+    main(["--only", "stars", "--iterations", "1", "--save", str(file)])
+    back = read_automata(file)
+    assert list(back) == ["other", "stars"] and back["stars"].goal == GOALS["stars"]
+    notes = back["stars"].notes
+    assert notes["training"]["iterations"] == 1 and len(notes["loss"]) == 1 and len(notes["regrowth"]) == 4
+    assert "--only stars" in notes["command"] and "50 steps later" in capsys.readouterr().out
