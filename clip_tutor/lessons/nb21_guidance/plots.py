@@ -92,6 +92,16 @@ def pieces(rows: Mapping[str, tuple[Tensor, Tensor]], title: str) -> Figure:
     return figure
 
 
+def large(images: Mapping[str, Tensor], title: str) -> Figure:
+    """Draw images (3, H, W) side by side, large, each with its name above it."""
+    figure, axes = canvas(2.6 * len(images), 3.2, columns=len(images), image=True)
+    for one, (name, image) in zip(axes, images.items(), strict=True):
+        one.imshow(as_image(image))
+        one.set_title(name, size=9.5)
+    figure.suptitle(title)
+    return figure
+
+
 def variations(found: Mapping[str, float], title: str) -> Figure:
     """Draw the total variation of several images as bars on a logarithmic axis."""
     figure, (axes,) = canvas(7.5, 0.42 * len(found) + 1.3)

@@ -87,6 +87,8 @@ def test_the_figures_show_what_they_are_given(first: Opinion):
     assert [label.get_text() for label in figure.axes[-1].get_yticklabels()] == ["first", "second"]
     figure = drawn(plots.pieces({"a": (torch.rand(3, 3, 8, 8), torch.tensor([0.1, 0.2, 0.3]))}, "Pieces"))
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.10", "0.20", "0.30", "a"]
+    figure = drawn(plots.large(images, "Two"))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one", "two"]
     drawn(plots.variations({"a": 0.01, "b": 0.1}, "Variations"))
     figure = plots.changed(images["one"], images["two"], 9, {"first": {"before": 0.1, "after": 0.9}})
     assert [bar.get_height() for bar in drawn(figure).axes[-1].patches] == [0.1, 0.9]
