@@ -36,7 +36,7 @@ def caption() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("form", [PixelImage, FourierImage])
-@pytest.mark.parametrize("config", [ClimbConfig(20), ClimbConfig(20, cutouts=8, augmented=True, variation=0.1)])
+@pytest.mark.parametrize("config", [ClimbConfig(20, 0.05), ClimbConfig(20, 0.1, 8, augmented=True, variation=0.1)])
 def test_the_similarity_rises(model: CLIP, caption: torch.Tensor, form, config: ClimbConfig):
     film = climb(form(24, batch=2), model, caption, config, look_every=8)
     assert [one.step for one in film] == [0, 8, 16, 20]
