@@ -17,7 +17,7 @@ def cutout(pixels: torch.Tensor, size: int, chance: torch.Tensor) -> torch.Tenso
     second says where its upper edge is, the third where its left edge is: each place where the square lies wholly
     inside is as probable as any other. The square is averaged to size × size, with adaptive average pooling.
     """
-    H, W = pixels.shape[-2:]
+    _, _, H, W = pixels.shape
     large, down, right = chance.tolist()
     side = size + int(large * (min(H, W) - size))
     top, left = int(down * (H - side + 1)), int(right * (W - side + 1))
