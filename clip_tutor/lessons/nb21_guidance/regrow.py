@@ -96,11 +96,9 @@ def regrowth_figure(
     one = load_automaton(automaton)
     (text,) = encode_texts(clip, tokenizer, [one.goal.caption])
     found = regrow(one, clip, text, down, across, size, steps)
-    taught = (
-        f"taught by the drawing {one.goal.caption!r}" if one.goal.drawing else f"taught by CLIP: {one.goal.caption!r}"
-    )
+    teacher = "a drawing, pixel by pixel" if one.goal.drawing else "CLIP"
     figure = Figure(figsize=(9.2, 5.2), layout="constrained")
-    figure.suptitle(f"{automaton}, {taught}")
+    figure.suptitle(f"{automaton}, taught by {teacher}: {one.goal.caption!r}")
     halves = figure.add_gridspec(2, 1, height_ratios=(1, 1.2))
     above, below = figure.add_subfigure(halves[0]), figure.add_subfigure(halves[1])
     shown = sorted({min(place, len(found.steps) - 1) for place in SHOWN})
