@@ -70,7 +70,7 @@ def judge(
         real = real_scenes(one)
         shown = {**{name: pixels[place :: len(wanted)] for name, pixels in images.items()}, REAL: real}
         for name, pixels in shown.items():
-            row = {}
+            row: dict[str, float] = {}
             for who, opinion in (("climbed", first), ("second", second)):
                 similarity = opinion.similarity(pixels, one.caption)
                 best = opinion.similarity(real, one.caption).max()
@@ -94,15 +94,16 @@ def main(path: str) -> None:
     """Climb, ask both CLIPs, and write what they say."""
     first, second = (Opinion(*load(name)[:2]) for name in ("emoji", "everyday"))
     images = climb_all(first, WANTED, SEEDS, HELPED.steps)
+    ways = judge(images, first, second, WANTED)
     found = {
         "captions": [one.caption for one in WANTED],
         "seeds": list(SEEDS),
         "steps": HELPED.steps,
         "real_scenes": len(real_scenes(WANTED[0])),
-        "ways": judge(images, first, second, WANTED),
+        "ways": ways,
     }
     Path(path).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for name, row in found["ways"].items():
+    for name, row in ways.items():
         print(f"{name:28}", "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
 
 

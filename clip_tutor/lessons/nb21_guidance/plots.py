@@ -1,6 +1,7 @@
 """Figures of notebook 21: a climb and real scenes, two pulls, what two CLIPs say of the same images, cut-outs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -54,7 +55,8 @@ def opinions(
     figure = canvas(1, 1)[0]
     figure.clear()
     figure.set_size_inches(10, 2.9 + 1.05 * len(by))
-    above, below = figure.subfigures(2, 1, height_ratios=(2.4, 0.6 + 1.05 * len(by)))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(2.4, 0.6 + 1.05 * len(by)))
+    above, below = halves
     for n, (axes, (name, pixels)) in enumerate(zip(above.subplots(1, len(images)), images.items(), strict=True)):
         axes.set_axis_off()
         axes.imshow(as_image(pixels))
