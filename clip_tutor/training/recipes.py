@@ -61,6 +61,13 @@ RECIPES = {
         TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=4500, warmup_steps=200),
         half=True,
     ),
+    # A second opinion on what is made to please `emoji`: another shape, another seed, other scenes.
+    "everyday": Recipe(
+        "tiny",
+        ScenesData("everyday", searches=0.3),
+        TrainConfig(batch_size=192, learning_rate=1.5e-3, steps=4000, warmup_steps=100, seed=7, workers=1),
+        half=True,
+    ),
     "first_light_gpu": Recipe(
         "small",
         ScenesData("everyday"),

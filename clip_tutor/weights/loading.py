@@ -28,7 +28,7 @@ from clip_tutor.weights.renaming import rename, their_names
 from clip_tutor.weights.unwrapping import unwrap
 from clip_tutor.weights.vocabularies import tokenizer_for
 
-SHIPPED = {name: f"checkpoints/{name}.safetensors" for name in ("emoji", "emoji_plain")}
+SHIPPED = {name: f"checkpoints/{name}.safetensors" for name in ("emoji", "emoji_plain", "everyday")}
 
 
 def load(
@@ -43,7 +43,7 @@ def load(
     Args:
         name: a model of `clip_tutor.zoo`, say "ViT-B/32"; or, without ``weights``, the path of a file that `save`
             wrote, or "emoji" for the model that comes with the kit; "emoji_plain" is the same one before its last run,
-            which taught it left from right.
+            which taught it left from right, and "everyday" a smaller one that was trained apart from it.
         weights: the tag of published weights, say "openai" (`list_weights(name)` lists them), or the path of a file or
             folder in the layout of OpenCLIP or of transformers: safetensors, what torch.save wrote (nothing in it is
             run), or an index of shards; ``notes`` say what in it was taken and what was not.

@@ -1,0 +1,1 @@
+"""Notebook 21, guidance: captions to climb towards, a film of each climb, figures, exercises and stills."""
