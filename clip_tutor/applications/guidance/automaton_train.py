@@ -41,7 +41,7 @@ GOALS = {
     "fire": Goal("a fire on a black background"),
 }
 # What a drawing takes: it is grown from one cell, and its rule has more to learn.
-DRAWING = AutomatonTraining(iterations=2000)
+DRAWING = AutomatonTraining(iterations=5000, damaged=2)
 # What a caption takes: the grid is filled at once.
 CAPTION = AutomatonTraining(iterations=400, fewest_steps=16, most_steps=24, pool=32, learning_rate=5e-3)
 CURVE = 20  # iterations for each number that is noted
