@@ -22,7 +22,7 @@ class JudgeConfig:
 
     objects: int  # how many different ones it knows
     image_size: int = 32  # H = W, in pixels; a multiple of 8
-    width: int = 32  # C of the first convolution; later ones have up to four times as many
+    width: int = 24  # C of the first convolution; later ones have up to four times as many
 
     def __post_init__(self) -> None:
         if self.image_size < 8 or self.image_size % 8:
