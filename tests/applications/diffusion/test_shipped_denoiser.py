@@ -21,7 +21,7 @@ def shipped() -> LoadedDenoiser:
 
 def test_it_is_small_enough_to_ship():
     files = [asset(f"checkpoints/{name}.safetensors") for name in ("text_to_image", "attribute_judge", "automata")]
-    assert sum(file.stat().st_size for file in files) <= 9_000_000
+    assert sum(file.stat().st_size for file in files) <= 8_000_000
 
 
 def test_it_says_how_it_was_made(shipped: LoadedDenoiser):
