@@ -63,8 +63,11 @@ def diffusion_loss(
         weights: (1000,), on the CPU, how often each timestep is drawn, as `timestep_weights`; not given, all alike.
     """
     B = len(x0)
-    even = torch.ones(TIMESTEPS)
-    t = torch.multinomial(even if weights is None else weights, B, replacement=True, generator=generator).to(x0.device)
+    if weights is None:
+        t = torch.randint(TIMESTEPS, (B,), generator=generator)
+    else:
+        t = torch.multinomial(weights, B, replacement=True, generator=generator)
+    t = t.to(x0.device)
     noise = torch.randn(x0.shape, generator=generator).to(x0)  # (B, 3, H, W)
     is_dropped = (torch.rand(B, generator=generator) < dropped).to(x0.device)
     states = torch.where(is_dropped[:, None, None], null_states, states)  # (B, T, D)
