@@ -94,11 +94,15 @@ def python_files(*folders: str) -> dict[Path, str]:
     return {path: path.read_text() for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))}
 
 
+AT_HAND = ["diffusers"]  # notebook 22 hands token states to a published U-Net, and says so where there is none
+
+
 @pytest.mark.slow
 def test_library_and_notebooks_import_base_dependencies_only() -> None:
-    """Colab installs the base and nothing else."""
+    """Colab installs the base and nothing else. What a notebook shows only where it is at hand is named here."""
     notebooks = {path: notebook_source(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
-    assert undeclared({**python_files("clip_tutor"), **notebooks}, PROJECT["dependencies"]) == {}
+    assert undeclared(python_files("clip_tutor"), PROJECT["dependencies"]) == {}
+    assert undeclared(notebooks, [*PROJECT["dependencies"], *AT_HAND]) == {}
 
 
 @pytest.mark.slow
