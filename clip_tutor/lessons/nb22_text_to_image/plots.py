@@ -106,7 +106,7 @@ def training_figure(history: Sequence[Mapping[str, float]], shipped: Mapping[str
     own.set(title="Yours: six things", xlabel="images seen", ylabel="mean squared error of v", ylim=(0, None))
     kit.plot(shipped["images"], shipped["unseen_loss"], color=INK)
     kit.set(title="The kit's: 104 things, unseen scenes", xlabel="images seen", ylim=(0, None))
-    kit.set_ylabel("the same, weighted by min-SNR")
+    kit.set_ylabel("the same")
     for axes in (own, kit):
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(THOUSANDS)
