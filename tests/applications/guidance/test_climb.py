@@ -10,6 +10,7 @@ from clip_tutor.applications.guidance import (
     ClimbConfig,
     FourierImage,
     PixelImage,
+    augment,
     climb,
     cutouts,
     guidance_loss,
@@ -115,3 +116,23 @@ def test_an_image_that_is_too_small_is_refused(model: CLIP, caption: torch.Tenso
 def test_an_image_with_nothing_to_train_is_refused(model: CLIP, caption: torch.Tensor):
     with pytest.raises(ValueError, match="Identity has no parameter to train: put the pixels"):
         climb(nn.Identity(), model, caption)
+
+
+def test_each_image_is_compared_with_its_own_caption(model: CLIP):
+    """The loss of two images is the mean of their losses, each alone: of flat ones, all cut-outs are alike."""
+    pixels = torch.tensor([0.2, 0.9])[:, None, None, None].expand(2, 3, 24, 24)
+    captions = torch.randn(2, E, generator=torch.Generator().manual_seed(2))
+    config = ClimbConfig(cutouts=3)
+    both = guidance_loss(pixels, model, captions, config)
+    alone = [guidance_loss(pixels[n : n + 1], model, captions[n], config) for n in range(2)]
+    torch.testing.assert_close(both, torch.stack(alone).mean())
+    assert abs(guidance_loss(pixels, model, captions.flip(0), config) - both) > 1e-3
+
+
+def test_augmented_views_are_what_the_model_is_shown(model: CLIP, caption: torch.Tensor):
+    pixels = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(3))
+    config, random = ClimbConfig(cutouts=2, augmented=True), torch.Generator().manual_seed(4)
+    found = guidance_loss(pixels, model, caption, config, torch.Generator().manual_seed(4))
+    views = augment(cutouts(pixels, 2, SIZE, generator=random), random)
+    features = model.encode_image(model.config.preprocessing.normalize(views))
+    torch.testing.assert_close(found, spherical_distance(features, caption).mean())
