@@ -42,6 +42,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dic
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, whole, metadata)
         with whole.open("rb") as file:
             os.fsync(file.fileno())  # or a power cut could leave the new name with nothing behind it
+        whole.chmod(draft.stat().st_mode & 0o666)  # for whom any new file is, and not for its owner alone
         os.replace(whole, path)
     except SafetensorError as error:
         raise OSError(
