@@ -2,7 +2,7 @@
 
     python benchmarks/unclip.py                           500 captions never seen in training, some minutes
     python benchmarks/unclip.py --prior runs/unclip_prior.safetensors --decoder runs/unclip_decoder.safetensors
-    python benchmarks/unclip.py --scales 1 3 10           the same captions, led more and less by the CLIPs
+    python benchmarks/unclip.py --scales 1 3 10           the same captions, led more or less by the CLIPs
 
 The prior: the cosine between its embedding and that of the caption's own image, beside two embeddings without a prior,
 the text's own, and the text's moved by the mean difference of images and texts. `prior_gain` is what the prior has more
@@ -225,11 +225,11 @@ def main() -> None:
     parser.add_argument("--guided", type=int, default=200, help="captions for the kinds of guidance: %(default)s")
     parser.add_argument("--seed", type=int, default=SEED + 1, help="of scenes and noise: %(default)s")
     parser.add_argument("--steps", type=int, default=25, help="of DDIM: %(default)s")
-    parser.add_argument("--guidance", type=float, default=2.0, help="of the decoder: %(default)s")
+    parser.add_argument("--guidance", type=float, default=3.0, help="of the decoder: %(default)s")
     parser.add_argument(
         "--free-guidance", type=float, default=3.0, help="of the denoiser, classifier-free: %(default)s"
     )
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 3.0, 10.0], help="of the CLIPs: %(default)s")
+    parser.add_argument("--scales", type=float, nargs="+", default=[0.3, 1.0, 3.0, 10.0, 30.0], help="of the CLIPs: %(default)s")
     parser.add_argument("--prior", default="unclip_prior", help="the one that ships, or a file")
     parser.add_argument("--decoder", default="unclip_decoder", help="the same")
     parser.add_argument("--noised-clip", default="noised_clip", help="the same")
