@@ -13,9 +13,10 @@ judge, a classifier trained on scenes alone, says how often the right objects ar
 `decoder_object_gain` is what the prior's embeddings have more than the moved ones.
 
 CLIP guidance: the denoiser of text to image is told nothing, and a CLIP leads it: the noised one, and an ordinary one,
-which gets the best of its scales. Classifier-free guidance of the same captions stands beside them, and the noised CLIP
-takes as many steps as fit into its time. All seconds are those of the processor, however many others use it. `noised_clip_gain` is what the noised CLIP has more right than the ordinary
-one. `distance` is the Fréchet distance between the embeddings of made and of real images: less looks better.
+each at the best of its scales. Classifier-free guidance of the same captions stands beside them, and the noised CLIP
+takes as many steps as fit into its time. All seconds are those of the processor, however many others use it.
+`noised_clip_gain` is what the noised CLIP has more right than the ordinary one. `distance` is the Fréchet distance
+between the embeddings of made and of real images: less looks better.
 
 Differences are taken caption by caption. All intervals are 95 % bootstrap intervals. The last line is one JSON object.
 """
@@ -231,7 +232,9 @@ def main() -> None:
     parser.add_argument(
         "--free-guidance", type=float, default=3.0, help="of the denoiser, classifier-free: %(default)s"
     )
-    parser.add_argument("--scales", type=float, nargs="+", default=[0.3, 1.0, 3.0, 10.0, 30.0], help="of the CLIPs: %(default)s")
+    parser.add_argument(
+        "--scales", type=float, nargs="+", default=[0.3, 1.0, 3.0, 10.0, 30.0], help="of the CLIPs: %(default)s"
+    )
     parser.add_argument("--prior", default="unclip_prior", help="the one that ships, or a file")
     parser.add_argument("--decoder", default="unclip_decoder", help="the same")
     parser.add_argument("--noised-clip", default="noised_clip", help="the same")
