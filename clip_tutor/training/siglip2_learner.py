@@ -75,10 +75,11 @@ class SigLIP2Learner(nn.Module):
     def __init__(self, model: CLIP, located: LocatedTokenizer, config: SigLIP2Config) -> None:
         super().__init__()
         tower, text = model.image_tower, model.config.text
-        if not isinstance(tower, VisionTransformer) or not isinstance(text, TextConfig) or model.logit_bias is None:
+        has_map_head = isinstance(tower, VisionTransformer) and tower.config.pool == "map"
+        if not has_map_head or not isinstance(text, TextConfig) or model.logit_bias is None:
             raise ValueError(
-                "SigLIP 2 trains a VisionTransformer and a TextTower with the sigmoid loss: give a CLIP whose config "
-                "has a ViTConfig, a TextConfig and a logit_bias"
+                "SigLIP 2 trains a Vision Transformer with a MAP head and a text tower with the sigmoid loss: give a "
+                'CLIP whose config has a ViTConfig with pool="map", a TextConfig and a logit_bias'
             )
         self.config, self.model = config, model
         self.decoder, self.student, self.teacher = None, None, None
@@ -86,14 +87,14 @@ class SigLIP2Learner(nn.Module):
             layers = max(1, text.layers // 2)
             self.decoder = CaptionDecoder(
                 DecoderConfig(
-                    located.vocab_size, located.context_length, text.width, layers, text.heads, tower.config.width
+                    located.vocab_size, located.context_length, text.width, layers, text.heads, self.tower.config.width
                 )
             )
         self.center: Tensor
         self.patch_center: Tensor
         if config.has_teacher:
-            config.check_sizes(tower.config.image_size, tower.config.patch_size)
-            self.student = ViewEncoder(tower, config.heads)
+            config.check_sizes(self.tower.config.image_size, self.tower.config.patch_size)
+            self.student = ViewEncoder(self.tower, config.heads)
             self.teacher = copy.deepcopy(self.student).eval().requires_grad_(False)
             self.register_buffer("center", torch.zeros(config.heads.prototypes))
             self.register_buffer("patch_center", torch.zeros(config.heads.prototypes))

@@ -47,7 +47,7 @@ from clip_tutor.training.siglip2_config import ARMS, SigLIP2Config, arm
 from clip_tutor.training.siglip2_learner import SigLIP2Learner
 from clip_tutor.weights import save
 
-OBJECTS = 104
+OBJECTS = 48
 IMAGE_SIZE, PATCH_SIZE = 48, 6  # 8 × 8 patches
 WIDTH, LAYERS, HEADS = 80, 3, 5  # of the image tower
 VOCABULARY, CONTEXT, TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 700, 32, 64, 2, 2
