@@ -1,7 +1,7 @@
 """Scenes as training batches that know where things are: pixels and captions, and words for a place in each image.
 
     plan ─┬─ draw, describe ─▶ (B, 3, H, W) pixels, (B, T) ids                    for the sigmoid loss
-          └─ boxes ─ one drawing of each scene ─▶ (B, 3, T) rows of three tasks   for the decoder: `tokenizers.located`
+          └─ boxes ─ one drawing of each scene ─▶ (B, T) rows of each of three tasks     for `tokenizers.located`
 
 LocCa finds its regions with a detector that is asked for words of the caption. Scenes know them.
 Batch k is a function of (seed, k), as it is in `SceneStream`, and has the same images and captions.
@@ -18,16 +18,16 @@ from clip_tutor.data.captions import singular
 from clip_tutor.data.places import boxes
 from clip_tutor.data.random_numbers import counter_rng
 from clip_tutor.data.scenes import Plan, Scenes
-from clip_tutor.tokenizers.located import LocatedTokenizer, Row
+from clip_tutor.tokenizers.located import TASKS, LocatedTokenizer, Row, Task
 
 _CHOICE = 1 << 50  # keeps the choice of a drawing apart from the random numbers that made its scene
 
 
 class Rows(NamedTuple):
-    """What a decoder reads about each of B images, one row a task in the order of `TASKS`."""
+    """What a decoder reads about each of B images in one task."""
 
-    ids: Tensor  # (B, R, T + 1), filled up with end tokens
-    given: Tensor  # (B, R), how many ids of each row are told
+    ids: Tensor  # (B, T + 1), filled up with end tokens
+    given: Tensor  # (B,), how many ids of each row are told
 
 
 class RegionBatch(NamedTuple):
@@ -35,7 +35,7 @@ class RegionBatch(NamedTuple):
 
     pixels: Tensor  # (B, 3, H, W) uint8
     ids: Tensor  # (B, T) captions
-    rows: Rows | None  # where no decoder was asked for
+    rows: dict[Task, Rows]  # of each task; none where there is no decoder to read them
 
 
 def region_batch(
@@ -54,27 +54,31 @@ def region_batch(
     indices = range(k * batch_size, (k + 1) * batch_size)
     plan = scenes.training_plan(k, batch_size)
     batch = scenes.show(plan, indices)
-    rows = region_rows(scenes, plan, indices, batch.captions, located) if with_rows else None
+    rows = region_rows(scenes, plan, indices, batch.captions, located) if with_rows else {}
     return RegionBatch(batch.pixels, as_ids(located.words, batch.captions), rows)
 
 
-def region_rows(scenes: Scenes, plan: Plan, indices: range, captions: list[str], located: LocatedTokenizer) -> Rows:
-    """Return the three rows of each scene: its caption, and the name and the box of one of its drawings.
+def region_rows(
+    scenes: Scenes, plan: Plan, indices: range, captions: list[str], located: LocatedTokenizer
+) -> dict[Task, Rows]:
+    """Return three rows for each scene: its caption, and twice the name and the box of one of its drawings.
 
     Where several drawings show the same thing, words alone do not tell which is meant, and any box of theirs is right.
     """
     corners, objects = boxes(scenes, plan)
     chance = counter_rng(scenes.seed, np.asarray(indices) + _CHOICE, 1)[:, 0]
-    rows: list[list[Row]] = []
+    rows: dict[Task, list[Row]] = {task: [] for task in TASKS}
     for b, which in enumerate((chance * plan.number).astype(int).tolist()):
         name = singular(scenes.objects[int(objects[b, which])].noun)
         box = corners[b, which].tolist()
-        rows.append([located.caption(captions[b]), located.referring(name, box), located.grounded(name, box)])
-    return stacked(rows, located.end_id)
+        rows["caption"].append(located.caption(captions[b]))
+        rows["referring"].append(located.referring(name, box))
+        rows["grounded"].append(located.grounded(name, box))
+    return {task: stacked(of_task, located.end_id) for task, of_task in rows.items()}
 
 
-def stacked(rows: list[list[Row]], end_id: int) -> Rows:
+def stacked(rows: list[Row], end_id: int) -> Rows:
     """Return rows of different lengths as two tensors: see `Rows`."""
-    longest = max(len(row.ids) for of_image in rows for row in of_image)
-    ids = [[row.ids + [end_id] * (longest - len(row.ids)) for row in of_image] for of_image in rows]
-    return Rows(torch.tensor(ids), torch.tensor([[row.given for row in of_image] for of_image in rows]))
+    longest = max(len(row.ids) for row in rows)
+    ids = [row.ids + [end_id] * (longest - len(row.ids)) for row in rows]
+    return Rows(torch.tensor(ids), torch.tensor([row.given for row in rows]))

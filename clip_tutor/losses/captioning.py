@@ -21,56 +21,51 @@ from torch import Tensor
 IGNORED = -100  # PyTorch's own mark for targets that do not count
 
 
-def captioning_losses(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return (R,): for each kind of row, the mean cross-entropy of the tokens that it asks for, in nats.
+def captioning_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the tokens that are asked for, in nats.
 
     Args:
-        logits: (B, R, T, V), of R rows about each of B images, one of each kind.
-        targets: (B, R, T), the token that comes after each place; `IGNORED` where none is asked for.
+        logits: (B, T, V), the decoder's.
+        targets: (B, T), the token that comes after each place; `IGNORED` where none is asked for.
 
     Raises:
-        ValueError: the two do not belong together, or a kind of row asks for nothing.
+        ValueError: the two do not belong together, or nothing is asked for.
     """
-    if logits.shape[:-1] != targets.shape:
+    if logits.shape[:-1] != targets.shape or not (targets != IGNORED).any():
         raise ValueError(
-            f"logits of shape {tuple(logits.shape)} for targets of shape {tuple(targets.shape)}: give (B, R, T, V) and "
-            "(B, R, T)"
+            f"logits of shape {tuple(logits.shape)} for targets of shape {tuple(targets.shape)}, "
+            f"{int((targets != IGNORED).sum())} of which count: give (B, T, V) and (B, T), and ask for something"
         )
-    asked = targets != IGNORED
-    if not asked.any(dim=2).any(dim=0).all():
-        raise ValueError("a kind of row asks for no token at all, and has no loss: every target of it is IGNORED")
-    each = F.cross_entropy(logits.flatten(0, 2), targets.flatten(), ignore_index=IGNORED, reduction="none")
-    return each.view_as(targets).sum(dim=(0, 2)) / asked.sum(dim=(0, 2))  # (R,)
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
 
 
 def next_token_targets(ids: Tensor, given: Tensor, end_id: int) -> tuple[Tensor, Tensor]:
-    """Return (B, R, T) ids that the decoder reads, and (B, R, T) targets: what it should say at each place.
+    """Return (B, T) ids that the decoder reads, and (B, T) targets: what it should say at each place.
 
     Args:
-        ids: (B, R, T + 1), rows that end in ``end_id``; what stands behind a row's first one is padding.
-        given: (B, R), how many ids at a row's beginning are told: none of them is a target.
+        ids: (B, T + 1), rows that end in ``end_id``; what stands behind a row's first one is padding.
+        given: (B,), how many ids at a row's beginning are told: none of them is a target.
     """
-    targets = ids[:, :, 1:]
-    told = torch.arange(1, ids.shape[2], device=ids.device) < given[:, :, None]  # (B, R, T)
+    targets = ids[:, 1:]
+    told = torch.arange(1, ids.shape[1], device=ids.device) < given[:, None]  # (B, T)
     ends = targets == end_id
-    padding = ends.cumsum(dim=2) > ends.long()
-    return ids[:, :, :-1], targets.masked_fill(told | padding, IGNORED)
+    padding = ends.cumsum(dim=1) > ends.long()
+    return ids[:, :-1], targets.masked_fill(told | padding, IGNORED)
 
 
 def predict_in_parallel(ids: Tensor, parallel: Tensor, mask_id: int) -> tuple[Tensor, Tensor]:
     """Return the rows as the decoder reads them, and which place of a row may see which.
 
     Args:
-        ids: (B, R, T), rows that begin with their task.
-        parallel: (B, R), True where a row is predicted in parallel: all but its task becomes the mask token.
+        ids: (B, T), rows that begin with their task.
+        parallel: (B,), True where a row is predicted in parallel: all but its task becomes the mask token.
         mask_id: the id of the mask token.
 
     Returns:
-        (B, R, T) ids and (B, R, T, T), True where place t may see place s: all of them in a parallel row, in any other
-        one none that is later.
+        (B, T) ids and (B, T, T), True where place t may see place s: all of them in a parallel row, in any other one
+        none that is later.
     """
-    T = ids.shape[2]
+    T = ids.shape[1]
     behind_the_task = torch.arange(T, device=ids.device) > 0  # (T,)
-    hidden = ids.masked_fill(parallel[:, :, None] & behind_the_task, mask_id)
     causal = torch.ones(T, T, dtype=torch.bool, device=ids.device).tril()
-    return hidden, causal | parallel[:, :, None, None]
+    return ids.masked_fill(parallel[:, None] & behind_the_task, mask_id), causal | parallel[:, None, None]

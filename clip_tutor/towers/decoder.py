@@ -1,14 +1,14 @@
 """LocCa's decoder: a transformer that reads the tokens of an image and says what is there, and where.
 
-    ids      (B, R, T)      R rows of text about each image, "<caption> a cat"
-                 │ embed, positions
-                 ▼
-    x        (B, R, T, D) ──┬─ self-attention within a row ─(+)─┬─ cross-attention ─(+)─┬─ MLP ─(+)─▶ × layers
-                            └───────────────────────────────────┘       ▲               └──────┘
-    patches  (B, N, D_image) ───────────────────────────────────────────┘
-                 │ LayerNorm, products with the vectors of all ids
-                 ▼
-    logits   (B, R, T, V)   at each place, what comes after it
+    ids      (B, T)        a row of text about each image, "<caption> a cat"
+               │ embed, positions
+               ▼
+    x        (B, T, D) ──┬─ self-attention ─(+)─┬─ cross-attention ─(+)─┬─ MLP ─(+)─▶ × layers
+                         └──────────────────────┘       ▲               └────────┘
+    patches  (B, N, D_image) ───────────────────────────┘
+               │ LayerNorm, products with the vectors of all ids
+               ▼
+    logits   (B, T, V)     at each place, what comes after it
 
 It sees patches, not the pooled vector: to say where the cat is, it must find out from them. That is what it is for.
 After training it is thrown away, and its reader of patches with it; the patches have learned to be read.
@@ -57,13 +57,14 @@ class DecoderBlock(nn.Module):
         self.mlp = MLP(D, config.activation)
 
     def forward(self, x: Tensor, patches: Tensor, visible: Tensor) -> Tensor:
-        """Return (B, R, T, D) from (B, R, T, D); the other arguments are those of `CaptionDecoder`."""
-        B, R, T, _ = x.shape
-        rows, seen = self.ln_1(x).flatten(0, 1), visible.expand(B, R, T, T).flatten(0, 1)[:, None]
-        x = x + self.attention(rows, seen).unflatten(0, (B, R))
-        # The rows of an image are put behind each other, so that it is read once for all of them.
-        asked = self.ln_2(x).flatten(1, 2)  # (B, R · T, D)
-        x = x + self.cross_attention(asked, patches).unflatten(1, (R, T))
+        """Return (B, T, D) from (B, T, D).
+
+        Args:
+            patches: (B, N, D_image).
+            visible: (B, T, T), True where place t may see place s.
+        """
+        x = x + self.attention(self.ln_1(x), visible[:, None])
+        x = x + self.cross_attention(self.ln_2(x), patches)
         return x + self.mlp(self.ln_3(x))
 
 
@@ -71,8 +72,8 @@ class CaptionDecoder(nn.Module):
     """A causal transformer with cross-attention to the tokens of an image.
 
     >>> decoder = CaptionDecoder(DecoderConfig(600, 16, width=32, layers=1, heads=2, image_width=48))
-    >>> decoder(torch.tensor([[[599, 5, 17]]]), torch.randn(1, 36, 48)).shape
-    torch.Size([1, 1, 3, 600])
+    >>> decoder(torch.tensor([[599, 5, 17]]), torch.randn(1, 36, 48)).shape
+    torch.Size([1, 3, 600])
     """
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -87,13 +88,12 @@ class CaptionDecoder(nn.Module):
         nn.init.normal_(self.token_embedding.weight, std=0.02)
 
     def forward(self, ids: Tensor, patches: Tensor, visible: Tensor | None = None) -> Tensor:
-        """Return (B, R, T, V): at each place of each row, the logits of what comes after it.
+        """Return (B, T, V): at each place, the logits of what comes after it.
 
         Args:
-            ids: (B, R, T), R rows about each of B images.
+            ids: (B, T), a row about each of B images.
             patches: (B, N, D_image), the unpooled tokens of the images.
-            visible: (B, R, T, T) or what can be expanded to it, True where place t may see place s; not given, every
-                row is causal.
+            visible: (B, T, T), True where place t may see place s; not given, every row is causal.
 
         Raises:
             ValueError: the rows do not fit the context or the vocabulary, or there are not as many images.
@@ -101,17 +101,17 @@ class CaptionDecoder(nn.Module):
         if len(ids) != len(patches) or patches.shape[-1] != self.config.image_width:
             raise ValueError(
                 f"rows about {len(ids)} images, and patches of shape {tuple(patches.shape)}: this decoder reads (B, N, "
-                f"{self.config.image_width}) patches, those of image b for the rows (B, R, T) of image b"
+                f"{self.config.image_width}) patches, those of image b for row b"
             )
-        T = ids.shape[2]
-        check_ids(ids.flatten(0, 1), self.config.context_length, self.config.vocab_size)
+        B, T = ids.shape
+        check_ids(ids, self.config.context_length, self.config.vocab_size)
         if visible is None:
-            visible = causal(T).to(ids.device)
-        x = self.token_embedding(ids) + self.pos_embed[:T]  # (B, R, T, D)
+            visible = causal(T).to(ids.device).expand(B, T, T)
+        x = self.token_embedding(ids) + self.pos_embed[:T]  # (B, T, D)
         patches = self.ln_patches(patches)
         for block in self.blocks:
             x = block(x, patches, visible)
-        return self.ln_final(x) @ self.token_embedding.weight.T  # (B, R, T, V)
+        return self.ln_final(x) @ self.token_embedding.weight.T  # (B, T, V)
 
 
 def causal(tokens: int) -> Tensor:

@@ -28,11 +28,11 @@ def referred_boxes(decoder: CaptionDecoder, patches: Tensor, located: LocatedTok
     asked = [located.referring(name, (0, 0, 1, 1)) for name in names]
     for given in {row.given for row in asked}:  # rows of one length are asked together
         rows = [n for n, row in enumerate(asked) if row.given == given]
-        ids = torch.tensor([asked[n].ids[:given] for n in rows], device=patches.device)[:, None]  # (b, 1, T)
+        ids = torch.tensor([asked[n].ids[:given] for n in rows], device=patches.device)  # (b, T)
         for _ in range(4):
-            logits = decoder(ids, patches[rows])[:, :, -1, first : first + bins]  # (b, 1, bins): coordinates only
-            ids = torch.cat([ids, first + logits.argmax(dim=-1, keepdim=True)], dim=2)
-        said[rows] = (ids[:, 0, -4:].cpu() - first + 0.5) / bins
+            logits = decoder(ids, patches[rows])[:, -1, first : first + bins]  # (b, bins): coordinates only
+            ids = torch.cat([ids, first + logits.argmax(dim=1, keepdim=True)], dim=1)
+        said[rows] = (ids[:, -4:].cpu() - first + 0.5) / bins
     return said
 
 

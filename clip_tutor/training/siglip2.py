@@ -17,7 +17,7 @@ Source: Tschannen et al. 2025 (SigLIP 2), sections 2.2 and 2.3.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -28,10 +28,10 @@ from clip_tutor.data.regions import RegionBatch, Rows, region_batch
 from clip_tutor.data.scenes import Scenes
 from clip_tutor.images.views import cut_out, random_rectangles
 from clip_tutor.losses import sigmoid_loss
-from clip_tutor.losses.captioning import captioning_losses, next_token_targets, predict_in_parallel
+from clip_tutor.losses.captioning import captioning_loss, next_token_targets, predict_in_parallel
 from clip_tutor.losses.masked_prediction import masked_prediction_loss, random_mask
 from clip_tutor.losses.self_distillation import moved_center, self_distillation_loss
-from clip_tutor.tokenizers.located import TASKS, LocatedTokenizer
+from clip_tutor.tokenizers.located import TASKS, LocatedTokenizer, Task
 from clip_tutor.towers.patch_tokens import patch_tokens
 from clip_tutor.training.config import Record, TrainConfig, TrainState
 from clip_tutor.training.schedule import make_optimizer, warmup_cosine
@@ -124,7 +124,7 @@ def losses_of_images(
     learner: SigLIP2Learner,
     pixels: Tensor,
     ids: Tensor,
-    rows: Rows | None,
+    rows: Mapping[Task, Rows],
     located: LocatedTokenizer,
     generator: torch.Generator,
 ) -> Losses:
@@ -133,7 +133,7 @@ def losses_of_images(
     Args:
         pixels: (B, 3, H, W), normalized: the images as they are.
         ids: (B, T), their captions.
-        rows: what the decoder is to say.
+        rows: of each task, what the decoder is told and asked for.
     """
     model, decoder = learner.model, learner.decoder
     tokens = patch_tokens(learner.tower, pixels)  # (B, N, D): computed once, read by pool and decoder
@@ -141,13 +141,12 @@ def losses_of_images(
     text_features = model.encode_text(ids, normalize=True)
     assert model.logit_bias is not None  # the learner has looked
     losses = {"sigmoid": sigmoid_loss(image_features, text_features, model.log_logit_scale.exp(), model.logit_bias)}
-    if decoder and rows:
-        inputs, targets = next_token_targets(rows.ids, rows.given, located.end_id)
-        parallel = torch.zeros(inputs.shape[:2], dtype=torch.bool)  # (B, R)
-        parallel[:, TASKS.index("caption")] = torch.rand(len(inputs), generator=generator) < learner.config.parallel
+    for task, (row_ids, given) in rows.items() if decoder else ():
+        inputs, targets = next_token_targets(row_ids, given, located.end_id)  # (B, T) each
+        share = learner.config.parallel if task == "caption" else 0.0
+        parallel = torch.rand(len(inputs), generator=generator) < share  # (B,)
         inputs, visible = predict_in_parallel(inputs, parallel, located.mask_id)
-        of_tasks = captioning_losses(decoder(inputs, tokens, visible), targets)  # (R,)
-        losses |= dict(zip(TASKS, of_tasks, strict=True))
+        losses[task] = captioning_loss(decoder(inputs, tokens, visible), targets)
     return losses
 
 

@@ -18,18 +18,19 @@ def test_images_and_captions_are_those_of_the_stream(scenes, located):
     for k in (2, 3):
         expected, batch = next(stream), region_batch(scenes, located, k, 6, with_rows=False)
         assert torch.equal(batch.pixels, expected.pixels) and torch.equal(batch.ids, expected.ids)
-        assert batch.rows is None
+        assert not batch.rows
 
 
 def test_the_rows_name_a_drawing_and_its_box(scenes, located):
     B = 24
     rows = region_batch(scenes, located, 1, B).rows
-    assert rows.ids.shape[:2] == (B, len(TASKS))
+    assert tuple(rows) == TASKS
     corners, objects = boxes(scenes, scenes.training_plan(1, B))
     chosen = set()
     for b in range(B):
         words = {}
-        for task, ids, given in zip(TASKS, rows.ids[b].tolist(), rows.given[b].tolist(), strict=True):
+        for task in TASKS:
+            ids, given = rows[task].ids[b].tolist(), int(rows[task].given[b])
             row = ids[: ids.index(located.end_id)]
             assert row[0] == located.task_ids[task]
             if task == "caption":
@@ -49,6 +50,6 @@ def test_the_rows_name_a_drawing_and_its_box(scenes, located):
 
 
 def test_short_rows_are_filled_up_with_end_tokens():
-    rows = stacked([[Row([1, 2, 9], 1)], [Row([1, 2, 3, 4, 9], 2)]], end_id=9)
-    assert rows.ids.tolist() == [[[1, 2, 9, 9, 9]], [[1, 2, 3, 4, 9]]]
-    assert rows.given.tolist() == [[1], [2]]
+    rows = stacked([Row([1, 2, 9], 1), Row([1, 2, 3, 4, 9], 2)], end_id=9)
+    assert rows.ids.tolist() == [[1, 2, 9, 9, 9], [1, 2, 3, 4, 9]]
+    assert rows.given.tolist() == [1, 2]

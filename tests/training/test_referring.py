@@ -18,8 +18,8 @@ class Pointing(nn.Module):
         said = (ids >= self.located.words.vocab_size) & (ids < self.located.words.vocab_size + self.located.bins)
         logits = torch.zeros(*ids.shape, self.located.vocab_size)
         logits[..., 5] = 2.0  # a word
-        for b, n in enumerate(said[:, 0].sum(dim=1).tolist()):
-            logits[b, :, -1, self.located.words.vocab_size + int(patches[b, 0, n])] = 1.0
+        for b, n in enumerate(said.sum(dim=1).tolist()):
+            logits[b, -1, self.located.words.vocab_size + int(patches[b, 0, n])] = 1.0
         return logits
 
 

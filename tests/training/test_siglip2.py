@@ -199,9 +199,7 @@ def test_a_teacher_of_another_shape_is_refused(located):
 
 
 def test_a_model_of_another_kind_is_refused(located, make_model):
-    with pytest.raises(
-        ValueError, match="a TextConfig and a logit_bias"
-    ):
+    with pytest.raises(ValueError, match="a TextConfig and a logit_bias"):
         SigLIP2Learner(make_model(), located, SigLIP2Config())
     with pytest.raises(ValueError, match='whose config has a ViTConfig with pool="map"'):
         make_learner(located, pool="class")
