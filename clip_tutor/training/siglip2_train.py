@@ -48,11 +48,12 @@ from clip_tutor.training.siglip2_learner import SigLIP2Learner
 from clip_tutor.weights import save
 
 OBJECTS = 48
-IMAGE_SIZE, PATCH_SIZE = 48, 6  # 8 × 8 patches
+IMAGE_SIZE, PATCH_SIZE = 48, 8  # 6 × 6 patches
 WIDTH, LAYERS, HEADS = 80, 3, 5  # of the image tower
-VOCABULARY, CONTEXT, TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 700, 32, 64, 2, 2
+VOCABULARY, CONTEXT, TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 1200, 32, 64, 2, 2
 BINS = 24  # steps of a box along a side, of two pixels
-LOCAL_SIZE = 18  # pixels of a small view's side: 3 × 3 patches
+TASKS_PER_IMAGE = 1  # the three take turns: a decoder of all three would double the cost of a step
+LOCAL_SIZE = 24  # pixels of a small view's side: 3 × 3 patches
 PROTOTYPES = PrototypeConfig(prototypes=128, hidden=96, bottleneck=32)
 SECOND_STAGE = 0.8  # published
 BATCH_SIZE, LEARNING_RATE, SECONDS = 96, 1.5e-3, 360.0
@@ -109,7 +110,13 @@ def main(arguments: list[str] | None = None) -> None:
         require_place_for_model(options.save)
     torch.set_num_threads(1)  # seconds are then those of one core
     keep_freed_memory()
-    config = arm(options.arm, second_stage=options.second_stage, local_size=LOCAL_SIZE, heads=PROTOTYPES)
+    config = arm(
+        options.arm,
+        second_stage=options.second_stage,
+        tasks_per_image=TASKS_PER_IMAGE,
+        local_size=LOCAL_SIZE,
+        heads=PROTOTYPES,
+    )
     world = make_world(config, options.seed, options.batch_size)
     settings = TrainConfig(
         options.batch_size,
