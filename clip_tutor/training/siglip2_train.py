@@ -8,7 +8,7 @@
     all                    SigLIP 2                           150         517         198,000
     no_captions            without the decoder                128         502         229,000
     no_self_distillation   without the small views            156         310         200,000
-    no_masks               without masked prediction
+    no_masks               without masked prediction          143         390         211,000
 
 Six minutes of one core each, with steps of 96 images, measured on a busy machine. Arms are compared at the same seconds
 of one processor core: a part that makes steps dearer pays for it in images.
