@@ -62,7 +62,7 @@ def test_packing_shows_the_native_size(size, budget):
 def test_the_square_of_a_wide_image_is_stretched():
     figure = plots.packing_figure(Image.new("RGB", (80, 40)), 64, 16, "Packed")
     titles = [axes.get_title(loc="left") for axes in figure.axes[:2]]
-    assert titles == ["squashed: 8 × 8\n50% too narrow", "its own shape: 5 × 11\n10% too wide"]
+    assert titles == ["squashed: 8 × 8\n50% too narrow", "its own shape: 5 × 10\nits own proportions"]
 
 
 def test_a_teacher_follows_as_its_momentum_says():
