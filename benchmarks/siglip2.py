@@ -28,9 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from clip_tutor.losses.self_distillation import collapse_margin
-from clip_tutor.training.siglip2_config import ARMS
-from clip_tutor.training.siglip2_train import OBJECTS, PROTOTYPES
 from machine import machine
 from scipy import stats
 
@@ -39,6 +36,9 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation import retrieval_report
 from clip_tutor.evaluation.dense import pointing, probe_mean_iou
+from clip_tutor.losses.self_distillation import collapse_margin
+from clip_tutor.training.siglip2_config import ARMS
+from clip_tutor.training.siglip2_train import OBJECTS, PROTOTYPES
 from clip_tutor.weights import load
 
 NAME = re.compile(r"siglip2_(?P<arm>\w+)_(?P<seed>\d+)\.safetensors")

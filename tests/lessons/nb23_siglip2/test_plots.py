@@ -71,6 +71,7 @@ def test_a_teacher_follows_as_its_momentum_says():
     assert plots.followed(steps, 0.0) == [0.0, 1.0, 1.0] and plots.followed(steps, 1.0) == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_each_control_changes_what_is_seen():
     shown, given = images(2), {"one": features(2), "two": features(2, seed=2)}
     picture = Image.fromarray(images(1, 64)[0].permute(1, 2, 0).numpy())
