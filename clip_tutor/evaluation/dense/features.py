@@ -80,7 +80,7 @@ def _joint(tower: VisionTransformer | NaFlexTransformer, pixels: Tensor) -> Tens
     x = tower.intermediates(pixels).token_states[-2]  # (B, 1+N, D): what goes into the last block
     itself = torch.eye(x.shape[1], dtype=torch.bool, device=x.device)  # (T, T)
     x = tower.blocks[-1](x, itself)[:, 1:]  # (B, N, D)
-    return tower.ln_post(x) @ tower.projection  # type: ignore[operator]
+    return tower.ln_post(x) @ tower.projection
 
 
 def _class_tokens(tower: nn.Module) -> int:

@@ -3,7 +3,6 @@
 Source: Kazemzadeh et al. 2014 (ReferItGame) and Yu et al. 2016, section 5, for the rule; IoU itself is torchvision's.
 """
 
-import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
@@ -13,7 +12,7 @@ ENOUGH = 0.5
 def box_hits(said: Tensor, truth: Tensor) -> Tensor:
     """Return (B,) bool: whether intersection over union of each pair of boxes is above 0.5.
 
-    A box that is none is a miss: one that ends before it begins, or NaN where the decoder said something else.
+    A box that is none is a miss: one that ends before it begins, or is NaN.
 
     Args:
         said, truth: (B, 4) left, top, right, bottom, in any unit.
@@ -27,11 +26,10 @@ def box_hits(said: Tensor, truth: Tensor) -> Tensor:
         )
     if not _is_box(truth).all():
         raise ValueError("a true box is none: give left, top, right, bottom with left < right and top < bottom")
-    overlap = torch.stack([box_iou(one[None], other[None])[0, 0] for one, other in zip(said, truth, strict=True)])
-    return _is_box(said) & (overlap > ENOUGH)
+    return box_iou(said, truth).diagonal() > ENOUGH
 
 
 def _is_box(corners: Tensor) -> Tensor:
-    """Return (B,) bool; NaN is smaller than nothing, so it is no box."""
+    """Return (B,) bool."""
     left, top, right, bottom = corners.unbind(dim=1)
     return (left < right) & (top < bottom)

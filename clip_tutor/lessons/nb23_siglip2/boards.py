@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from clip_tutor.lessons.nb23_siglip2.plots import alike_figure, following_figure, hidden_figure, packing_figure
+from clip_tutor.losses.masked_prediction import random_mask
 
 TURNS = 400  # steps of the student that teachers follow
 
@@ -43,11 +44,9 @@ def hidden_board(image: Any, patches: int, ratio: float, seed: int) -> Figure:
 
     Args:
         patches: N, a square number.
-        ratio: the share.
+        ratio: the share; as in training, some must be hidden and some be left.
     """
-    order = torch.rand(patches, generator=torch.Generator().manual_seed(seed)).argsort()
-    masked = torch.zeros(patches, dtype=torch.bool)
-    masked[order[: round(ratio * patches)]] = True
+    masked = random_mask(1, patches, ratio, torch.Generator().manual_seed(seed))[0]
     return hidden_figure(image, masked, f"{int(masked.sum())} of {patches} patches hidden")
 
 

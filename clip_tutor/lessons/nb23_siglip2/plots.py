@@ -63,7 +63,7 @@ def hidden_figure(image: Any, masked: Tensor, title: str) -> Figure:
     for one, name in ((whole, "the teacher sees"), (part, "the student sees")):
         one.imshow(pixels)
         one.set_title(name, fontsize=10)
-    _patch_lines(part, pixels.shape[1], pixels.shape[0], *hidden.shape[::-1])
+    _patch_lines(part, pixels.shape[1], pixels.shape[0], hidden.shape[1], hidden.shape[0])
     high, wide = pixels.shape[0] / hidden.shape[0], pixels.shape[1] / hidden.shape[1]
     for row, column in hidden.nonzero().tolist():
         part.add_patch(Rectangle((column * wide - 0.5, row * high - 0.5), wide, high, color=HIDDEN, linewidth=0))
@@ -132,6 +132,7 @@ def followed(steps: Tensor, momentum: float) -> list[float]:
 
 def _patch_lines(axes: Axes, width: int, height: int, across: int, down: int) -> None:
     """Draw thin lines between patches over an image of so many pixels."""
-    style = {"color": MUTED, "linewidth": 0.6, "alpha": 0.6}
-    axes.vlines(np.linspace(0, width, across + 1)[1:-1] - 0.5, -0.5, height - 0.5, **style)
-    axes.hlines(np.linspace(0, height, down + 1)[1:-1] - 0.5, -0.5, width - 0.5, **style)
+    for x in np.linspace(0, width, across + 1)[1:-1] - 0.5:
+        axes.axvline(x, color=MUTED, linewidth=0.6, alpha=0.6)
+    for y in np.linspace(0, height, down + 1)[1:-1] - 0.5:
+        axes.axhline(y, color=MUTED, linewidth=0.6, alpha=0.6)
