@@ -141,7 +141,9 @@ def losses_of_images(
     text_features = model.encode_text(ids, normalize=True)
     assert model.logit_bias is not None  # the learner has looked
     losses = {"sigmoid": sigmoid_loss(image_features, text_features, model.log_logit_scale.exp(), model.logit_bias)}
-    for task, (row_ids, given) in rows.items() if decoder else ():
+    if not decoder:
+        return losses
+    for task, (row_ids, given) in rows.items():
         inputs, targets = next_token_targets(row_ids, given, located.end_id)  # (B, T) each
         share = learner.config.parallel if task == "caption" else 0.0
         parallel = torch.rand(len(inputs), generator=generator) < share  # (B,)

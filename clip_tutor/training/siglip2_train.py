@@ -52,8 +52,9 @@ IMAGE_SIZE, PATCH_SIZE = 48, 6  # 8 × 8 patches
 WIDTH, LAYERS, HEADS = 80, 3, 5  # of the image tower
 VOCABULARY, CONTEXT, TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 700, 32, 64, 2, 2
 BINS = 24  # steps of a box along a side, of two pixels
-LOCAL_SIZE = 24  # pixels of a small view's side: 4 × 4 patches
-PROTOTYPES = PrototypeConfig(prototypes=256, hidden=192, bottleneck=64)
+LOCAL_SIZE = 18  # pixels of a small view's side: 3 × 3 patches
+PROTOTYPES = PrototypeConfig(prototypes=128, hidden=96, bottleneck=32)
+SECOND_STAGE = 0.8  # published
 BATCH_SIZE, LEARNING_RATE, SECONDS = 96, 1.5e-3, 360.0
 READ = 5000  # captions from which the tokenizer learns
 ASKED = 500  # unseen scenes that are measured
@@ -91,6 +92,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of one processor core: %(default)s")
     parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="%(default)s")
     parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="at the peak: %(default)s")
+    parser.add_argument("--second-stage", type=float, default=SECOND_STAGE, help="its begin, a share: %(default)s")
     parser.add_argument("--save", type=Path, help="where the model goes (.safetensors, in float16)")
     parser.add_argument("--curve", type=Path, help="a JSON file for the losses against images and seconds")
     return parser.parse_args(arguments)
@@ -107,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         require_place_for_model(options.save)
     torch.set_num_threads(1)  # seconds are then those of one core
     keep_freed_memory()
-    config = arm(options.arm, local_size=LOCAL_SIZE, heads=PROTOTYPES)
+    config = arm(options.arm, second_stage=options.second_stage, local_size=LOCAL_SIZE, heads=PROTOTYPES)
     world = make_world(config, options.seed, options.batch_size)
     settings = TrainConfig(
         options.batch_size,
