@@ -123,7 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="holds siglip2_ARM_SEED.safetensors, and the curves beside them")
     parser.add_argument("--scenes", type=int, default=500, help="unseen ones for each measure: %(default)s")
-    parser.add_argument("--known", type=int, default=1000, help="from which the probe learns: %(default)s")
+    parser.add_argument("--known", type=int, default=500, help="from which the probe learns: %(default)s")
     options = parser.parse_args()
     runs: dict[str, dict[int, Run]] = {}
     print(f"\n{machine()};  {options.scenes} unseen scenes a seed\n")

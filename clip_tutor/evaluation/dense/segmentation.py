@@ -109,7 +109,7 @@ def mean_iou(predicted: Tensor, truth: Tensor, classes: int) -> float:
     return class_iou(predicted, truth, classes).nanmean().item()
 
 
-def probe_mean_iou(model: CLIP, known: Scenes, unseen: Scenes, count: int = 1000, judged: int = 500) -> float:
+def probe_mean_iou(model: CLIP, known: Scenes, unseen: Scenes, count: int = 500, judged: int = 500) -> float:
     """Return the mIoU of a probe that learns from the first scenes of one set and is judged by those of another.
 
     Args:
