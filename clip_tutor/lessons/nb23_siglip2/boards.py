@@ -31,11 +31,11 @@ def packing_board(image: Any, shape: float, budget: int, patch_size: int = 16) -
         shape: width ÷ height, of what is cut out as large as can be.
         budget: how many patches a row may have.
     """
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    width, height = picture.size
+    whole = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    width, height = whole.size
     wide, high = min(width, round(height * shape)), min(height, round(width / shape))
     left, top = (width - wide) // 2, (height - high) // 2
-    cut = picture.crop((left, top, left + wide, top + high))
+    cut = whole.crop((left, top, left + wide, top + high))
     return packing_figure(cut, budget, patch_size, f"{wide} × {high} pixels in at most {budget} patches")
 
 

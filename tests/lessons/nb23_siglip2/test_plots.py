@@ -74,10 +74,10 @@ def test_a_teacher_follows_as_its_momentum_says():
 @pytest.mark.slow
 def test_each_control_changes_what_is_seen():
     shown, given = images(2), {"one": features(2), "two": features(2, seed=2)}
-    picture = Image.fromarray(images(1, 64)[0].permute(1, 2, 0).numpy())
+    whole = Image.fromarray(images(1, 64)[0].permute(1, 2, 0).numpy())
     for draw, settings in (
         (lambda image, row, column: boards.alike_board(shown, given, image, row, column), ((0, 1), (0, 3), (0, 3))),
-        (lambda shape, budget: boards.packing_board(picture, shape, budget), ((0.25, 4.0), (16, 256))),
+        (lambda shape, budget: boards.packing_board(whole, shape, budget), ((0.25, 4.0), (16, 256))),
         (lambda ratio, seed: boards.hidden_board(shown[0], 16, ratio, seed), ((0.1, 0.9), (0, 5))),
         (boards.following_board, ((0.0, 1.0), (0, 5))),
     ):
