@@ -7,7 +7,8 @@
     python benchmarks/siglip2.py runs                     some seconds a file
 
 Every model is frozen and asked about scenes that no training saw: `mIoU` of a linear probe that names what each patch
-shows; `pointing`, how often the patch that is most like "a cat" lies on the cat of a pair; `recall@1`, how often a
+shows; `pointing`, how often the patch that is most like "a cat" lies on the cat of a pair, and `mixed up`, how often on
+the other thing, as a model that finds things and does not know them would do every second time; `recall@1`, how often a
 caption finds its image among 500. `collapse` is how far the self-distillation loss ended below that of a teacher that
 says nothing, ln K.
 
@@ -52,6 +53,7 @@ class Run:
 
     mean_iou: float
     pointing: float
+    pointing_mixed_up: float  # at the other object
     pointing_chance: float
     recall_at_1: float
     box_iou: float | None  # measured at the end of its training, where there was a decoder
@@ -71,6 +73,7 @@ def look(path: Path, seed: int, known_scenes: int, scenes: int) -> Run:
     return Run(
         mean_iou=probe_mean_iou(model, known, unseen, known_scenes, scenes),
         pointing=pointed.accuracy,
+        pointing_mixed_up=pointed.mixed_up,
         pointing_chance=pointed.chance,
         recall_at_1=found["recall_at_1"],
         box_iou=notes["figures"].get("box_iou"),
@@ -137,13 +140,13 @@ def main() -> None:
         parser.error(
             f"{options.folder} holds no siglip2_ARM_SEED.safetensors: train some, as {__file__} says at its top"
         )
-    columns = ("mIoU", "pointing", "recall@1", "box IoU", "collapse", "images", "seconds")
+    columns = ("mIoU", "pointing", "mixed up", "recall@1", "box IoU", "collapse", "images", "seconds")
     print("\n  " + "arm".ljust(24) + "".join(name.rjust(10) for name in columns))
     for arm, of_arm in runs.items():
         figures = [value for name, value in means(of_arm).items() if name != "pointing_chance"]
         cells = ["–" if v is None else f"{v:.0f}" if v > 100 else f"{v:.3f}" for v in figures]
         print("  " + f"{arm}, {len(of_arm)} seeds".ljust(24) + "".join(cell.rjust(10) for cell in cells))
-    print("\n  what has more".ljust(35) + "".join(name.ljust(28) for name in columns[:3]))
+    print("\n  what has more".ljust(35) + "".join(name.ljust(28) for name in ("mIoU", "pointing", "recall@1")))
     comparisons = {"SigLIP 2 than SigLIP": ("all", "plain")}
     comparisons |= {f"all than without {part}": ("all", without) for part, without in PARTS.items()}
     for name, (arm, over) in comparisons.items():

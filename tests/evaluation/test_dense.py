@@ -206,10 +206,11 @@ def test_who_knows_both_points_right_and_who_knows_one_every_second_time(objects
     found = pointing(model, tokenizer, pairs, 100)
     assert torch.equal(found.hits, can)
     assert found.chance == pytest.approx(inside.float().mean().item())
-    assert 0.05 < found.chance < 0.3 and found.accuracy > 0.9
+    assert 0.05 < found.chance < 0.3 and found.accuracy > 0.9 and found.mixed_up == 0
     swapped = (inside.flip(1)[..., None] * names[rows[:, :2]][:, :, None]).sum(dim=1)
     monkeypatch.setattr(where + "joint_patch_features", lambda *_: swapped)
-    assert pointing(model, tokenizer, pairs, 100).accuracy < 0.1
+    found = pointing(model, tokenizer, pairs, 100)
+    assert found.accuracy < 0.1 and found.mixed_up > 0.9
 
 
 def test_a_model_points_at_patches_of_pairs_only(objects, model, tokenizer):
