@@ -25,7 +25,7 @@ import argparse
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,7 @@ from clip_tutor.data.scenes import Scenes
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation import retrieval_report
 from clip_tutor.evaluation.dense import pointing, probe_mean_iou
+from clip_tutor.evaluation.results import write_json
 from clip_tutor.losses.self_distillation import collapse_margin
 from clip_tutor.training.siglip2_config import ARMS
 from clip_tutor.training.siglip2_train import OBJECTS, PROTOTYPES
@@ -127,6 +128,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="holds siglip2_ARM_SEED.safetensors, and the curves beside them")
     parser.add_argument("--scenes", type=int, default=500, help="unseen ones for each measure: %(default)s")
     parser.add_argument("--known", type=int, default=500, help="from which the probe learns: %(default)s")
+    parser.add_argument("--save", type=Path, help="a file for the figures, as JSON")
     options = parser.parse_args()
     runs: dict[str, dict[int, Run]] = {}
     print(f"\n{machine()};  {options.scenes} unseen scenes a seed\n")
@@ -169,7 +171,10 @@ def main() -> None:
         },
         "arms": {arm: means(of_arm) for arm, of_arm in runs.items()},
         "seeds": {arm: sorted(of_arm) for arm, of_arm in runs.items()},
+        "runs": {arm: {seed: asdict(run) for seed, run in of_arm.items()} for arm, of_arm in runs.items()},
     }
+    if options.save:
+        write_json(options.save, result)
     print(json.dumps(result))
 
 

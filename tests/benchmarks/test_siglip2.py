@@ -52,10 +52,14 @@ def test_the_last_line_has_every_figure(benchmark, tmp_path, monkeypatch, capsys
         save(path, world.learner.model, world.located.words, notes)
         if name != "plain":
             path.with_suffix(".json").write_text(json.dumps({"self_distillation": [None, 5.0, 4.5]}))
-    monkeypatch.setattr(sys, "argv", ["siglip2.py", str(tmp_path), "--scenes", "12", "--known", "30"])
+    saved = tmp_path / "siglip2.json"
+    few = ["--scenes", "12", "--known", "30", "--save", str(saved)]
+    monkeypatch.setattr(sys, "argv", ["siglip2.py", str(tmp_path), *few])
     benchmark.main()
     table, last = capsys.readouterr().out.strip().rsplit("\n", 1)
     figures = json.loads(last)
+    assert json.loads(saved.read_text(encoding="utf-8")) == figures
+    assert figures["runs"]["all"]["1"]["images"] == 960
     for name in ("siglip2_miou_gain", "siglip2_pointing_gain", "recall_difference"):
         low, high = figures[f"{name}_interval"]
         assert low <= figures[name] <= high, name

@@ -293,7 +293,7 @@ def test_a_mistake_in_the_course_file_is_told(tmp_path: Path, old: str, new: str
 
 def test_the_courses_own_file_lists_its_notebooks():
     course = read_syllabus(CHECKOUT / "notebooks" / "course.toml")
-    assert [notebook.number for notebook in course] == list(range(23))
+    assert [notebook.number for notebook in course] == list(range(24))
     assert course[0].file == "00_start_here.ipynb"
     assert course[8].file == "08_training.ipynb"
 
