@@ -27,6 +27,7 @@ SHORTER = {
         'encoded(clip, objects, "compositional", 300)': 'encoded(clip, objects, "compositional", 60)',
     },
     "19": {"STEPS, PEAK = 200, 4e-3": "STEPS, PEAK = 25, 4e-3"},
+    "23": {"STEPS, B = 80, 32": "STEPS, B = 12, 16"},
 }
 
 

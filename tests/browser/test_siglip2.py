@@ -1,0 +1,41 @@
+"""Notebook 23 in a browser: a teacher's pace, hidden patches, a packed image, and a patch that is clicked."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.conftest import NotebookPage
+from tests.browser.controls import drag, image_of
+
+SLIDERS = {"following": (0.2, 0.9), "hidden": (0.9, 0.5), "packing": (0.1, 0.9)}
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_widgets_answer_to_their_controls(open_notebook: Callable[..., NotebookPage]) -> None:
+    boards = ["following-board", "hidden-board", "packing-board", "alike-board"]
+    notebook = open_notebook("23_siglip2", only=boards)
+    notebook.run_all(timeout=900)
+    assert notebook.problems() == []
+
+    for name, shares in SLIDERS.items():
+        board = notebook.panel.locator(f".explore-{name}")
+        board.scroll_into_view_if_needed()
+        shown = [image_of(board)]
+        for slider, share in enumerate(shares):
+            drag(notebook, board.locator(".widget-hslider").nth(slider), share)
+            notebook.wait_until(lambda: image_of(board) not in shown, f"another figure of {name}", timeout=120)  # noqa: B023
+            shown.append(image_of(board))
+        notebook.screenshot(f"23_{name}")
+
+    board = notebook.panel.locator(".explore-alike")
+    board.scroll_into_view_if_needed()
+    notebook.screenshot("23_alike")
+    shown = [image_of(board)]
+    board.locator(".widget-toggle-button").nth(8).click()
+    notebook.wait_until(lambda: image_of(board) not in shown, "another patch", timeout=120)
+    shown.append(image_of(board))
+    drag(notebook, board.locator(".widget-hslider").first, 0.6)
+    notebook.wait_until(lambda: image_of(board) not in shown, "another image", timeout=120)
+    notebook.screenshot("23_alike_clicked")
+    assert notebook.problems() == []
