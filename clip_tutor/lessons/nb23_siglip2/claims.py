@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clip_tutor.lessons.nb23_siglip2.worlds import Told
+
 MEASURES = {"mean_iou": "mIoU", "pointing": "pointing", "recall_at_1": "recall@1"}
 ARMS = {
     "plain": "SigLIP",
@@ -13,7 +15,7 @@ ARMS = {
     "no_self_distillation": "without self-distillation",
     "no_masks": "without masks",
 }
-HARDLY = 0.2  # of the variance: less than that is hardly seen
+JUST_BEFORE = 0.05  # of a training: over so much of it a loss is averaged
 _GAINS = {"mean_iou": "siglip2_miou_gain", "pointing": "siglip2_pointing_gain", "recall_at_1": "recall_difference"}
 
 
@@ -71,8 +73,10 @@ def arms_table(results: Mapping[str, Any]) -> str:
 
 
 def at_equal(curve: Mapping[str, Any], axis: str, place: float) -> float:
-    """Return the sigmoid loss of a training at so many seconds or images, between its records where need be."""
-    return float(np.interp(place, curve[axis], curve["sigmoid"]))
+    """Return the sigmoid loss of a training at so many seconds or images: the mean of the records just before."""
+    places = np.asarray(curve[axis])
+    is_near = (places <= place) & (places >= place - JUST_BEFORE * places[-1])
+    return float(np.asarray(curve["sigmoid"])[is_near].mean())
 
 
 def lower(first: float, second: float, names: tuple[str, str]) -> str:
@@ -82,16 +86,19 @@ def lower(first: float, second: float, names: tuple[str, str]) -> str:
     return f"{names[0] if first < second else names[1]} has the lower one"
 
 
-def of_colors(before: float, after: float) -> str:
-    """Return what one sees in colors, by the share of their variance that says whether there is a thing."""
-    shown = f"{before:.0%} of the colors' variance before, {after:.0%} after"
-    if max(before, after) < HARDLY:
-        return f"things hardly stand out in either: {shown}"
-    if before < HARDLY:
-        return f"things stand out after, and hardly before: {shown}"
-    if after < HARDLY:
-        return f"things stand out before, and hardly after: {shown}"
-    return f"things stand out in both, {'and more after' if after > before + 0.02 else 'alike or less after'}: {shown}"
+def of_colors(before: Told, after: Told) -> str:
+    """Return what colors tell most, before and after."""
+    first, second = (
+        "which image they are in" if told.image > told.is_thing else "thing or background" for told in (before, after)
+    )
+    shares = f"{before.image:.0%} by the image and {before.is_thing:.0%} by thing or background before"
+    shares += f", {after.image:.0%} and {after.is_thing:.0%} after"
+    return f"{first if first == second else f'{first}; after, {second}'} ({shares})"
+
+
+def winner(gain: Gain, first: str, second: str) -> str:
+    """Return who has more, or that it cannot be shown; a gain is what the first has more."""
+    return {"more": first, "less": second}.get(gain.verdict, "no difference that can be shown")
 
 
 def _gain(found: Any) -> Gain:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullFormatter
 from torch import Tensor
 
 from clip_tutor.evaluation.dense import as_grid
@@ -17,6 +18,7 @@ from clip_tutor.lessons.nb23_siglip2.claims import ARMS, MEASURES, all_gains
 from clip_tutor.lessons.nb23_siglip2.worlds import Looked
 
 OTHER_BOX = FAINT
+LOSSES = (0.5, 1, 2, 4)
 
 
 def views_figure(image: Any, large: Any, small: Sequence[Any], title: str) -> Figure:
@@ -38,10 +40,11 @@ def winners_figure(shares: Mapping[str, Tensor], title: str) -> Figure:
         shares: for each name (K,), shares of all images.
     """
     figure, panels = canvas(4.4 * len(shares), 3.2, columns=len(shares))
+    most = 1.1 * max(float(share.max()) for share in shares.values())
     for axes, (name, share), color in zip(panels, shares.items(), COLORS, strict=False):
         values = share.sort(descending=True).values
         axes.bar(range(1, len(values) + 1), values.tolist(), color=color, width=1.0)
-        axes.set(title=name, xlabel="prototypes, most frequent first", ylabel="share of the images", ylim=(0, 1))
+        axes.set(title=name, xlabel="prototypes, most frequent first", ylabel="share of the images", ylim=(0, most))
     figure.suptitle(title)
     return figure
 
@@ -133,6 +136,8 @@ def curves_figure(curves: Mapping[str, Mapping[str, Any]], title: str) -> Figure
         for (arm, curve), color in zip(curves.items(), COLORS, strict=False):
             axes.plot(curve[name], curve["sigmoid"], color=color, label=arm)
         axes.set(title=words, xlabel=f"{name} of training", ylabel="sigmoid loss", yscale="log")
+        axes.set_yticks(LOSSES, [f"{loss:g}" for loss in LOSSES])
+        axes.yaxis.set_minor_formatter(NullFormatter())
     panels[1].xaxis.set_major_formatter(THOUSANDS)
     panels[0].legend()
     figure.suptitle(title)

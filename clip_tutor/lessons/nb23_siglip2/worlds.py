@@ -9,6 +9,7 @@ import copy
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import torch
@@ -99,8 +100,16 @@ def word_maps(model: CLIP, tokenizer: Tokenizer, pixels: Tensor, names: Sequence
     return (patches @ texts[:, :, None])[:, :, 0]  # (B, N)
 
 
-def told_by_color(places: Tensor, masks: Tensor) -> tuple[float, float]:
-    """Return what share of the variance of colors says whether there is a thing, and of things', which one it is.
+class Told(NamedTuple):
+    """Which shares of the variance of colors are told by what: 1 would be all of it."""
+
+    image: float  # by the image that a patch is in
+    is_thing: float  # by whether a patch shows a thing
+    thing: float  # by which thing it is, among patches that show one
+
+
+def told_by_color(places: Tensor, masks: Tensor) -> Told:
+    """Return what colors of patches tell.
 
     Args:
         places: (M, N, 3), as `principal_colors` gives them.
@@ -109,7 +118,8 @@ def told_by_color(places: Tensor, masks: Tensor) -> tuple[float, float]:
     labels = patch_labels(masks, places.shape[1]).flatten()  # 0 is the background
     flat = places.flatten(0, 1).double()  # (M·N, 3)
     is_thing = labels > BACKGROUND + 1
-    return _between(flat, is_thing.long()), _between(flat[is_thing], labels[is_thing])
+    image = torch.arange(len(places)).repeat_interleave(places.shape[1])  # (M·N,)
+    return Told(_between(flat, image), _between(flat, is_thing.long()), _between(flat[is_thing], labels[is_thing]))
 
 
 def fixed_box_iou(known: Looked, unseen: Looked) -> float:
@@ -130,18 +140,12 @@ def poster(side: int = 320) -> Tensor:
 
 def spelled(located: LocatedTokenizer, ids: Sequence[int]) -> str:
     """Return a row of the decoder as words and marks, up to its end."""
-    V, tasks = located.words.vocab_size, {number: f"<{task}>" for task, number in located.task_ids.items()}
-    words: list[str] = []
-    for i in ids:
-        if i == located.end_id:
-            return " ".join([*words, "<end>"])
-        if i in tasks:
-            words.append(tasks[i])
-        elif i >= V:
-            words.append(f"▏{i - V}")
-        else:
-            words.append(located.words.decode([i]).strip())
-    return " ".join(words)
+    marks = {number: f" <{task}> " for task, number in located.task_ids.items()} | {located.end_id: " <end>"}
+    marks |= {located.words.vocab_size + n: f" ▏{n} " for n in range(located.bins)}
+    text = ""
+    for is_mark, part in groupby(ids, marks.__contains__):
+        text += "".join(marks[i] for i in part) if is_mark else located.words.decode(list(part))
+    return " ".join(text.partition(" <end>")[0].split()) + " <end>" * (located.end_id in ids)
 
 
 def _between(values: Tensor, groups: Tensor) -> float:
