@@ -62,7 +62,7 @@ def collapse_figure(runs: Mapping[str, Sequence[Mapping[str, float]]], prototype
             axes.plot([record[name] for record in records], color=color, label=run)
         axes.axhline(math.log(prototypes), color=MUTED, linestyle="--", linewidth=1.2)
         axes.text(0, math.log(prototypes) + 0.08, "ln K", color=MUTED, size=9)
-        axes.set(title=words, xlabel="step", ylabel="nats", ylim=(-0.15, math.log(prototypes) * 1.12))
+        axes.set(title=words, xlabel="step", ylabel="nats", ylim=(-0.15, math.log(prototypes) * 1.3))
     panels[1].legend(loc="best")
     figure.suptitle(title)
     return figure

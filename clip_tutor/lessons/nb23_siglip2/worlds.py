@@ -144,7 +144,8 @@ def spelled(located: LocatedTokenizer, ids: Sequence[int]) -> str:
     marks |= {located.words.vocab_size + n: f" ▏{n} " for n in range(located.bins)}
     text = ""
     for is_mark, part in groupby(ids, marks.__contains__):
-        text += "".join(marks[i] for i in part) if is_mark else located.words.decode(list(part))
+        same = list(part)
+        text += "".join(marks[i] for i in same) if is_mark else located.words.decode(same)
     return " ".join(text.partition(" <end>")[0].split()) + " <end>" * (located.end_id in ids)
 
 
