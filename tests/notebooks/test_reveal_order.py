@@ -25,7 +25,7 @@ from tests.notebooks.test_anatomy import builds
 SHORTEST = 14  # characters of a line, without blanks, that can give an answer away
 COMMON = {  # nobody's secret
     *("super().__init__()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()"),
-    *("withtorch.no_grad():", "forgroupinoptimizer.param_groups:"),
+    *("withtorch.no_grad():", "@torch.no_grad()", "forgroupinoptimizer.param_groups:"),
 }
 
 

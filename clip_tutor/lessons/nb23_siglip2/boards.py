@@ -55,5 +55,6 @@ def following_board(momentum: float, seed: int) -> Figure:
     generator = torch.Generator().manual_seed(seed)
     steps = (torch.arange(TURNS) >= TURNS // 2).float() + 0.15 * torch.randn(TURNS, generator=generator)
     behind = 1 / (1 - momentum) if momentum < 1 else float("inf")
-    title = "The teacher never moves" if momentum >= 1 else f"The teacher averages about {behind:,.0f} steps"
+    steps_in_words = "a single step" if behind < 1.5 else f"about {behind:,.0f} steps"
+    title = "The teacher never moves" if momentum >= 1 else f"The teacher averages {steps_in_words}"
     return following_figure(steps, {f"teacher, momentum {momentum:g}": momentum}, title)
