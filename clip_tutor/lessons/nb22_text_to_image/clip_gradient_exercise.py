@@ -70,8 +70,8 @@ def _check_gradient(guided: Attempt) -> str:
         before, seen, wanted = (one.flatten()[place].item() for one in (arguments[3], found, right))
         demand(
             far.max() < 1e-4,
-            f"{seen:.4f} where x_0 was {before:.4f}, in one of {B}, with ᾱ = {alpha_bar:g}, logit scale {logit_scale:g} "
-            f"and s = {scale:g}",
+            f"{seen:.4f} where x_0 was {before:.4f}, in one of {B}, with ᾱ = {alpha_bar:g}, logit scale "
+            f"{logit_scale:g} and s = {scale:g}",
             f"{wanted:.4f}",
         )
     return "one image and two, each with its own text, three amounts of noise, with and without values that are cut off"
