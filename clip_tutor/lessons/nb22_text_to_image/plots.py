@@ -1,4 +1,4 @@
-"""Figures of notebook 22: schedules, noisy images, what a mistake becomes, who looks at what, and where embeddings lie."""
+"""Figures of notebook 22: schedules, noisy images, what a mistake becomes, who looks at what, where embeddings lie."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

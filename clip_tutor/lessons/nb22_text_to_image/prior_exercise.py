@@ -30,10 +30,10 @@ def my_prior_loss(
     say the image embeddings, as long as they were when the noise was mixed in.
     """
     root = images.shape[1] ** 0.5
-    x0 = root * images  # (B, E)
+    long = root * images  # (B, E)
     alpha_bar = alpha_bars[t][:, None]  # (B, 1)
-    noisy = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
-    return F.mse_loss(prior(noisy, t, states, root * texts), x0)
+    noisy = alpha_bar.sqrt() * long + (1 - alpha_bar).sqrt() * noise
+    return F.mse_loss(prior(noisy, t, states, root * texts), long)
 
 
 # What a prior looks at, and what is found out by that.
