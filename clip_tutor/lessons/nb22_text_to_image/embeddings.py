@@ -36,6 +36,7 @@ OWN, MOVED, PRIOR = "the text's own", "the text's, moved", "the prior's"
 EDIT, ARC = "by the difference of two texts", "towards the prior's embedding of the text"
 SHOWN = 256  # training scenes from which the mean difference of images and texts is taken
 STEPS, GUIDANCE = 15, 2.0  # of the decoder
+JUDGED = ("object", "count", "background")
 TURNED = 10  # scenes that can be turned into something else
 
 
@@ -104,6 +105,7 @@ def scenes_to_turn() -> tuple[Scene, ...]:
     return tuple(found.values())[:TURNED]
 
 
-def objects_right(judge: LoadedJudge, pixels: Tensor, scenes: Sequence[Scene]) -> Tensor:
-    """Return (B,), 1.0 where the judge sees in an image the things of its scene and no others, else 0.0."""
-    return verdicts(judge.judge.read(pixels), facts_of(scenes, judge.objects))["object"].float()
+def judged(judge: LoadedJudge, pixels: Tensor, scenes: Sequence[Scene]) -> dict[str, Tensor]:
+    """Return (B,) by "object", "count" and "background": 1.0 where the judge sees it in an image as in its scene."""
+    found = verdicts(judge.judge.read(pixels), facts_of(scenes, judge.objects))
+    return {name: found[name].float() for name in JUDGED}

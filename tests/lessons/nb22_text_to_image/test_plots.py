@@ -243,10 +243,14 @@ def test_the_scenes_to_turn_show_one_large_thing_each_another_one():
     assert {(scene.kind, scene.size) for scene in scenes} == {("one", "huge")}
 
 
-def test_things_alone_are_judged_whatever_the_background():
+def test_each_attribute_is_judged_alone():
     batch, judge = worlds.everyday_scenes("test").batch(range(8)), load_judge()
-    assert embeddings.objects_right(judge, batch.pixels, batch.scenes).tolist() == [1.0] * 8
-    assert embeddings.objects_right(judge, batch.pixels.roll(1, 0), batch.scenes).sum() == 0
+    for name, right in embeddings.judged(judge, batch.pixels, batch.scenes).items():
+        assert right.tolist() == [1.0] * 8, name
+    turned = embeddings.judged(judge, batch.pixels.roll(1, 0), batch.scenes)
+    told = [scene.background for scene in batch.scenes]
+    assert turned["background"].tolist() == [float(told[n] == told[n - 1]) for n in range(8)]
+    assert turned["object"].sum() == 0
 
 
 @pytest.mark.slow
