@@ -9,9 +9,11 @@
 `clip_tutor.images.naflex` packs images like this, `clip_tutor.towers.naflex` reads them.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -46,3 +48,26 @@ def to_patches(pixels: Tensor, patch_size: int) -> Patches:
     mask = torch.ones(patches.shape[:2], dtype=torch.bool, device=pixels.device)  # (B, N)
     shape = torch.tensor([pixels.shape[2] // patch_size, pixels.shape[3] // patch_size], device=pixels.device)
     return Patches(patches, mask, shape.expand(len(pixels), 2))
+
+
+def pad_rows(rows: Sequence[Tensor], shapes: Sequence[tuple[int, int]], length: int) -> Patches:
+    """Return rows of patches of several images as one batch: zeros behind each, and a mask that says where.
+
+    Args:
+        rows: for each of B images (n, 3·P·P), n = height · width of its shape.
+        shapes: how many patches each image has downwards and across.
+        length: N, at least as long as the longest row.
+
+    Raises:
+        ValueError: a row is too long, or has not as many patches as its shape.
+    """
+    for row, (down, across) in zip(rows, shapes, strict=True):
+        if len(row) != down * across or len(row) > length:
+            raise ValueError(
+                f"a row of {len(row)} patches for an image of {down} × {across} of them, in a batch of {length}: give "
+                "each image a row of just its patches, and length as many as the longest has"
+            )
+    lengths = torch.tensor([len(row) for row in rows])  # (B,)
+    mask = torch.arange(length) < lengths[:, None]  # (B, N)
+    padded = [F.pad(row, (0, 0, 0, length - len(row))) for row in rows]  # each (N, 3·P·P)
+    return Patches(torch.stack(padded), mask, torch.tensor(shapes))

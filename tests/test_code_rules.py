@@ -64,7 +64,7 @@ MAY_IMPORT["applications"] = set(MAY_IMPORT)
 MAY_IMPORT["lab"] = set(MAY_IMPORT)
 MAY_IMPORT["lessons"] = set(MAY_IMPORT)
 # A program that is run, not imported, may use what stands beside its package.
-PROGRAMS = {"training/__main__.py": MAY_IMPORT["training"] | {"evaluation"}}
+PROGRAMS = dict.fromkeys(("training/__main__.py", "training/siglip2_train.py"), MAY_IMPORT["training"] | {"evaluation"})
 
 # What a package may take from outside, where that is less than everything.
 OUTSIDE = {

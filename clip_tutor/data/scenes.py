@@ -138,7 +138,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
         self._everyday_ranks = np.flatnonzero([emoji.character in FIRST_WORDS for emoji in self.objects])
         self._kind_shares = np.where(np.isin(KINDS, kinds), KIND_SHARES, 0)
         self._kind_shares /= self._kind_shares.sum()
-        self._sprites = SpriteBox(self.objects)
+        self.sprites = SpriteBox(self.objects)
         self._wordbook = Wordbook(self.objects) if split == "train" else None
         rank = np.arange(len(objects))[:, None]
         colors, sides = np.arange(len(BACKGROUNDS)), np.arange(len(RELATIONS))
@@ -169,7 +169,7 @@ class Scenes(Dataset[tuple[Tensor, str]]):
             searches: (B,) how probable it is that a caption is words for a search.
         """
         scenes = self._describe(plan, indices, mirrored, searches)
-        pixels = self._sprites.draw(self.size, plan.color, plan.objects, plan.kind == 2, plan.number, plan.places)
+        pixels = self.sprites.draw(self.size, plan.color, plan.objects, plan.kind == 2, plan.number, plan.places)
         return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), [scene.caption for scene in scenes], scenes)
 
     def scenes(self, indices: Sequence[int] | range) -> list[Scene]:

@@ -12,15 +12,13 @@ Sources: Tschannen et al. 2025 (SigLIP 2), section 2.4.2; google-research/big_vi
 from collections.abc import Sequence
 from math import ceil
 
-import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from clip_tutor.images.decoding import ImageLike
 from clip_tutor.images.opening import load_image
 from clip_tutor.images.preprocessing import SIGLIP2_PREPROCESSING, to_tensor
 from clip_tutor.images.thin import gap_of
-from clip_tutor.patches import Patches, patchify
+from clip_tutor.patches import Patches, pad_rows, patchify
 
 
 def native_size(height: int, width: int, patch_size: int = 16, max_patches: int = 256) -> tuple[int, int]:
@@ -84,7 +82,4 @@ def pad_patches(
         pixels = to_tensor(image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=gap_of(image)))
         rows.append(patchify(SIGLIP2_PREPROCESSING.normalize(pixels)[None], patch_size)[0])  # (h·w, 3·P·P)
         shapes.append((height // patch_size, width // patch_size))
-    lengths = torch.tensor([len(row) for row in rows])  # (B,)
-    mask = torch.arange(max_patches) < lengths[:, None]  # (B, N)
-    padded = [F.pad(row, (0, 0, 0, max_patches - len(row))) for row in rows]  # each (N, 3·P·P)
-    return Patches(torch.stack(padded), mask, torch.tensor(shapes))
+    return pad_rows(rows, shapes, max_patches)

@@ -10,6 +10,7 @@ them a step; training itself does not notice it.
 import copy
 
 import torch
+from torch import nn
 
 from clip_tutor.model import CLIP
 
@@ -49,6 +50,31 @@ class EMA:
         """
         self.step += 1
         decay = min(self.decay, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)
-        for ours, newest in zip(self.model.buffers(), model.buffers(), strict=True):
-            ours.copy_(newest)
+        move_average(self.model, model, decay)
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Let the weights of a model into an average of them, in place; buffers are copied.
+
+    Args:
+        average: a copy of the model.
+        decay: the share of the average that stays.
+
+    Raises:
+        ValueError: the average is no copy of the model: a parameter has another name or shape.
+    """
+    ours, newest = dict(average.named_parameters()), dict(model.named_parameters())
+    if ours.keys() != newest.keys():
+        name = min(ours.keys() ^ newest.keys())
+        raise ValueError(f"only one of the average and the model has {name!r}: make the average with copy.deepcopy")
+    for name, parameter in newest.items():
+        if ours[name].shape != parameter.shape:
+            raise ValueError(
+                f"{name} has shape {tuple(ours[name].shape)} in the average and {tuple(parameter.shape)} in the model: "
+                "weights are averaged one by one, so make the average (a teacher of its student, too) with "
+                "copy.deepcopy"
+            )
+    torch._foreach_lerp_(list(ours.values()), list(newest.values()), 1 - decay)
+    for buffer, newer in zip(average.buffers(), model.buffers(), strict=True):
+        buffer.copy_(newer)

@@ -11,7 +11,7 @@ from transformers.models.siglip2.image_processing_siglip2 import (
 )
 
 from clip_tutor.images.naflex import native_size, pad_patches
-from clip_tutor.patches import patchify, to_patches
+from clip_tutor.patches import pad_rows, patchify, to_patches
 from tests.images.examples import SIZES, photograph
 
 
@@ -87,3 +87,14 @@ def test_packing_reads_files_and_explains_itself(tmp_path):
         native_size(0, 20)
     with pytest.raises(ValueError, match="patches of 2 pixels do not tile images of 4 × 5"):
         patchify(torch.zeros(1, 3, 4, 5), 2)
+
+
+def test_short_rows_end_in_zeros_that_are_hidden():
+    rows = [torch.ones(4, 12), torch.ones(1, 12)]
+    batch = pad_rows(rows, [(2, 2), (1, 1)], 5)
+    assert batch.patches.sum(dim=2).tolist() == [[12, 12, 12, 12, 0], [12, 0, 0, 0, 0]]
+    assert batch.mask.int().tolist() == [[1, 1, 1, 1, 0], [1, 0, 0, 0, 0]]
+    assert batch.shapes.tolist() == [[2, 2], [1, 1]]
+    for shapes, length in ([(2, 2), (1, 1)], 3), ([(2, 2), (1, 2)], 5):
+        with pytest.raises(ValueError, match="give each image a row of just its patches"):
+            pad_rows(rows, shapes, length)

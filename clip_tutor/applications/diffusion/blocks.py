@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_tutor.applications.cross_attention import CrossAttention
 from clip_tutor.towers.attention import Block
+from clip_tutor.towers.cross_attention import CrossAttention
 
 GROUPS = 8  # of channels, which GroupNorm brings to mean 0 and variance 1 together
 

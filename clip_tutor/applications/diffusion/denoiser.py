@@ -29,7 +29,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_tutor.applications.cross_attention import CrossAttention, collect_maps
 from clip_tutor.applications.diffusion.blocks import (
     GROUPS,
     ResidualBlock,
@@ -39,6 +38,7 @@ from clip_tutor.applications.diffusion.blocks import (
 )
 from clip_tutor.applications.diffusion.prediction import Prediction, check_prediction
 from clip_tutor.applications.diffusion.schedule import ScheduleName, alphas_cumprod
+from clip_tutor.towers.cross_attention import CrossAttention, collect_maps
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
     generate(flamingo, features, torch.tensor([prompt]), end_id=tokenizer.end_id, max_tokens=20)
 
 Two models that are trained already stay as they are, an image tower and a language model. What learns stands between.
-Read `clip_tutor.applications.cross_attention` first, then `resampler`, `gated`, `masks`, `model`, `loss`, `prompting`.
+Read `clip_tutor.towers.cross_attention` first, then `resampler`, `gated`, `masks`, `model`, `loss`, `prompting`.
 """
 
 from clip_tutor.applications.flamingo.files import LoadedFlamingo, load_flamingo, origin_of, save_flamingo

@@ -17,7 +17,7 @@ GatedCrossAttentionBlock.
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.applications.cross_attention import CrossAttention, FeedForward
+from clip_tutor.towers.cross_attention import CrossAttention, FeedForward
 
 
 class GatedCrossAttention(nn.Module):

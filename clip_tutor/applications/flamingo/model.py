@@ -21,11 +21,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.applications.cross_attention import collect_maps
 from clip_tutor.applications.flamingo.gated import GatedCrossAttention
 from clip_tutor.applications.flamingo.masks import Attend, image_mask
 from clip_tutor.applications.flamingo.resampler import PerceiverResampler, ResamplerConfig
 from clip_tutor.applications.language_model import LanguageModel
+from clip_tutor.towers.cross_attention import collect_maps
 
 
 @dataclass(frozen=True)

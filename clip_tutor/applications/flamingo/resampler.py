@@ -21,7 +21,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.applications.cross_attention import CrossAttention, FeedForward, collect_maps
+from clip_tutor.towers.cross_attention import CrossAttention, FeedForward, collect_maps
 
 
 @dataclass(frozen=True)

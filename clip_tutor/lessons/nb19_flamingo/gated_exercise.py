@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.applications.cross_attention import CrossAttention, FeedForward
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 from clip_tutor.lab.exercises.modules import (
@@ -17,6 +16,7 @@ from clip_tutor.lab.exercises.modules import (
     without_gradient,
 )
 from clip_tutor.lessons.nb19_flamingo.resampler_exercise import disturb
+from clip_tutor.towers.cross_attention import CrossAttention, FeedForward
 
 
 class MyGatedBlock(nn.Module):

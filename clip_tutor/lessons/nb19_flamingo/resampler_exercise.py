@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clip_tutor.applications.cross_attention import CrossAttention, FeedForward
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 from clip_tutor.lab.exercises.modules import (
@@ -16,6 +15,7 @@ from clip_tutor.lab.exercises.modules import (
     random_tensor,
     without_gradient,
 )
+from clip_tutor.towers.cross_attention import CrossAttention, FeedForward
 
 
 class MyResamplerLayer(nn.Module):

@@ -105,17 +105,6 @@ def test_with_a_shared_scale_an_even_map_is_pale():
     assert own.images[0].get_array().mean() < 60 < 200 < shared.images[0].get_array().mean()
 
 
-def test_like_tokens_have_one_color_and_unlike_ones_do_not():
-    random = torch.Generator().manual_seed(0)
-    kinds = torch.randn(3, 8, generator=random)
-    tokens = kinds[torch.arange(32) % 3].view(2, 16, 8)
-    colors = plots.principal_colors([tokens])[0]
-    assert colors.shape == (2, 16, 3)
-    flat = colors.reshape(32, 3)
-    np.testing.assert_allclose(flat[0], flat[3], atol=1e-6)
-    assert np.abs(flat[0] - flat[1]).max() > 0.3
-
-
 def test_the_position_map_knows_rows_from_columns():
     places = torch.eye(4).repeat_interleave(4, dim=0)  # all places of one row are alike
     figure = plots.position_similarity(places + 0.01 * torch.randn(16, 4, generator=torch.Generator().manual_seed(0)))
@@ -128,7 +117,6 @@ def test_the_position_map_knows_rows_from_columns():
 def test_the_other_figures_can_be_drawn():
     figures = [
         plots.token_matrix(torch.rand(17, 17).softmax(dim=-1)),
-        plots.token_colors([image()] * 2, [torch.randn(2, 16, 8)] * 2, ["one", "two"], "Colors"),
         plots.norms(
             {"with": {"class": ([1, 2], [1, 1], [2, 3])}, "without": {"class": ([9, 9], [8, 8], [9, 9])}}, "Long"
         ),
@@ -137,8 +125,8 @@ def test_the_other_figures_can_be_drawn():
     ]
     for figure in figures:
         figure.draw_without_rendering()
-    assert figures[2].axes[0].get_ylim() == figures[2].axes[1].get_ylim()
-    assert [axes.get_title(loc="left") for axes in figures[4].axes] == ["tokens", "parted: head 1", "parted: head 2"]
+    assert figures[1].axes[0].get_ylim() == figures[1].axes[1].get_ylim()
+    assert [axes.get_title(loc="left") for axes in figures[3].axes] == ["tokens", "parted: head 1", "parted: head 2"]
 
 
 # ------------------------------------------------------------------------------------------------------- the widget

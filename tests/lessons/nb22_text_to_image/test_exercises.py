@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clip_tutor.applications.cross_attention import CrossAttention
 from clip_tutor.applications.diffusion import (
     Denoiser,
     DenoiserConfig,
@@ -38,6 +37,7 @@ from clip_tutor.lessons.nb22_text_to_image.sphere_exercise import my_interpolate
 from clip_tutor.lessons.nb22_text_to_image.step_exercise import my_ddim_step
 from clip_tutor.lessons.nb22_text_to_image.toys import ToyDenoiser, ToyEncoder, ToyPrior
 from clip_tutor.lessons.nb22_text_to_image.word_exercise import maps_of, my_word_maps
+from clip_tutor.towers.cross_attention import CrossAttention
 from tests.lessons.conftest import refusal
 
 CLOSE = {"rtol": 0, "atol": 1e-5}

@@ -44,14 +44,21 @@ class CrossAttention(nn.Module):
         Args:
             mask: (..., T, S), True where a token may look; one that may look nowhere gets zeros.
         """
-        value = self._heads(self.to_key_value(source).chunk(2, dim=-1)[1])  # (..., K, S, d)
-        found = self.weights(x, source, mask) @ value  # (..., K, T, d)
+        query, key, value = self.split_heads(x, source)
+        found = self._weights(query, key, mask) @ value  # (..., K, T, d)
         return self.out(found.transpose(-3, -2).flatten(-2))  # (..., T, D)
+
+    def split_heads(self, x: Tensor, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the queries (..., K, T, d) of the tokens, and the keys and values (..., K, S, d) of the source."""
+        key, value = self.to_key_value(source).chunk(2, dim=-1)  # (..., S, K · d)
+        return self._heads(self.to_query(x)), self._heads(key), self._heads(value)
 
     def weights(self, x: Tensor, source: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (..., K, T, S), the attention map of each head; a row adds up to 1, or to 0 if it may look nowhere."""
-        query = self._heads(self.to_query(x))  # (..., K, T, d)
-        key = self._heads(self.to_key_value(source).chunk(2, dim=-1)[0])  # (..., K, S, d)
+        query, key, _ = self.split_heads(x, source)
+        return self._weights(query, key, mask)
+
+    def _weights(self, query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
         if mask is None:
             return attention_weights(query, key)
         mask = mask.unsqueeze(-3)  # (..., 1, T, S)
