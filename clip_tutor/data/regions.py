@@ -24,10 +24,11 @@ _CHOICE = 1 << 50  # keeps the choice of a drawing apart from the random numbers
 
 
 class Rows(NamedTuple):
-    """What a decoder reads about each of B images in one task."""
+    """What a decoder reads in one task, about some images of a batch or all of them."""
 
-    ids: Tensor  # (B, T + 1), filled up with end tokens
-    given: Tensor  # (B,), how many ids of each row are told
+    images: Tensor  # (M,), which images of the batch
+    ids: Tensor  # (M, T + 1), filled up with end tokens
+    given: Tensor  # (M,), how many ids of each row are told
 
 
 class RegionBatch(NamedTuple):
@@ -39,14 +40,14 @@ class RegionBatch(NamedTuple):
 
 
 def region_batch(
-    scenes: Scenes, located: LocatedTokenizer, k: int, batch_size: int, with_rows: bool = True
+    scenes: Scenes, located: LocatedTokenizer, k: int, batch_size: int, tasks_per_image: int = 3
 ) -> RegionBatch:
     """Return training batch ``k``.
 
     Args:
         batch_size: B.
         located: makes the rows of the decoder; its words are the captions' tokenizer.
-        with_rows: whether there is a decoder to read them.
+        tasks_per_image: how many rows the decoder gets about each image; 0 where there is no decoder.
 
     Raises:
         ValueError: the scenes are too small for boxes.
@@ -54,31 +55,49 @@ def region_batch(
     indices = range(k * batch_size, (k + 1) * batch_size)
     plan = scenes.training_plan(k, batch_size)
     batch = scenes.show(plan, indices)
-    rows = region_rows(scenes, plan, indices, batch.captions, located) if with_rows else {}
+    rows = region_rows(scenes, plan, indices, batch.captions, located, tasks_per_image) if tasks_per_image else {}
     return RegionBatch(batch.pixels, as_ids(located.words, batch.captions), rows)
 
 
 def region_rows(
-    scenes: Scenes, plan: Plan, indices: range, captions: list[str], located: LocatedTokenizer
+    scenes: Scenes,
+    plan: Plan,
+    indices: range,
+    captions: list[str],
+    located: LocatedTokenizer,
+    tasks_per_image: int = 3,
 ) -> dict[Task, Rows]:
-    """Return three rows for each scene: its caption, and twice the name and the box of one of its drawings.
+    """Return rows about each scene: its caption, the box of one of its drawings by name, and the name by the box.
 
     Where several drawings show the same thing, words alone do not tell which is meant, and any box of theirs is right.
+
+    Args:
+        tasks_per_image: of 3. With fewer, the tasks take turns from scene to scene.
+
+    Raises:
+        ValueError: there are no tasks, or more than there are; or the scenes are too small for boxes.
     """
+    if not 1 <= tasks_per_image <= len(TASKS):
+        raise ValueError(f"{tasks_per_image} tasks an image cannot be: there are {len(TASKS)}, take 1 to {len(TASKS)}")
     corners, objects = boxes(scenes, plan)
     chance = counter_rng(scenes.seed, np.asarray(indices) + _CHOICE, 1)[:, 0]
-    rows: dict[Task, list[Row]] = {task: [] for task in TASKS}
+    rows: dict[Task, list[tuple[int, Row]]] = {task: [] for task in TASKS}
     for b, which in enumerate((chance * plan.number).astype(int).tolist()):
         name = singular(scenes.objects[int(objects[b, which])].noun)
         box = corners[b, which].tolist()
-        rows["caption"].append(located.caption(captions[b]))
-        rows["referring"].append(located.referring(name, box))
-        rows["grounded"].append(located.grounded(name, box))
-    return {task: stacked(of_task, located.end_id) for task, of_task in rows.items()}
+        of_image = {
+            "caption": located.caption(captions[b]),
+            "referring": located.referring(name, box),
+            "grounded": located.grounded(name, box),
+        }
+        for turn in range(tasks_per_image):
+            task = TASKS[(indices[b] + turn) % len(TASKS)]
+            rows[task].append((b, of_image[task]))
+    return {task: stacked(of_task, located.end_id) for task, of_task in rows.items() if of_task}
 
 
-def stacked(rows: list[Row], end_id: int) -> Rows:
-    """Return rows of different lengths as two tensors: see `Rows`."""
-    longest = max(len(row.ids) for row in rows)
-    ids = [row.ids + [end_id] * (longest - len(row.ids)) for row in rows]
-    return Rows(torch.tensor(ids), torch.tensor([row.given for row in rows]))
+def stacked(rows: list[tuple[int, Row]], end_id: int) -> Rows:
+    """Return rows of different lengths, each with the number of its image, as tensors: see `Rows`."""
+    longest = max(len(row.ids) for _, row in rows)
+    ids = [row.ids + [end_id] * (longest - len(row.ids)) for _, row in rows]
+    return Rows(torch.tensor([b for b, _ in rows]), torch.tensor(ids), torch.tensor([row.given for _, row in rows]))

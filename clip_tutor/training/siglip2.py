@@ -63,13 +63,14 @@ def train(
     state, second = TrainState(), False
     started = time.process_time()
     since: list[dict[str, float]] = []
+    tasks = learner.config.tasks_per_image if learner.decoder else 0
     learner.train()
     while not state.finished(config):
         total = state.total_steps(config)
         if not second and state.step >= learner.config.second_stage * total and state.step:
             second = True
             learner.begin_second_stage()
-        batch = region_batch(scenes, located, state.step, config.batch_size, bool(learner.decoder))
+        batch = region_batch(scenes, located, state.step, config.batch_size, tasks)
         lr = warmup_cosine(state.step, total, config.warmup_steps, config.learning_rate)
         generator = torch.Generator().manual_seed(config.seed << 32 | state.step)
         since.append(train_step(learner, optimizer, batch, located, lr, second, generator, config.max_grad_norm))
@@ -143,12 +144,12 @@ def losses_of_images(
     losses = {"sigmoid": sigmoid_loss(image_features, text_features, model.log_logit_scale.exp(), model.logit_bias)}
     if not decoder:
         return losses
-    for task, (row_ids, given) in rows.items():
-        inputs, targets = next_token_targets(row_ids, given, located.end_id)  # (B, T) each
+    for task, (images, row_ids, given) in rows.items():
+        inputs, targets = next_token_targets(row_ids, given, located.end_id)  # (M, T) each
         share = learner.config.parallel if task == "caption" else 0.0
-        parallel = torch.rand(len(inputs), generator=generator) < share  # (B,)
+        parallel = torch.rand(len(inputs), generator=generator) < share  # (M,)
         inputs, visible = predict_in_parallel(inputs, parallel, located.mask_id)
-        losses[task] = captioning_loss(decoder(inputs, tokens, visible), targets)
+        losses[task] = captioning_loss(decoder(inputs, tokens[images], visible), targets)
     return losses
 
 

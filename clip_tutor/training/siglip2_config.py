@@ -37,6 +37,7 @@ class SigLIP2Config:
     self_distillation_weight: float = 1.0
     masks_weight: float = 0.25
     size_factor: float = 0.25  # of both, for size B
+    tasks_per_image: int = 3  # of the decoder's; with fewer they take turns, and a step is cheaper
     # what is hidden
     parallel: float = 0.5  # share of the captions that are predicted in parallel
     mask_ratio: float = 0.5  # share of the patches

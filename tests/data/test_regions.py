@@ -16,7 +16,7 @@ def located(tokenizer):
 def test_images_and_captions_are_those_of_the_stream(scenes, located):
     stream = iter(scenes.stream(located.words, 6, start=2))
     for k in (2, 3):
-        expected, batch = next(stream), region_batch(scenes, located, k, 6, with_rows=False)
+        expected, batch = next(stream), region_batch(scenes, located, k, 6, tasks_per_image=0)
         assert torch.equal(batch.pixels, expected.pixels) and torch.equal(batch.ids, expected.ids)
         assert not batch.rows
 
@@ -50,6 +50,21 @@ def test_the_rows_name_a_drawing_and_its_box(scenes, located):
 
 
 def test_short_rows_are_filled_up_with_end_tokens():
-    rows = stacked([Row([1, 2, 9], 1), Row([1, 2, 3, 4, 9], 2)], end_id=9)
+    rows = stacked([(0, Row([1, 2, 9], 1)), (3, Row([1, 2, 3, 4, 9], 2))], end_id=9)
     assert rows.ids.tolist() == [[1, 2, 9, 9, 9], [1, 2, 3, 4, 9]]
-    assert rows.given.tolist() == [1, 2]
+    assert rows.given.tolist() == [1, 2] and rows.images.tolist() == [0, 3]
+
+
+def test_tasks_take_turns_where_an_image_gets_fewer(scenes, located):
+    whole = region_batch(scenes, located, 1, 7).rows
+    for tasks in (1, 2):
+        rows = region_batch(scenes, located, 1, 7, tasks).rows
+        for task in TASKS:
+            for b, ids in zip(rows[task].images.tolist(), rows[task].ids.tolist(), strict=True):
+                assert ids == whole[task].ids[b].tolist()[: len(ids)], "of its own image"
+        of_image = torch.cat([of_task.images for of_task in rows.values()]).bincount(minlength=7)
+        assert (of_image == tasks).all()
+        counts = [len(of_task.images) for of_task in rows.values()]
+        assert max(counts) - min(counts) <= 1
+    with pytest.raises(ValueError, match="4 tasks an image cannot be: there are 3"):
+        region_batch(scenes, located, 1, 7, 4)
