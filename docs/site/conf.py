@@ -1,0 +1,53 @@
+"""Sphinx's settings for the site. `build.py` writes the pages and calls Sphinx; every warning is an error there."""
+
+import sys
+from importlib.metadata import files
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HERE = Path(__file__).parent
+PROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+REPOSITORY = PROJECT["urls"]["Repository"]
+sys.path.insert(0, str(HERE))
+
+project = "clip_tutor"
+author = "The clip_tutor contributors"
+version = release = PROJECT["version"]
+language = "en"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "docstrings"]
+exclude_patterns = ["files"]  # notebooks to download, no pages
+
+html_theme = "furo"
+html_title = "clip_tutor: build CLIP by hand"
+html_static_path = [str(HERE / "static")]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_theme_options = {"source_repository": REPOSITORY, "source_branch": "main", "top_of_page_buttons": []}
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+
+# Formulas: one file of MathJax with all its letters inside, copied to the site; nothing is fetched from anywhere.
+MATHJAX = "tex-svg-full.js"
+html_static_path += [str(path.locate()) for path in files("sphinx-mathjax-offline") or () if path.name == MATHJAX]
+mathjax_path = MATHJAX
+
+# The notebooks have run; `lectures` has put them in order.
+nb_execution_mode = "off"
+nb_render_markdown_format = "myst"
+nb_merge_streams = True
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}
+myst_enable_extensions = ["dollarmath", "amsmath", "attrs_inline", "attrs_block", "deflist"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = True
+
+# The docstrings.
+default_role = "py:obj"  # `name` is a link where there is such a page, and code everywhere
+autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+toc_object_entries_show_parents = "hide"
