@@ -3,8 +3,9 @@
 ipywidgets catches what a callback raises and shows it in the widget's output, so a notebook full of broken widgets runs
 to its end. After the one run that nbmake makes, `hidden_errors` looks into the state of the widgets and into what
 was printed. While notebooks run here, `lab.explore` also draws at both ends of every control, and after the last cell
-every widget does so again: a later cell may have changed a name that it reads. With CLIP_TUTOR_EXECUTED=folder in the
-environment, as `make notebooks` sets it, each notebook that passed is kept there with its outputs: `make site` shows them.
+every widget does so again: a later cell may have changed a name that it reads.
+
+`make notebooks` names a folder in CLIP_TUTOR_EXECUTED: what passed is kept there with its outputs, for `make site`.
 """
 
 import os

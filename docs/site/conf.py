@@ -15,14 +15,14 @@ REPOSITORY = PROJECT["urls"]["Repository"]
 sys.path.insert(0, str(HERE))
 
 project = "clip_tutor"
-author = "The clip_tutor contributors"
 version = release = PROJECT["version"]
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "docstrings"]
 exclude_patterns = ["files"]  # notebooks to download, no pages
 
 html_theme = "furo"
-html_title = "clip_tutor: build CLIP by hand"
+html_title = "clip_tutor"
+html_show_copyright = False
 html_static_path = [str(HERE / "static")]
 html_css_files = ["site.css"]
 html_copy_source = False

@@ -33,7 +33,7 @@ def _marked(paragraph: list[str]) -> list[str]:
         return paragraph
     indented = all(line.startswith("    ") for line in paragraph)
     if indented or any(_DRAWN.search(line) for line in paragraph):
-        return ["::", "", *(f"    {line}" for line in paragraph)]
+        return [".. code-block:: text", "", *(f"    {line}" for line in paragraph)]
     return paragraph
 
 

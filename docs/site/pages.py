@@ -1,7 +1,7 @@
 """The pages of the site in one folder, laid out like the checkout, so that their links keep their meaning.
 
 index.md              the front page, from `course.toml`
-notebooks/NN_….ipynb  the lectures, executed, see `lectures`; images/ beside them, and glossary.md
+notebooks/NN_….ipynb  the lectures, executed, see `lectures`; beside them images/, figures/ and glossary.md
 docs/….md             the pages of docs/
 reference/….rst       the library, see `reference`
 files/NN_….ipynb      the notebooks as they are, to download
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from lectures import FILES, lecture, word_place
+from lectures import FIGURES, FILES, lecture, word_place
 from reference import reference_pages
 
 from clip_tutor.lab.course.executed import is_fresh
@@ -29,7 +29,7 @@ _CODE_OR_LINK = re.compile(
 
 
 def write_pages(root: Path, folder: Path, only: Sequence[str] = (), packages: Sequence[str] = ()) -> None:
-    """Write every page of the site into ``folder``: of the checkout at ``root``, or of some notebooks and packages alone.
+    """Write the pages of the site of the checkout at ``root`` into ``folder``: all, or of some notebooks and packages.
 
     Raises:
         ValueError: a notebook has no fresh executed copy, or one of its cells has failed.
@@ -45,7 +45,7 @@ def write_pages(root: Path, folder: Path, only: Sequence[str] = (), packages: Se
     linked: set[str] = set()
     for one in course:
         shutil.copy(root / "notebooks" / one.file, folder / FILES)
-        page = lecture(_executed(root, one), one, repository, terms)
+        page = lecture(_executed(root, one), one, repository, terms, folder / "notebooks" / FIGURES)
         text = as_text(page)
         linked |= {term.term for term in terms if f"{{#{word_place(term)}}}" in text}
         (folder / "notebooks" / one.file).write_text(text, encoding="utf-8")
@@ -128,7 +128,7 @@ def _point_elsewhere(folder: Path, repository: str) -> None:
 
 
 def _with_links(text: str, here: Path, folder: Path, repository: str) -> str:
-    """Return Markdown in ``here`` whose links to what is not in ``folder`` lead to the repository; code is left alone."""
+    """Return Markdown in ``here`` whose links to what is not in ``folder`` lead to the web; code is left alone."""
 
     def place(found: re.Match[str]) -> str:
         target, fragment = found["target"], found["fragment"] or ""

@@ -19,7 +19,7 @@ def reference_pages(folder: Path, only: Sequence[str] = ()) -> None:
     pages = ["clip_tutor", *(page for name in names for page in _packages(f"clip_tutor.{name}"))]
     for page in pages:
         (folder / f"{page}.rst").write_text(_page(page), encoding="utf-8")
-    listed = "\n".join(f"   {page}" for page in pages)
+    listed = "\n".join(f"   {page.removeprefix('clip_tutor.')} <{page}>" for page in pages)
     text = f"{_title('The library', '=')}{_INTRODUCTION}\n.. toctree::\n   :maxdepth: 1\n\n{listed}\n"
     (folder / "index.rst").write_text(text, encoding="utf-8")
 

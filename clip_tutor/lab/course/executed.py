@@ -48,7 +48,7 @@ def stale(root: Path = CHECKOUT, only: Sequence[str] = ()) -> list[Notebook]:
 
 
 def fingerprint_of(notebook: Path, root: Path = CHECKOUT) -> str:
-    """Return a number in hexadecimal digits that changes with a notebook's file, its lesson, the library and the data."""
+    """Return digits that change with a notebook's file, its lesson, the library or the data."""
     digest = hashlib.sha256(notebook.read_bytes())
     digest.update(_library(root).encode())
     for path in sorted((root / "clip_tutor" / "lessons" / f"nb{notebook.stem}").rglob("*.py")):
