@@ -61,13 +61,13 @@ def _executed(root: Path, notebook: Notebook) -> dict[str, object]:
     """Return the executed copy of a notebook.
 
     Raises:
-        ValueError: there is none, or it ran with other code.
+        ValueError: there is none, or it ran with other code or data.
     """
     copy = root / "build" / "executed" / notebook.file
     if not is_fresh(copy, root / "notebooks" / notebook.file, root):
         raise ValueError(
-            f"{notebook.file} has no executed copy, or it, the library or the data have changed since: "
-            f"run make notebooks ARGS=notebooks/{notebook.file}"
+            f"{notebook.file} has no fresh executed copy: something has changed since its last run, or that failed. "
+            f"Run make notebooks ARGS=notebooks/{notebook.file}"
         )
     executed: dict[str, object] = json.loads(copy.read_text(encoding="utf-8"))
     return executed

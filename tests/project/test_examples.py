@@ -1,4 +1,4 @@
-"""Every example in a docstring of the library runs and says what stands below it: the reference of the site shows them."""
+"""Every example in a docstring of the library runs, and gives what stands below it: the site shows them."""
 
 import doctest
 import importlib
@@ -20,6 +20,10 @@ def modules_with_examples() -> list[str]:
 
 @pytest.mark.slow
 def test_every_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    ran = {name: doctest.testmod(importlib.import_module(name), optionflags=OPTIONS) for name in modules_with_examples()}
+    ran = {
+        name: doctest.testmod(importlib.import_module(name), optionflags=OPTIONS) for name in modules_with_examples()
+    }
     assert {name: result for name, result in ran.items() if result.failed} == {}, capsys.readouterr().out
-    assert all(result.attempted for result in ran.values()), "an example in a comment, or in a function without its name"
+    assert all(result.attempted for result in ran.values()), (
+        "an example in a comment, or in a function without its name"
+    )

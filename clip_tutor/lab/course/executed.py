@@ -1,13 +1,12 @@
 """Notebooks as the tests ran them: kept with their outputs, and fresh while nothing that they show has changed.
 
     notebooks/07_….ipynb ─┐
-    clip_tutor/  data/  ──┴─ fingerprint ──▶ build/executed/07_….ipynb, written by the tests' one run of it
-                                             └── fresh as long as the fingerprint in its metadata is today's
+    clip_tutor/  data/  ──┴─ fingerprint ──▶ in the metadata of build/executed/07_….ipynb, which the tests' run writes
 
-The site is made of these copies. What is stale runs again:
+A copy is fresh as long as the fingerprint of today is the one that it holds.
 
-    python -m clip_tutor.lab.course.executed             print the notebooks whose copy is stale or not there
-    python -m clip_tutor.lab.course.executed 03 07       among these
+    python -m clip_tutor.lab.course.executed             print the notebooks that have no fresh copy
+    python -m clip_tutor.lab.course.executed 03 07       those among these
 """
 
 import hashlib
@@ -58,7 +57,7 @@ def fingerprint_of(notebook: Path, root: Path = CHECKOUT) -> str:
 
 @cache
 def _library(root: Path) -> str:
-    """Return the fingerprint of what all notebooks share: the library but its lessons, and the data."""
+    """Return the fingerprint of what all notebooks share: the library but its lessons, the data, `course.toml`."""
     digest = hashlib.sha256()
     for path in sorted(_shared_files(root)):
         digest.update(path.relative_to(root).as_posix().encode())
@@ -67,6 +66,7 @@ def _library(root: Path) -> str:
 
 
 def _shared_files(root: Path) -> Iterator[Path]:
+    yield from (root / "notebooks").glob("course.toml")
     lessons = root / "clip_tutor" / "lessons"
     yield from (path for path in (root / "clip_tutor").rglob("*.py") if lessons not in path.parents)
     yield from (path for path in (root / "data").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
