@@ -11,7 +11,6 @@ else:
 
 HERE = Path(__file__).parent
 PROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-REPOSITORY = PROJECT["urls"]["Repository"]
 sys.path.insert(0, str(HERE))
 
 project = "clip_tutor"
@@ -26,7 +25,7 @@ html_show_copyright = False
 html_static_path = [str(HERE / "static")]
 html_css_files, html_js_files = ["site.css"], ["from_a_folder.js"]
 html_copy_source = False
-html_theme_options = {"source_repository": REPOSITORY, "source_branch": "main", "top_of_page_buttons": []}
+html_theme_options = {"top_of_page_buttons": []}
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 
 # Formulas: one file of MathJax with all its letters inside, copied to the site; nothing is fetched from anywhere.

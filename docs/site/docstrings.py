@@ -9,6 +9,7 @@ from typing import Any
 
 _DRAWN = re.compile(r"[─│┌┐└┘├┤┬┴┼▶◀▲▼╱╲]|\S {3,}\S")
 _LIST = re.compile(r"\s*(?:[-*] |\d+\. )")
+_CODE_OR_BAR = re.compile(r"(?P<code>(?P<tick>`{1,2})[^`]+(?P=tick))(?P<letter>(?=\w))?|\|")
 _SECTION = re.compile(r"(?:Args|Arguments|Returns|Yields|Raises|Attributes|Example|Examples|Note|Source):\s*$")
 
 
@@ -34,7 +35,14 @@ def _marked(paragraph: list[str]) -> list[str]:
     indented = all(line.startswith("    ") for line in paragraph)
     if indented or any(_DRAWN.search(line) for line in paragraph):
         return [".. code-block:: text", "", *(f"    {line}" for line in paragraph)]
-    return paragraph
+    return _CODE_OR_BAR.sub(_escaped, "\n".join(paragraph)).split("\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return code as it stands, apart from a letter that follows (`Module`s), and a bar outside code as a mere bar."""
+    if found["code"] is None:
+        return r"\|"
+    return found["code"] if found["letter"] is None else f"{found['code']}\\ "
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -124,6 +124,11 @@ def _point_elsewhere(folder: Path, repository: str) -> None:
         for cell in page["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = _with_links("".join(cell["source"]), path.parent, folder, repository)
+            for data in [output["data"] for output in cell.get("outputs", ()) if "data" in output]:
+                if "text/markdown" in data:
+                    data["text/markdown"] = _with_links("".join(data["text/markdown"]), path.parent, folder, repository)
+                if "text/html" in data:
+                    data["text/html"] = _to_pages("".join(data["text/html"]), path.parent, repository)
         path.write_text(as_text(page), encoding="utf-8")
 
 
@@ -138,3 +143,13 @@ def _with_links(text: str, here: Path, folder: Path, repository: str) -> str:
         return f"]({repository}/blob/main/{inside.as_posix()}{fragment})"
 
     return _CODE_OR_LINK.sub(place, text)
+
+
+def _to_pages(html: str, here: Path, repository: str) -> str:
+    """Return HTML in ``here`` whose links to notebooks lead to their pages, or to the web if there is none."""
+
+    def place(found: re.Match[str]) -> str:
+        to_page = f"{found[1]}.html" if (here / f"{found[1]}.ipynb").exists() else None
+        return f'href="{to_page or f"{repository}/blob/main/notebooks/{found[1]}.ipynb"}"'
+
+    return re.sub(r'href="(\d\d_\w+)\.ipynb"', place, html)

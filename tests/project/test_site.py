@@ -94,7 +94,7 @@ TOUR = [
 LOSS = [
     prose(f"# 07 · The loss\n\n*time* 30 minutes · [open in Colab]({REPOSITORY})", "header"),
     prose("## Why\n\nIt is called **InfoNCE**."),
-    code("1 + 1", shows(plain="2")),
+    code("lab.course_map()", shows(html='<a href="00_start_here.ipynb">a map\'s way</a>')),
 ]
 STATES = {
     "box": model("VBox", children=["IPY_MODEL_question", "IPY_MODEL_choice", "IPY_MODEL_hidden"]),
@@ -184,7 +184,8 @@ def test_navigation_follows_the_course(site: Path) -> None:
 
 
 @pytest.mark.slow
-def test_links_to_files_that_are_no_page_lead_to_the_repository(site: Path) -> None:
+def test_links_to_files_lead_to_their_pages_or_to_the_repository(site: Path) -> None:
+    assert '<a href="00_start_here.html">a map\'s way</a>' in (site / "notebooks" / "07_loss.html").read_text()
     page = (site / "docs" / "far_away.html").read_text()
     assert 'href="../notebooks/07_loss.html"' in page
     assert f'href="{REPOSITORY}/blob/main/benchmarks/losses.py"' in page
