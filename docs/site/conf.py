@@ -1,8 +1,11 @@
 """Sphinx's settings for the site. `build.py` writes the pages and calls Sphinx; every warning is an error there."""
 
+import importlib
+import inspect
 import sys
 from importlib.metadata import files
 from pathlib import Path
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -10,13 +13,14 @@ else:
     import tomli as tomllib
 
 HERE = Path(__file__).parent
-PROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CHECKOUT = HERE.parents[1]
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 sys.path.insert(0, str(HERE))
 
 project = "clip_tutor"
 version = release = PROJECT["version"]
 language = "en"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "docstrings"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.linkcode", "docstrings"]
 exclude_patterns = ["files"]  # notebooks to download, no pages
 
 html_theme = "furo"
@@ -50,3 +54,16 @@ autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
+
+
+def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
+    """Return where the source of a documented object stands on the web, None of what has no lines of its own."""
+    found: Any = importlib.import_module(info["module"])
+    for name in info["fullname"].split("."):
+        found = getattr(found, name, None)
+    try:
+        lines, first = inspect.getsourcelines(inspect.unwrap(found))
+        file = Path(inspect.getsourcefile(inspect.unwrap(found)) or "").relative_to(CHECKOUT)
+    except (TypeError, ValueError, OSError):
+        return None
+    return f"{PROJECT['urls']['Repository']}/blob/main/{file.as_posix()}#L{first}-L{first + len(lines) - 1}"

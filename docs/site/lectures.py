@@ -93,7 +93,7 @@ def _show_figures(cell: Cell, below: Cell | None, folder: Path) -> None:
             width = output["metadata"].get("image/png", {}).get("width", image.width)
             name = f"{hashlib.sha256(png.encode()).hexdigest()[:16]}.webp"
             folder.mkdir(exist_ok=True)
-            image.convert("RGB").save(folder / name, "WEBP", quality=90)
+            image.save(folder / name, "WEBP", quality=90)
             output["data"] = {"text/markdown": f"![{alt}]({folder.name}/{name}){{width={width}px}}"}
 
 

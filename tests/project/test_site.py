@@ -214,9 +214,10 @@ def test_formulas_need_no_network(site: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_reference_shows_docstrings_with_their_drawings(site: Path) -> None:
+def test_the_reference_shows_docstrings_with_their_drawings_and_leads_to_the_source(site: Path) -> None:
     page = (site / "reference" / "clip_tutor.losses.html").read_text()
     assert 'id="clip_tutor.losses.softmax.contrastive_loss"' in page
+    assert re.search(rf'href="{REPOSITORY}/blob/main/clip_tutor/losses/softmax.py#L\d+-L\d+"', page)
     assert re.search(r"<pre><span></span>[^<]*image 1   \[   high", page), "a drawing keeps its columns"
 
 
