@@ -48,6 +48,7 @@ myst_dmath_double_inline = True
 
 # The docstrings.
 default_role = "py:obj"  # `name` is a link where there is such a page, and code everywhere
+suppress_warnings = ["ref.python"]  # a name that several modules have: the link leads to the first
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 autodoc_typehints_format = "short"
