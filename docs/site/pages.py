@@ -42,16 +42,13 @@ def write_pages(root: Path, folder: Path, only: Sequence[str] = (), packages: Se
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "notebooks" / "images", folder / "notebooks" / "images")
     (folder / FILES).mkdir()
-    linked: set[str] = set()
     for one in course:
         shutil.copy(root / "notebooks" / one.file, folder / FILES)
         page = lecture(_executed(root, one), one, repository, terms, folder / "notebooks" / FIGURES)
-        text = as_text(page)
-        linked |= {term.term for term in terms if f"{{#{word_place(term)}}}" in text}
-        (folder / "notebooks" / one.file).write_text(text, encoding="utf-8")
+        (folder / "notebooks" / one.file).write_text(as_text(page), encoding="utf-8")
     guides = sorted((root / "docs").glob("*.md"))
     shutil.copytree(root / "docs", folder / "docs", ignore=shutil.ignore_patterns("site"))
-    (folder / "notebooks" / "glossary.md").write_text(_glossary(terms, course, linked), encoding="utf-8")
+    (folder / "notebooks" / "glossary.md").write_text(_glossary(terms, course), encoding="utf-8")
     (folder / "index.md").write_text(_front(course, guides, project["description"]), encoding="utf-8")
     reference_pages(folder / "reference", packages)
     _point_elsewhere(folder, repository)
@@ -98,16 +95,14 @@ def _toctree(caption: str, pages: Sequence[str]) -> str:
     return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{listed}\n```\n"
 
 
-def _glossary(terms: Sequence[Term], course: Sequence[Notebook], linked: set[str]) -> str:
-    """Return the page of all terms, each with links back to where it is explained and where it comes again."""
+def _glossary(terms: Sequence[Term], course: Sequence[Notebook]) -> str:
+    """Return the page of all terms, each with links back: to where it is explained, and to where it comes again."""
     by_number = {notebook.number: notebook for notebook in course}
     entries = []
     for one in terms:
-        ways = []
-        for number in (one.notebook, *one.also):
-            if notebook := by_number.get(number):
-                first = number == one.notebook and one.term in linked
-                ways.append(f"[{notebook.id}]({f'#{word_place(one)}' if first else notebook.file})")
+        again = [by_number[number] for number in one.also if number in by_number]
+        ways = [f"[{one.notebook:02}](#{word_place(one)})"] if one.notebook in by_number else []
+        ways += [f"[{notebook.id}]({notebook.file})" for notebook in again]
         entries.append(f"{one.term}\n  {one.plain} ({', '.join(ways)})" if ways else f"{one.term}\n  {one.plain}")
     listed = "\n\n".join(entries)
     head = "# Glossary\n\nThe words of the field as this course uses them, with the lectures that explain them.\n\n"
