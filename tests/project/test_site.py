@@ -247,6 +247,7 @@ FAILED = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceb
         (code("int('cat')", FAILED), "00_start_here.ipynb makes no page, since a cell failed with ValueError:\n\nint"),
         (nbformat.v4.new_code_cell("x = 1"), "since a cell has not run:\n\nx = 1"),
     ],
+    ids=["failed", "not run"],
 )
 def test_a_cell_that_failed_fails_the_build(tmp_path: Path, pages: ModuleType, cell: Cell, message: str) -> None:
     write_course(tmp_path, [*TOUR, cell])
