@@ -27,6 +27,11 @@ _CODE_OR_LINK = re.compile(
     r"^```.*?^```|`[^`\n]*`|\]\((?!\w+:|#)(?P<target>[^)\s#]+)(?P<fragment>#[^)\s]*)?\)", re.DOTALL | re.MULTILINE
 )
 
+_HOW = (
+    "Each lecture is a notebook, shown as it ran. Read it here; to write the exercises, have them checked and use the "
+    "widgets, open it in Colab or on a machine of your own."
+)
+
 
 def write_pages(root: Path, folder: Path, only: Sequence[str] = (), packages: Sequence[str] = ()) -> None:
     """Write the pages of the site of the checkout at ``root`` into ``folder``: all, or of some notebooks and packages.
@@ -72,7 +77,7 @@ def _executed(root: Path, notebook: Notebook) -> dict[str, object]:
 
 def _front(course: Sequence[Notebook], guides: Sequence[Path], promise: str) -> str:
     """Return the front page: every lecture with its image, part by part, and the navigation of the whole site."""
-    lines = ["# clip_tutor", "", f"{promise}.", ""]
+    lines = ["# clip_tutor", "", f"{promise}.", "", _HOW, ""]
     navigation = []
     for part, notebooks in groupby(course, key=lambda one: one.part):
         here = list(notebooks)
