@@ -26,14 +26,16 @@ def picture(states: dict[str, Any], model_id: str) -> str:
 def _shown(states: dict[str, Any], model_id: str) -> Iterator[str]:
     """Yield a widget's text, image or control, or what lies in it; nothing of what is not shown or only pressed."""
     kind, state = states[model_id]["model_name"], states[model_id]["state"]
-    if _refers(states, state.get("layout")).get("display") == "none":
+    layout = states[_id(state["layout"])]["state"] if state.get("layout") else {}
+    if layout.get("display") == "none":
         return
     if "children" in state:
         inside = "".join(part for child in state["children"] for part in _shown(states, _id(child)))
         if inside:
-            yield f'<div class="{"row" if kind == "HBoxModel" else "column"}">{inside}</div>'
+            yield _placed(inside, state, layout, "widget-box", f"widget-{kind.removesuffix('Model').lower()}")
     elif kind in _TEXTS:
-        yield f'<div class="tex2jax_process">{state.get("value", "")}</div>'
+        text = f'<div class="widget-html-content tex2jax_process">{state.get("value", "")}</div>'
+        yield _placed(text, state, layout, "widget-html")
     elif kind == "ImageModel":
         yield from _image(states[model_id])
     elif kind in _CHOICES | _VALUES:
@@ -44,9 +46,11 @@ def _id(reference: str) -> str:
     return reference.removeprefix("IPY_MODEL_")
 
 
-def _refers(states: dict[str, Any], reference: str | None) -> dict[str, Any]:
-    state: dict[str, Any] = states[_id(reference)]["state"] if reference else {}
-    return state
+def _placed(inside: str, state: dict[str, Any], layout: dict[str, Any], *classes: str) -> str:
+    """Return an element with the classes and the layout of a widget: style sheets among the texts count on them."""
+    named = " ".join([*classes, *state.get("_dom_classes", ())])
+    style = ";".join(f"{key.replace('_', '-')}:{value}" for key, value in layout.items() if value and key[0] != "_")
+    return f'<div class="{escape(named)}" style="{escape(style)}">{inside}</div>'
 
 
 def _image(model: dict[str, Any]) -> Iterator[str]:

@@ -97,11 +97,17 @@ LOSS = [
     code("lab.course_map()", shows(html='<a href="00_start_here.ipynb">a map\'s way</a>')),
 ]
 STATES = {
-    "box": model("VBox", children=["IPY_MODEL_question", "IPY_MODEL_choice", "IPY_MODEL_hidden"]),
+    "box": model(
+        "VBox",
+        _dom_classes=["kit-asks"],
+        layout="IPY_MODEL_wide",
+        children=["IPY_MODEL_question", "IPY_MODEL_choice", "IPY_MODEL_hidden"],
+    ),
     "question": model("HTML", value="Does <i>order</i> matter?"),
     "choice": model("ToggleButtons", _options_labels=["yes", "rather not"], index=None),
     "hidden": model("HTML", value="not to be seen", layout="IPY_MODEL_none"),
     "none": model("Layout", display="none"),
+    "wide": model("Layout", flex_flow="row wrap", width=None, _view_name="LayoutView"),
 }
 
 
@@ -164,6 +170,7 @@ def test_a_lecture_is_shown_as_it_ran(site: Path) -> None:
     assert "Does <i>order</i> matter?" in page and "yes · rather not" in text, (
         "a widget without a still shows its state"
     )
+    assert '<div class="widget-box widget-vbox kit-asks" style="flex-flow:row wrap">' in page
     assert "not to be seen" not in text and "children=()" not in text
 
 
