@@ -69,5 +69,5 @@ def _control(kind: str, state: dict[str, Any]) -> str:
     elif kind == "CheckboxModel":
         value = "yes" if state.get("value") else "no"
     else:
-        value = str(state.get("value") or state.get("placeholder") or "")
+        value = str(state.get("value", "")) or str(state.get("placeholder") or "")
     return f'<span class="control">{escape(str(state.get("description") or ""))} <b>{escape(value)}</b></span>'

@@ -101,10 +101,11 @@ STATES = {
         "VBox",
         _dom_classes=["kit-asks"],
         layout="IPY_MODEL_wide",
-        children=["IPY_MODEL_question", "IPY_MODEL_choice", "IPY_MODEL_hidden"],
+        children=["IPY_MODEL_question", "IPY_MODEL_choice", "IPY_MODEL_step", "IPY_MODEL_hidden"],
     ),
     "question": model("HTML", value="Does <i>order</i> matter?"),
     "choice": model("ToggleButtons", _options_labels=["yes", "rather not"], index=None),
+    "step": model("IntSlider", description="step", value=0),
     "hidden": model("HTML", value="not to be seen", layout="IPY_MODEL_none"),
     "none": model("Layout", display="none"),
     "wide": model("Layout", flex_flow="row wrap", width=None, _view_name="LayoutView"),
@@ -167,7 +168,7 @@ def test_a_lecture_is_shown_as_it_ran(site: Path) -> None:
     assert "A still of a board" in page and "No kernel here?" not in page, (
         "the still stands open in place of the widget"
     )
-    assert "Does <i>order</i> matter?" in page and "yes · rather not" in text, (
+    assert "Does <i>order</i> matter?" in page and "yes · rather not step 0" in text, (
         "a widget without a still shows its state"
     )
     assert '<div class="widget-box widget-vbox kit-asks" style="flex-flow:row wrap">' in page
