@@ -24,10 +24,12 @@ def picture(states: dict[str, Any], model_id: str) -> str:
 
 
 def _shown(states: dict[str, Any], model_id: str) -> Iterator[str]:
-    """Yield a widget's text, image or control, or what lies in it; nothing of what is not shown or only pressed."""
+    """Yield a widget's text, image or control, or what lies in it; of what is hidden only a style sheet."""
     kind, state = states[model_id]["model_name"], states[model_id]["state"]
     layout = states[_id(state["layout"])]["state"] if state.get("layout") else {}
     if layout.get("display") == "none":
+        if str(state.get("value")).startswith("<style>"):
+            yield state["value"]
         return
     if "children" in state:
         inside = "".join(part for child in state["children"] for part in _shown(states, _id(child)))

@@ -101,12 +101,13 @@ STATES = {
         "VBox",
         _dom_classes=["kit-asks"],
         layout="IPY_MODEL_wide",
-        children=["IPY_MODEL_question", "IPY_MODEL_choice", "IPY_MODEL_step", "IPY_MODEL_hidden"],
+        children=["IPY_MODEL_question", "IPY_MODEL_choice", "IPY_MODEL_step", "IPY_MODEL_hidden", "IPY_MODEL_sheet"],
     ),
     "question": model("HTML", value="Does <i>order</i> matter?"),
     "choice": model("ToggleButtons", _options_labels=["yes", "rather not"], index=None),
     "step": model("IntSlider", description="step", value=0),
     "hidden": model("HTML", value="not to be seen", layout="IPY_MODEL_none"),
+    "sheet": model("HTML", value="<style>.kit-asks { color: teal }</style>", layout="IPY_MODEL_none"),
     "none": model("Layout", display="none"),
     "wide": model("Layout", flex_flow="row wrap", width=None, _view_name="LayoutView"),
 }
@@ -172,6 +173,7 @@ def test_a_lecture_is_shown_as_it_ran(site: Path) -> None:
         "a widget without a still shows its state"
     )
     assert '<div class="widget-box widget-vbox kit-asks" style="flex-flow:row wrap">' in page
+    assert "<style>.kit-asks { color: teal }</style>" in page
     assert "not to be seen" not in text and "children=()" not in text
 
 
