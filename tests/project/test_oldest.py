@@ -20,7 +20,10 @@ def test_the_oldest_versions_are_the_lower_bounds():
     lines = (ROOT / ".github" / "oldest.txt").read_text("utf-8").splitlines()
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     tried = {canonicalize_name(pin.name): next(iter(pin.specifier)) for pin in pins}
-    listed = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
+    listed = [
+        *PROJECT["dependencies"],
+        *(line for extra in PROJECT["optional-dependencies"].values() for line in extra),
+    ]
     bounds = {}
     for one in map(Requirement, listed):
         (bound,) = (each.version for each in one.specifier if each.operator == ">=")

@@ -17,6 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "search_at_scale.md"
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 @pytest.mark.filterwarnings("ignore")
 def test_two_workers_one_of_them_killed_give_what_one_process_gives(ray, collection, alone, model, tmp_path):
     output, seen = tmp_path / "many", tmp_path / "seen"

@@ -3,7 +3,6 @@
 import csv
 import math
 import os
-import resource
 import signal
 import time
 from dataclasses import replace
@@ -36,6 +35,7 @@ def assert_same_weights(one, other):
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 def test_kill_9_at_any_step_costs_no_bit(tmp_path):
     processes = forkserver()
     (tmp_path / "unbroken").mkdir()
@@ -101,8 +101,11 @@ def test_dropped_paths_survive_a_restart(make_model, scenes, tokenizer, tmp_path
 # ---- a full disk ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.posix
 def test_a_full_disk_costs_checkpoints_and_not_the_run(make_model, scenes, tokenizer, tmp_path):
     """A limit on the size of files stands for the full disk: the kernel refuses to write on, as it would there."""
+    import resource  # Windows has none
+
     train(make_model(), tokenizer, scenes, replace(CONFIG, steps=3), run=tmp_path)
     before, model = (tmp_path / CHECKPOINT).read_bytes(), make_model(seed=1)
     usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -205,6 +208,7 @@ def test_an_image_that_does_not_decode_is_left_out_counted_and_named(make_model,
     assert all(what == "image does not decode" and sample.startswith("5.jpg: ") for _, what, sample in rows)
 
 
+@pytest.mark.posix
 def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, tokenizer):
     class Deadly(Scenes):
         def show(self, plan, indices, mirrored, searches):
