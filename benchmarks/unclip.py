@@ -2,7 +2,7 @@
 
     python benchmarks/unclip.py                           500 captions never seen in training, some minutes
     python benchmarks/unclip.py --prior runs/unclip_prior.safetensors --decoder runs/unclip_decoder.safetensors
-    python benchmarks/unclip.py --scales 1 3 10           the same captions, led more and less by the CLIPs
+    python benchmarks/unclip.py --scales 1 3 10           the same captions, led more or less by the CLIPs
 
 The prior: the cosine between its embedding and that of the caption's own image, beside two embeddings without a prior,
 the text's own, and the text's moved by the mean difference of images and texts. `prior_gain` is what the prior has more
@@ -13,9 +13,10 @@ judge, a classifier trained on scenes alone, says how often the right objects ar
 `decoder_object_gain` is what the prior's embeddings have more than the moved ones.
 
 CLIP guidance: the denoiser of text to image is told nothing, and a CLIP leads it: the noised one, and an ordinary one,
-which gets the best of its scales. Classifier-free guidance of the same captions stands beside them, and the noised CLIP
-takes as many steps as fit into its time. `noised_clip_gain` is what the noised CLIP has more right than the ordinary
-one. `distance` is the Fréchet distance between the embeddings of made and of real images: less looks better.
+each at the best of its scales. Classifier-free guidance of the same captions stands beside them, and the noised CLIP
+takes as many steps as fit into its time. All seconds are those of the processor, however many others use it.
+`noised_clip_gain` is what the noised CLIP has more right than the ordinary one. `distance` is the Fréchet distance
+between the embeddings of made and of real images: less looks better.
 
 Differences are taken caption by caption. All intervals are 95 % bootstrap intervals. The last line is one JSON object.
 """
@@ -26,6 +27,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from machine import machine
@@ -50,6 +52,7 @@ from clip_tutor.data.emoji import Emoji
 from clip_tutor.data.scenes import Scene
 from clip_tutor.embedding import encode_images, encode_texts
 from clip_tutor.evaluation import bootstrap_interval
+from clip_tutor.evaluation.results import write_json
 from clip_tutor.model import CLIP
 from clip_tutor.weights import fingerprint
 
@@ -59,10 +62,10 @@ Draw = Callable[[range, torch.Generator], Tensor]  # which of the captions, and 
 
 
 def drawn(draw: Draw, count: int, seed: int) -> tuple[Tensor, float]:
-    """Return (B, 3, H, W) uint8 images of so many captions, and the seconds that one took."""
-    generator, started = torch.Generator().manual_seed(seed), time.perf_counter()
+    """Return (B, 3, H, W) uint8 images of so many captions, and the seconds of the processor that one took."""
+    generator, started = torch.Generator().manual_seed(seed), time.process_time()
     images = [draw(range(start, min(start + TOGETHER, count)), generator) for start in range(0, count, TOGETHER)]
-    return to_pixels(torch.cat(images)), (time.perf_counter() - started) / count
+    return to_pixels(torch.cat(images)), (time.process_time() - started) / count
 
 
 def object_hits(pixels: Tensor, scenes: Sequence[Scene], judge: AttributeJudge, objects: Sequence[Emoji]) -> Tensor:
@@ -105,14 +108,14 @@ def unclip_figures(options: argparse.Namespace, judge: AttributeJudge, objects: 
     states, texts = as_condition(clip, tokenizer, [scene.caption for scene in scenes])
     images = image_embeddings(clip, unseen, range(options.captions))
     generator = torch.Generator().manual_seed(options.seed)
-    started = time.perf_counter()
+    started = time.process_time()
     embeddings = {
         "the image's own": images,
         "the prior's": predict(prior, states, texts, options.steps, generator),
         "the text's, moved": shifted(texts, difference),
         "the text's own": texts,
     }
-    prior_seconds = (time.perf_counter() - started) / options.captions
+    prior_seconds = (time.process_time() - started) / options.captions
     cosines = {name: (each * images).sum(dim=1) for name, each in embeddings.items()}
     print("\ncosine to the image's own embedding")
     for name, values in cosines.items():
@@ -225,16 +228,19 @@ def main() -> None:
     parser.add_argument("--guided", type=int, default=200, help="captions for the kinds of guidance: %(default)s")
     parser.add_argument("--seed", type=int, default=SEED + 1, help="of scenes and noise: %(default)s")
     parser.add_argument("--steps", type=int, default=25, help="of DDIM: %(default)s")
-    parser.add_argument("--guidance", type=float, default=2.0, help="of the decoder: %(default)s")
+    parser.add_argument("--guidance", type=float, default=3.0, help="of the decoder: %(default)s")
     parser.add_argument(
         "--free-guidance", type=float, default=3.0, help="of the denoiser, classifier-free: %(default)s"
     )
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 3.0, 10.0], help="of the CLIPs: %(default)s")
+    parser.add_argument(
+        "--scales", type=float, nargs="+", default=[0.3, 1.0, 3.0, 10.0, 30.0], help="of the CLIPs: %(default)s"
+    )
     parser.add_argument("--prior", default="unclip_prior", help="the one that ships, or a file")
     parser.add_argument("--decoder", default="unclip_decoder", help="the same")
     parser.add_argument("--noised-clip", default="noised_clip", help="the same")
     parser.add_argument("--denoiser", default="text_to_image", help="the same")
     parser.add_argument("--judge", default="attribute_judge", help="the same")
+    parser.add_argument("--save", type=Path, help="a file for the figures, as JSON")
     options = parser.parse_args()
     judge, objects, _ = load_judge(options.judge)
     print(f"\n{machine()};  {options.captions} captions, DDIM with {options.steps} steps")
@@ -250,6 +256,8 @@ def main() -> None:
     if all(getattr(options, name.removeprefix("unclip_")) == name for name in shipped):
         sizes = [asset(f"checkpoints/{name}.safetensors").stat().st_size / 1e6 for name in shipped]
         figures["checkpoint_megabytes"] = sum(sizes)
+    if options.save:
+        write_json(options.save, figures)
     print(json.dumps(figures))
 
 

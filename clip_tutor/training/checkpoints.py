@@ -11,6 +11,7 @@ Nothing random has to be saved: batch k is always the same, so the step says whi
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +109,7 @@ def restore_run(path: Path, trainer: Trainer, tokenizer: Tokenizer) -> TrainStat
 def remove_temp_files(path: Path) -> None:
     """Remove what a run that was killed while it saved has left beside its last good checkpoint."""
     for draft in path.parent.glob(f".{path.name}.*"):
-        draft.unlink(missing_ok=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _as(tensor: Tensor, like: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ other forms that published weights come in.
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,18 +34,22 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dic
             f"{LARGEST_METADATA / 1e6:.0f} MB of it: keep less there, such as a tokenizer of a smaller vocabulary"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A folder of its own: safetensors writes into a file with a random name, which a kill leaves behind.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
-        with draft.open("rb") as file:
+        draft.mkdir(exist_ok=True)
+        whole = draft / path.name
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, whole, metadata)
+        with whole.open("rb") as file:
             os.fsync(file.fileno())  # or a power cut could leave the new name with nothing behind it
-        os.replace(draft, path)
+        whole.chmod(draft.stat().st_mode & 0o666)  # for whom any new file is, and not for its owner alone
+        os.replace(whole, path)
     except SafetensorError as error:
         raise OSError(
             f"{path} could not be written ({error}): make room on the disk; what was there before is untouched"
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -67,6 +67,23 @@ def test_a_killed_run_continues_to_the_same_numbers(make_model, scenes, tokenize
         assert torch.equal(continued.state_dict()[name], tensor), name
 
 
+def test_what_a_kill_left_of_a_checkpoint_is_removed(make_model, scenes, tokenizer, stopped, monkeypatch):
+    """safetensors writes into a file with a random name, and a kill leaves it there."""
+
+    def killed(tensors, path, metadata):
+        (path.parent / ".tmpB3k9xQ").write_bytes(b"half")
+        raise Killed
+
+    monkeypatch.setattr("clip_tutor.weights.files.save_file", killed)
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # a kill leaves no time for that
+    with pytest.raises(Killed):
+        train(make_model(), tokenizer, scenes, CONFIG, run=stopped)
+    monkeypatch.undo()
+    assert [path for path in stopped.rglob(".*") if path.name.startswith(".tmp")]
+    train(make_model(), tokenizer, scenes, CONFIG, run=stopped)
+    assert not list(stopped.rglob(".*"))
+
+
 def test_time_goes_on_counting(make_model, scenes, tokenizer, stopped):
     history = train(make_model(), tokenizer, scenes, CONFIG, run=stopped)
     seconds = [record["seconds"] for record in history]

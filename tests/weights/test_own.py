@@ -82,6 +82,12 @@ def test_every_length_of_notes_can_be_read(tmp_path):
     assert 0x80 in beginnings
 
 
+def test_others_may_read_it_as_any_new_file(tmp_path):
+    (tmp_path / "new").touch()
+    write_tensors(tmp_path / "m", {"a": torch.ones(2)}, {})
+    assert (tmp_path / "m").stat().st_mode == (tmp_path / "new").stat().st_mode
+
+
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no weights file at .*nothing\.safetensors"):
         load(tmp_path / "nothing.safetensors")

@@ -6,7 +6,7 @@
     from clip_tutor.applications.unclip import as_condition, decode, load_unclip, predict
     prior, decoder, clip, tokenizer, _ = load_unclip()
     embeddings = predict(prior, *as_condition(clip, tokenizer, ["two cats"]), steps=25, generator=torch.manual_seed(0))
-    images = decode(decoder, embeddings, steps=25, guidance=2.0, generator=torch.manual_seed(0))
+    images = decode(decoder, embeddings, steps=25, guidance=3.0, generator=torch.manual_seed(0))
 
 Read `embeddings`, `prior`, `prior_loss`, `predicting`, `decoder`, `decoding`, `files` in this order.
 """
