@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from clip_tutor import zoo
 from clip_tutor.evaluation import __main__ as evaluation
@@ -133,3 +134,10 @@ def test_python_of_a_page_names_what_the_kit_has(page):
             assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
         used = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "ct"}
         assert used <= set(importlib.import_module("clip_tutor").__all__), used
+
+
+def test_the_moving_picture_moves_and_is_small():
+    picture = ROOT / "docs" / "images" / "demo.webp"
+    assert picture.stat().st_size <= 2_000_000
+    with Image.open(picture) as opened:
+        assert opened.n_frames > 20
