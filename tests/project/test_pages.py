@@ -137,7 +137,7 @@ def test_python_of_a_page_names_what_the_kit_has(page):
 
 
 def test_the_moving_picture_moves_and_is_small():
-    picture = ROOT / "docs" / "images" / "demo.webp"
-    assert picture.stat().st_size <= 2_000_000
-    with Image.open(picture) as opened:
+    animation = ROOT / "docs" / "images" / "demo.webp"
+    assert animation.stat().st_size <= 2_000_000
+    with Image.open(animation) as opened:
         assert opened.n_frames > 20
