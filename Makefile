@@ -11,7 +11,7 @@ ARGS   :=
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-EXTRAS := lab,test
+EXTRAS := lab,test,site
 
 STAGES := lint types unit notebooks
 
@@ -33,11 +33,12 @@ ifeq ($(TESTS)$(NOTEBOOKS),)
 endif
 OPTIONS := $(filter-out tests tests/% notebooks/%,$(ARGS))
 pytest   = OMP_NUM_THREADS=$(1) $(BIN)/python -m pytest $(2) $(OPTIONS)$(if $(ARGS), || [ $$? = 5 ])
-nbmake   = $(call pytest,$(1),--nbmake --nbmake-timeout=1200 $(2))
+# What passed is kept there with its outputs, for the site.
+nbmake   = CLIP_TUTOR_EXECUTED=build/executed $(call pytest,$(1),--nbmake --nbmake-timeout=1200 $(2))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab demo test quick ready checked lint types unit fast notebooks format clean distclean
+.PHONY: help lab demo test quick ready checked lint types unit fast notebooks site format clean distclean
 
 help:
 	@echo "make lab        set up .venv on first use, then open JupyterLab at the first notebook"
@@ -48,6 +49,7 @@ help:
 	@echo "  make unit       pytest: the tests in tests/"
 	@echo "  make notebooks  pytest --nbmake: every notebook, top to bottom"
 	@echo "make quick      lint, types, and the tests that are not slow: an answer in two minutes"
+	@echo "make site       the course as pages to read, in build/site/html; runs the notebooks that have changed since their last run"
 	@echo "make format     lay out the code with ruff, strip the outputs from the notebooks"
 	@echo "make clean      remove caches and build leftovers; make distclean removes .venv as well"
 
@@ -106,6 +108,13 @@ notebooks: ready
 	$(if $(filter-out $(ALONE),$(NOTEBOOKS)),$(call nbmake,1,$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
 	$(if $(filter $(ALONE),$(NOTEBOOKS)),$(call nbmake,2,$(filter $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
 	[ -z "$$failed" ]
+
+# ARGS="03 07" builds it with these notebooks alone.
+site: ready
+	@stale=`$(BIN)/python -m clip_tutor.lab.course.executed $(ARGS)` || exit 1; \
+	[ -z "$$stale" ] || $(MAKE) -s --no-print-directory notebooks ARGS="`echo $$stale`"
+	@echo "==> sphinx"
+	@$(BIN)/python docs/site/build.py $(ARGS)
 
 format: ready
 	@$(BIN)/python -m ruff check --fix .

@@ -198,7 +198,7 @@ def index_many(folder: Path, place: Path, size: int) -> dict[str, float]:
 def status_gb(key: str) -> float | None:
     """Return a line of what Linux knows of this process' memory, in GB."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e9
     except (OSError, StopIteration):
         return None
@@ -241,11 +241,11 @@ def run_part(name: str, **where: Any) -> dict[str, Any]:
     """Run one part in a fresh process, and return its figures."""
     with tempfile.TemporaryDirectory() as folder:
         told, says = Path(folder, "told.json"), Path(folder, "says.json")
-        told.write_text(json.dumps(where))
+        told.write_text(json.dumps(where), encoding="utf-8")
         run = subprocess.run([sys.executable, __file__, "--part", name, str(told), str(says)])
         if run.returncode:
             raise SystemExit(f"the part {name} of the benchmark failed with status {run.returncode}: see above")
-        return dict(json.loads(says.read_text()))
+        return dict(json.loads(says.read_text(encoding="utf-8")))
 
 
 def main() -> None:
@@ -262,7 +262,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.part:
         name, told, says = options.part
-        Path(says).write_text(json.dumps(PARTS[name](json.loads(Path(told).read_text()))))
+        Path(says).write_text(
+            json.dumps(PARTS[name](json.loads(Path(told).read_text(encoding="utf-8")))), encoding="utf-8"
+        )
         return
     given = [options.vectors, options.text_queries, options.image_queries]
     if any(given) and not all(given):

@@ -68,9 +68,12 @@ def drawn(draw: Draw, count: int, seed: int) -> tuple[Tensor, float]:
     return to_pixels(torch.cat(images)), (time.process_time() - started) / count
 
 
-def object_hits(pixels: Tensor, scenes: Sequence[Scene], judge: AttributeJudge, objects: Sequence[Emoji]) -> Tensor:
-    """Return (B,), 1 where the judge sees the objects that were told and no others, else 0."""
-    return verdicts(judge.read(pixels), facts_of(scenes, objects))["object"].float()
+def hits_of(
+    pixels: Tensor, scenes: Sequence[Scene], judge: AttributeJudge, objects: Sequence[Emoji]
+) -> dict[str, Tensor]:
+    """Return (B,) for the objects, their count and the background, 1 where the judge sees what was told, else 0."""
+    seen = verdicts(judge.read(pixels), facts_of(scenes, objects))
+    return {name: seen[name].float() for name in ("object", "count", "background")}
 
 
 def frechet_distance(some: Tensor, others: Tensor) -> float:
@@ -128,7 +131,7 @@ def unclip_figures(options: argparse.Namespace, judge: AttributeJudge, objects: 
             return decode(decoder, told[list(rows)], options.steps, options.guidance, generator)
 
         pixels, seconds[name] = drawn(draw, options.captions, options.seed)
-        hits[name] = object_hits(pixels, scenes, judge, objects)
+        hits[name] = hits_of(pixels, scenes, judge, objects)["object"]
         print(line(name, hits[name]), flush=True)
     gain = cosines["the prior's"] - cosines["the text's, moved"]
     right = hits["the prior's"] - hits["the text's, moved"]
@@ -176,16 +179,16 @@ def guidance_figures(options: argparse.Namespace, judge: AttributeJudge, objects
 
         return draw
 
-    print(f"\nguidance, {options.guided} captions: the objects that were told, and no others; distance; seconds")
-    hits, distances, seconds = {}, {}, {}
+    print(f"\nguidance, {options.guided} captions: object right; count; background; distance; seconds")
+    hits, others, distances, seconds = {}, {}, {}, {}
 
     def judged(name: str, draw: Draw) -> None:
         pixels, seconds[name] = drawn(draw, options.guided, options.seed)
-        hits[name], distances[name] = (
-            object_hits(pixels, scenes, judge, objects),
-            frechet_distance(seen_by(clip, pixels), real),
-        )
-        print(line(name, hits[name], f"   {distances[name]:.3f}   {seconds[name]:.3f}"), flush=True)
+        right = hits_of(pixels, scenes, judge, objects)
+        hits[name], distances[name] = right["object"], frechet_distance(seen_by(clip, pixels), real)
+        others[name] = {fact: values.mean().item() for fact, values in right.items() if fact != "object"}
+        more = [*others[name].values(), distances[name], seconds[name]]
+        print(line(name, hits[name], "".join(f"   {figure:.3f}" for figure in more)), flush=True)
 
     judged("classifier-free", free)
     _, of_two_steps = drawn(led(tower, 1.0, 2), TOGETHER, options.seed)
@@ -210,6 +213,7 @@ def guidance_figures(options: argparse.Namespace, judge: AttributeJudge, objects
         "noised_clip_gain_interval": bootstrap_interval(gain),
         "noised_clip_steps": equal_steps,
         "best_scales": [noised, ordinary],
+        "also_right": {name: others[name] for name in ("classifier-free", "none", noised, ordinary)},
         "distance": {name: distances[name] for name in ("classifier-free", "none", noised, ordinary)},
         "guided_seconds": {name: seconds[name] for name in ("classifier-free", "none", noised, ordinary)},
         "trained_noised_clip": notes,

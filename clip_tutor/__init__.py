@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from clip_tutor.zoo import create as create
     from clip_tutor.zoo import list_models as list_models
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 _MODULE_OF = {
     "CLIP": "clip_tutor.model",

@@ -4,6 +4,8 @@ ipywidgets catches what a callback raises and shows it in the widget's output, s
 to its end. After the one run that nbmake makes, `hidden_errors` looks into the state of the widgets and into what
 was printed. While notebooks run here, `lab.explore` also draws at both ends of every control, and after the last cell
 every widget does so again: a later cell may have changed a name that it reads.
+
+`make notebooks` names a folder in CLIP_TUTOR_EXECUTED: what passed is kept there with its outputs, for `make site`.
 """
 
 import os
@@ -17,6 +19,8 @@ import nbformat
 import nbmake.pytest_items
 from nbmake.nb_result import NotebookError, NotebookResult
 from nbmake.nb_run import NotebookRun
+
+from clip_tutor.lab.course.executed import fingerprint_of, keep
 
 ERROR_MARK = "clip-tutor-error"  # of the red box, `clip_tutor.lab.widgets.screen`
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -63,6 +67,7 @@ class WatchedRun(NotebookRun):
     """nbmake's run of a notebook, which sweeps its widgets after the last cell, and fails on hidden errors too."""
 
     def execute(self) -> NotebookResult:
+        fingerprint = fingerprint_of(self.filename)  # before the run: what changes during it makes the copy stale
         notebook = nbformat.read(self.filename, nbformat.NO_CONVERT)
         notebook.cells.append(nbformat.v4.new_code_cell(AFTERWARDS, id="afterwards"))
         with tempfile.TemporaryDirectory() as folder:
@@ -71,6 +76,9 @@ class WatchedRun(NotebookRun):
             result = super().execute()
         if result.error is None and (found := hidden_errors(result.nb)):
             result.error = NotebookError(summary=found[0], trace="\n".join(found), failing_cell_index=-1)
+        if result.error is None and (folder := os.environ.get("CLIP_TUTOR_EXECUTED")):
+            del result.nb.cells[-1]  # AFTERWARDS
+            keep(result.nb, Path(folder, self.filename.name), fingerprint)
         return result
 
 

@@ -1,6 +1,7 @@
 """What most tests need: a small world, a tokenizer that knows its words, and a model too small to wait for."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -84,6 +85,13 @@ def ray() -> Iterator[ModuleType]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that hold slow tests: files that run side by side then end at about the same time."""
+    """Begin with the files that hold slow tests: files that run side by side then end at about the same time.
+
+    Leave out on Windows what only POSIX systems can do.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+    if sys.platform == "win32":
+        for item in items:
+            if item.get_closest_marker("posix"):
+                item.add_marker(pytest.mark.skip(reason="needs what Windows does not have"))

@@ -173,6 +173,7 @@ def test_missing_files_and_missing_captions_are_skipped_with_their_reason(words,
     assert "not an image" in skipped["text"]
 
 
+@pytest.mark.posix
 def test_what_is_no_file_at_all_is_skipped_with_its_reason(words, tmp_path):
     """A pipe would keep the worker waiting for ever."""
     os.mkfifo(tmp_path / "pipe.jpg")

@@ -103,6 +103,8 @@ def test_sets_of_files_are_torchvisions(tmp_path, monkeypatch, kind):
     """Every row has torchvision's image and label; a file that is cut off raises in its own row alone."""
     write, of, split, names = FILES[kind]
     dataset_class = getattr(torchvision.datasets, of)
+    if kind == "flowers102" and not hasattr(dataset_class, "classes"):
+        pytest.skip("this version of torchvision does not name its flowers")
     for name, value in (write(tmp_path) or {}).items():
         monkeypatch.setattr(dataset_class, name, value)
     given = ("Andorra", "France") if kind == "country211" else None

@@ -49,7 +49,7 @@ def run(folder: Path, **notebooks: Iterable[str]) -> str:
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, folder / f"{name}.ipynb")
     command = [sys.executable, "-m", "pytest", "--nbmake", "-v", "-p", "no:cacheprovider", "--rootdir", folder, folder]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "CLIP_TUTOR_EXECUTED": str(folder / "kept")}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False).stdout
 
 
@@ -63,3 +63,8 @@ def test_errors_that_widgets_hide_fail_the_notebook(tmp_path: Path):
     assert re.search(r"hidden.ipynb FAILED", said), said
     for message in HIDDEN.values():
         assert message in said
+    assert [kept.name for kept in (tmp_path / "kept").iterdir()] == ["sound.ipynb"], (
+        "only what passed is shown on the site"
+    )
+    kept = nbformat.read(tmp_path / "kept" / "sound.ipynb", nbformat.NO_CONVERT)
+    assert [cell.source for cell in kept.cells] == SOUND and all(cell.outputs for cell in kept.cells)

@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.browser.conftest import browser as browser
+
 ROOT = Path(__file__).parents[2]
 
 

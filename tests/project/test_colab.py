@@ -63,6 +63,7 @@ def cells_behind_it(name: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 def test_colab_start_installs_a_kit_that_runs_the_tour(
     repository: Path, clean_venv: CleanVenv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 # What conda-forge calls otherwise.
 CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 # What pip installs there as well.
-BY_PIP = ["ray", "pymilvus", "milvus-lite", "pycocoevalcap", "flamingo-pytorch"]
+BY_PIP = ["ray", "pymilvus", "milvus-lite", "pycocoevalcap", "flamingo-pytorch", "sphinx-mathjax-offline"]
 
 
 def bounds(requirement: Requirement) -> tuple[str, frozenset[str]]:
@@ -41,7 +41,7 @@ def test_environment_matches_pyproject() -> None:
     conda.pop("pip")
 
     wanted = {}
-    for line in (*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]):
+    for line in (*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["site"]):
         name, versions = bounds(Requirement(line))
         wanted[CONDA_NAMES.get(name, name)] = versions
     assert conda == wanted, "environment.yml and pyproject.toml differ: change both"
@@ -106,9 +106,9 @@ def test_library_and_notebooks_import_base_dependencies_only() -> None:
 
 
 @pytest.mark.slow
-def test_tests_and_benchmarks_import_declared_dependencies_only() -> None:
-    everything = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]]
-    assert undeclared(python_files("tests", "benchmarks"), everything) == {}
+def test_tests_benchmarks_and_site_import_declared_dependencies_only() -> None:
+    everything = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["site"]]
+    assert undeclared(python_files("tests", "benchmarks", "docs"), everything) == {}
 
 
 def test_published_implementations_stay_in_the_tests() -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import clip_tutor
+
 ROOT = Path(__file__).parents[2]
+MOST = 45_000_000  # bytes
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +43,8 @@ def test_wheel_carries_nothing_else(wheel: Path) -> None:
         names = archive.namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"clip_tutor"}
     assert not [name for name in names if name.endswith((".pyc", ".ipynb"))]
+
+
+def test_wheel_is_small_and_has_the_version_of_the_library(wheel: Path) -> None:
+    assert wheel.stat().st_size < MOST
+    assert wheel.name == f"clip_tutor-{clip_tutor.__version__}-py3-none-any.whl"

@@ -3,7 +3,6 @@
 import errno
 import json
 import re
-import resource
 import shutil
 import threading
 from collections.abc import Callable
@@ -104,6 +103,8 @@ def test_names_that_end_before_they_begin_are_noticed(index, open_index):
 @pytest.fixture
 def limited(monkeypatch) -> Callable[[int], None]:
     """A function after whose call no file can grow beyond so many bytes, as on a disk that is full; 0: no limit."""
+    import resource  # Windows has none
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most or soft, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -116,6 +117,7 @@ def many_photos(folder: Path, scenes, count: int) -> Path:
     return folder
 
 
+@pytest.mark.posix
 def test_a_real_write_that_stops_half_way_loses_only_its_batch(tmp_path, open_index, scenes, limited, monkeypatch):
     monkeypatch.setattr(encode, "FILES_AT_ONCE", 4)
     photos = many_photos(tmp_path / "many", scenes, 40)
@@ -291,6 +293,7 @@ def test_an_index_that_is_deleted_while_it_grows_is_named(photos, open_index, mo
         index.update(photos)
 
 
+@pytest.mark.posix
 def test_a_file_that_becomes_a_folder_or_a_link_while_it_is_read_is_named_or_read(photos, open_index, monkeypatch):
     def change() -> None:
         for n in (4, 6):

@@ -36,6 +36,7 @@ def test_images_of_all_folders_are_found_and_hidden_ones_left_alone(tmp_path):
     assert all(os.path.isabs(path) for path in scan(os.path.relpath(tmp_path)).files)
 
 
+@pytest.mark.posix
 def test_links_lead_to_a_file_once_and_never_in_circles(tmp_path):
     write(tmp_path, "a/1.jpg", "2.jpg")
     (tmp_path / "a" / "back").symlink_to(tmp_path)

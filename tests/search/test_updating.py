@@ -132,6 +132,7 @@ index.update(sys.argv[2], workers=2)
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 def test_an_index_that_is_killed_loses_at_most_the_current_batch(tmp_path, scenes):
     from clip_tutor.weights import load
 
@@ -270,6 +271,7 @@ def broken_files() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.posix
 @pytest.mark.filterwarnings("ignore")
 def test_thirty_kinds_of_broken_files_are_named_and_no_good_one_is_lost(photos, open_index):
     files = broken_files()

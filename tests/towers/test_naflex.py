@@ -8,6 +8,7 @@ from transformers import Siglip2VisionConfig, Siglip2VisionModel
 
 from clip_tutor.patches import Patches, patchify, to_patches
 from clip_tutor.towers.naflex import NaFlexConfig, NaFlexTransformer, bilinear_weights
+from tests.towers.columns import PUBLISHED_ERRS, REASON
 
 CONFIG = NaFlexConfig(patch_size=4, grid_size=4, width=24, layers=2, heads=3, mlp_width=40)
 D, P = CONFIG.width, CONFIG.patch_size
@@ -79,6 +80,7 @@ def published_twin(tower: NaFlexTransformer) -> Siglip2VisionModel:
 
 
 @torch.no_grad()
+@pytest.mark.skipif(PUBLISHED_ERRS, reason=REASON)
 def test_naflex_equals_the_published_tower_in_a_mixed_batch(tower):
     batch = mixed_batch(SHAPES, length=33)
     expected = published_twin(tower)(batch.patches, batch.mask.int(), batch.shapes).pooler_output

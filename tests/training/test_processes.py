@@ -15,7 +15,7 @@ import torch
 from tests.forking import forkserver
 from tests.training import program
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.posix]
 
 
 def with_torchrun(*arguments, restarts):

@@ -3,7 +3,6 @@
 import csv
 import math
 import os
-import resource
 import signal
 import time
 from dataclasses import replace
@@ -36,6 +35,7 @@ def assert_same_weights(one, other):
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 def test_kill_9_at_any_step_costs_no_bit(tmp_path):
     processes = forkserver()
     (tmp_path / "unbroken").mkdir()
@@ -101,8 +101,11 @@ def test_dropped_paths_survive_a_restart(make_model, scenes, tokenizer, tmp_path
 # ---- a full disk ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.posix
 def test_a_full_disk_costs_checkpoints_and_not_the_run(make_model, scenes, tokenizer, tmp_path):
     """A limit on the size of files stands for the full disk: the kernel refuses to write on, as it would there."""
+    import resource  # Windows has none
+
     train(make_model(), tokenizer, scenes, replace(CONFIG, steps=3), run=tmp_path)
     before, model = (tmp_path / CHECKPOINT).read_bytes(), make_model(seed=1)
     usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -205,13 +208,24 @@ def test_an_image_that_does_not_decode_is_left_out_counted_and_named(make_model,
     assert all(what == "image does not decode" and sample.startswith("5.jpg: ") for _, what, sample in rows)
 
 
-def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, tokenizer):
-    class Deadly(Scenes):
-        def show(self, plan, indices, mirrored, searches):
-            if indices[0] >= 32:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return super().show(plan, indices, mirrored)
+class Deadly(Scenes):
+    """Scenes whose worker dies. Workers that are not forked import this by its name."""
 
+    def show(self, plan, indices, mirrored, searches):
+        if indices[0] >= 32:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().show(plan, indices, mirrored)
+
+
+class Wrong(Scenes):
+    """Scenes with a mistake in them."""
+
+    def show(self, plan, indices, mirrored, searches):
+        raise KeyError("a mistake in my data set")
+
+
+@pytest.mark.posix
+def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, tokenizer):
     began = time.perf_counter()
     with pytest.raises(RuntimeError, match=r"prepares batches died at step \d.*ran out of memory.*fewer workers"):
         train(make_model(), tokenizer, Deadly(objects, size=32), replace(CONFIG, steps=50, workers=2))
@@ -219,9 +233,5 @@ def test_a_worker_that_dies_is_reported_and_does_not_hang(make_model, objects, t
 
 
 def test_a_mistake_in_a_worker_is_shown_as_it_is(make_model, objects, tokenizer):
-    class Wrong(Scenes):
-        def show(self, plan, indices, mirrored, searches):
-            raise KeyError("a mistake in my data set")
-
     with pytest.raises(KeyError, match="a mistake in my data set"):
         train(make_model(), tokenizer, Wrong(objects, size=32), replace(CONFIG, workers=1))

@@ -13,7 +13,7 @@ In GLIDE both towers are trained anew, and the timestep is a row of a learned ta
 those of a trained CLIP, which stay as they are, and the timestep comes in as the waves of `timestep_embedding`: of a
 table of 1000 rows, a short training would see each row too rarely.
 
-Source: Nichol et al. 2022 (GLIDE), on noised CLIP models; openai/glide-text2im ``glide_text2im/clip/encoders.py``,
+Source: Nichol et al. 2022 (GLIDE), sections 2.4 and 4.4; openai/glide-text2im ``glide_text2im/clip/encoders.py``,
 class ImageEmbedding.
 """
 

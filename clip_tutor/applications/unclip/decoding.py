@@ -7,7 +7,10 @@ An embedding says what is in an image; where it stands and how it is turned, it 
 noise. DDIM draws no random numbers on its way, so it can be walked backward, step by step: from an image to noise that
 gives about this image again.
 
-Source: Ramesh et al. 2022, section 3; Song et al. 2021, section 4.3.
+The paper draws a variation from the image's own noise, with fresh noise on the way (DDIM with η > 0), so that it stays
+near the image. Here the noise to begin with is another one.
+
+Sources: Ramesh et al. 2022, sections 3.1 and 3.3; Song et al. 2021, section 4.3.
 """
 
 from itertools import pairwise

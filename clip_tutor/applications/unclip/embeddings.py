@@ -9,8 +9,8 @@ Asked which text belongs to an image, what all texts have in common makes no dif
 text, what all images have in common makes none. These are the two questions of CLIP's loss, and little in them brings
 the two clouds together.
 
-Sources: Ramesh et al. 2022, "Hierarchical Text-Conditional Image Generation with CLIP Latents", section 3; Liang et al.
-2022, "Mind the Gap"; Shoemake 1985, "Animating Rotation with Quaternion Curves" (the turn).
+Sources: Ramesh et al. 2022, "Hierarchical Text-Conditional Image Generation with CLIP Latents", sections 3.2 and 3.3;
+Liang et al. 2022, "Mind the Gap"; Shoemake 1985, "Animating Rotation with Quaternion Curves" (the turn).
 """
 
 import torch

@@ -39,7 +39,7 @@ def keep_probability(queries: Iterable[int], counts: Sequence[int], t: int = PAI
     >>> keep_probability([0, 1], counts=[40, 20], t=10), keep_probability([], counts=[], t=10)
     (0.625, 0.0)
     """
-    return 1 - math.prod(1 - min(1, t / counts[query]) for query in queries)
+    return 1.0 - math.prod(1 - min(1, t / counts[query]) for query in queries)
 
 
 def count_matches(matches: Iterable[Matches], queries: int) -> NDArray[np.int64]:

@@ -33,7 +33,8 @@ class Exercise:
     Attributes:
         kind: a step of the build, or a harder one under *Go further*.
         kept: a part of the learner's own CLIP, which goes into their `my_clip.py`.
-        use: how the check uses a class: from the class and arguments to a result. A function is called as it is.
+        use: how the check uses a class: from the class and arguments to a result. A function is called as it is, unless
+            the exercise says how to call it.
     """
 
     id: str  # "08.1": the first of notebook 08

@@ -139,7 +139,7 @@ def _as_run(one: dict[str, Any]) -> Run:
 def main(file: Path) -> None:
     """Train what is not there yet, and write each run as soon as it is over."""
     keep_freed_memory()
-    runs = [_as_run(one) for one in json.loads(file.read_text())["runs"]] if file.exists() else []
+    runs = [_as_run(one) for one in json.loads(file.read_text("utf-8"))["runs"]] if file.exists() else []
     for seed in SEEDS:
         task = Task(seed)
         wanted = [("all", 0, np.arange(PAIRS))]

@@ -1,8 +1,9 @@
-"""Figures of notebook 22: schedules, noisy images, what a mistake becomes, the way of an image, who looks at what."""
+"""Figures of notebook 22: schedules, noisy images, what a mistake becomes, who looks at what, where embeddings lie."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -110,6 +111,40 @@ def training_figure(history: Sequence[Mapping[str, float]], shipped: Mapping[str
     for axes in (own, kit):
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(THOUSANDS)
+    return figure
+
+
+def found_over_time(times: Sequence[int], shares: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw over the timesteps which share of noisy images finds its caption, for several CLIPs."""
+    figure, (axes,) = canvas(7, 3.2)
+    for (name, values), color, marker in zip(shares.items(), (IMAGE_COLOR, COLORS[3]), "os", strict=False):
+        axes.plot(times, values, color=color, marker=marker, label=name)
+    axes.set(xlabel="timestep t", ylabel="share of images", ylim=(0, 1.03), title=title)
+    axes.legend()
+    return figure
+
+
+def three_clouds(images: Tensor, embeddings: Mapping[str, Tensor], title: str) -> Figure:
+    """Draw image embeddings (B, E) in two dimensions, and beside them, panel by panel, other embeddings of theirs.
+
+    The plane is that of the principal components of the images and of the embeddings that stand first.
+    """
+    both = torch.cat([images, next(iter(embeddings.values()))])
+    center = both.mean(dim=0)
+    axis = torch.linalg.svd(both - center, full_matrices=False).Vh[:2]  # (2, E)
+    figure, panels = canvas(9.6, 3.5, columns=len(embeddings))
+    real = ((images - center) @ axis.T).numpy()  # (B, 2)
+    for axes, (name, each) in zip(panels, embeddings.items(), strict=True):
+        other = ((each - center) @ axis.T).numpy()
+        for (x, y), (to_x, to_y) in zip(other, real, strict=True):
+            axes.plot([x, to_x], [y, to_y], color=FAINT, linewidth=0.8, zorder=1)
+        axes.plot(*real.T, "o", color=IMAGE_COLOR, markersize=5, label="image", zorder=2)
+        axes.plot(*other.T, "^", color=TEXT_COLOR, markersize=5, label="made of the caption", zorder=3)
+        axes.set(title=name, xlabel="component 1", ylabel="component 2")
+        axes.sharex(panels[0])
+        axes.sharey(panels[0])
+    panels[-1].legend()
+    figure.suptitle(title)
     return figure
 
 

@@ -1,6 +1,7 @@
-"""Denoisers for the checks of exercises: they say back one of the things that they are told."""
+"""Denoisers, priors and an image tower for the checks of exercises, of a few numbers each."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clip_tutor.applications.diffusion import alphas_cumprod
@@ -41,3 +42,53 @@ class ToyDenoiser:
 
     def __repr__(self) -> str:
         return "a denoiser"
+
+
+class ToyEncoder:
+    """A stand-in for the image tower of a noised CLIP: three numbers, made of all pixels and of the timestep."""
+
+    def __call__(self, noisy: Tensor, t: Tensor) -> Tensor:
+        """Return (B, 3), unit vectors, from (B, 3, H, W) and (B,).
+
+        Raises:
+            ValueError: not one timestep for each image.
+        """
+        if len(noisy) != len(t):
+            raise ValueError(f"{len(noisy)} images and {len(t)} timesteps: one of each an image")
+        pixels = noisy.flatten(1)  # (B, 3 · H · W)
+        waves = torch.arange(3 * pixels.shape[1]).sin().view(-1, 3)
+        return F.normalize((pixels @ waves + t[:, None] / 10 * torch.tensor([0.5, -0.2, 0.3])).tanh(), dim=-1)
+
+    def __repr__(self) -> str:
+        return "an image tower"
+
+
+class ToyPrior:
+    """Says back what it looks at: "noisy", "time", "states", "texts", or "nothing"."""
+
+    def __init__(self, looks_at: str) -> None:
+        self.looks_at = looks_at
+
+    def __call__(self, noisy: Tensor, t: Tensor, states: Tensor, texts: Tensor) -> Tensor:
+        """Return (B, E) from (B, E), (B,), (B, T, D) and (B, E).
+
+        Raises:
+            ValueError: not one timestep and one caption for each embedding.
+        """
+        if not len(noisy) == len(t) == len(states) == len(texts):
+            raise ValueError(
+                f"{len(noisy)} noisy embeddings, {len(t)} timesteps, {len(states)} rows of states and {len(texts)} "
+                "texts: one of each an image"
+            )
+        zero = torch.zeros_like(noisy)
+        says = {
+            "nothing": zero,
+            "noisy": noisy,
+            "time": zero + t[:, None] / 10,
+            "states": zero + states.flatten(1).mean(dim=1, keepdim=True),
+            "texts": texts,
+        }
+        return says[self.looks_at]
+
+    def __repr__(self) -> str:
+        return "a prior"

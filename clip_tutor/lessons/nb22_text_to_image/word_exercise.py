@@ -1,4 +1,4 @@
-"""Exercise 22.6: which place of an image looks at which word, over all heads and levels."""
+"""Exercise 22.10: which place of an image looks at which word, over all heads and levels."""
 
 import math
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def _by_heads(found, maps):  # type: ignore[no-untyped-def]
 
 
 WORDS = Exercise(
-    id="22.6",
+    id="22.10",
     title="Which place looks at which word",
     difficulty=2,
     minutes=15,

@@ -178,6 +178,7 @@ def test_shards_that_were_counted_are_not_counted_again(matcher, collection, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 @pytest.mark.parametrize("die_at", [50, 90, PAIRS + 70])
 def test_a_kill_in_either_pass_loses_nothing_that_was_finished(matcher, collection, tmp_path, die_at):
     program = f"""

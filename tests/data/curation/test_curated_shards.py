@@ -114,6 +114,7 @@ def test_the_output_of_other_settings_is_not_mixed_in(crawl, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 def test_after_a_kill_the_same_call_gives_what_one_without_a_kill_gives(crawl, tmp_path):
     program = f"""
 import os, signal

@@ -64,6 +64,7 @@ def test_processes_of_one_machine_write_what_one_process_writes(crawl, tmp_path,
     assert files_of(tmp_path / "out") == expected
 
 
+@pytest.mark.posix
 def test_where_a_process_of_one_machine_is_killed_the_same_call_goes_on(crawl, tmp_path, expected):
     (tmp_path / "seen").mkdir()
     with pytest.raises(
@@ -74,6 +75,7 @@ def test_where_a_process_of_one_machine_is_killed_the_same_call_goes_on(crawl, t
     assert files_of(tmp_path / "out") == expected
 
 
+@pytest.mark.posix
 def test_two_workers_of_ray_one_of_them_killed_write_what_one_process_writes(ray, crawl, tmp_path, expected):
     (tmp_path / "seen").mkdir()
     curate_on_ray(step_that_dies_once(tmp_path / "seen", 2), crawl, tmp_path / "out")

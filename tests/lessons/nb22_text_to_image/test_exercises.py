@@ -10,23 +10,32 @@ from torch import nn
 from clip_tutor.applications.diffusion import (
     Denoiser,
     DenoiserConfig,
+    NoisedCLIPConfig,
+    NoisedImageTower,
     add_noise,
     alphas_cumprod,
     at_timesteps,
+    clip_gradient,
     ddim_step,
     guide,
     guide_by_weight,
+    move,
     target,
     to_x0,
 )
 from clip_tutor.applications.diffusion.guidance import guided_output
+from clip_tutor.applications.unclip import Prior, PriorConfig, better_of_two, interpolate, prior_loss, to_unit
 from clip_tutor.lab import check
 from clip_tutor.lessons.nb22_text_to_image.attention_exercise import MyCrossAttention
+from clip_tutor.lessons.nb22_text_to_image.best_exercise import my_best_of
+from clip_tutor.lessons.nb22_text_to_image.clip_gradient_exercise import my_clip_guided_x0
 from clip_tutor.lessons.nb22_text_to_image.guidance_exercise import my_guided_output
 from clip_tutor.lessons.nb22_text_to_image.loss_exercise import my_v_loss
+from clip_tutor.lessons.nb22_text_to_image.prior_exercise import my_prior_loss
 from clip_tutor.lessons.nb22_text_to_image.schedule_exercise import my_alphas_cumprod
+from clip_tutor.lessons.nb22_text_to_image.sphere_exercise import my_interpolate
 from clip_tutor.lessons.nb22_text_to_image.step_exercise import my_ddim_step
-from clip_tutor.lessons.nb22_text_to_image.toys import ToyDenoiser
+from clip_tutor.lessons.nb22_text_to_image.toys import ToyDenoiser, ToyEncoder, ToyPrior
 from clip_tutor.lessons.nb22_text_to_image.word_exercise import maps_of, my_word_maps
 from clip_tutor.towers.cross_attention import CrossAttention
 from tests.lessons.conftest import refusal
@@ -94,6 +103,45 @@ def test_a_word_gets_the_shares_of_its_tokens():
     found = my_word_maps(maps, [(0, 1, 2), (3, 4, 5)], 4)
     torch.testing.assert_close(found.sum(dim=0), torch.ones(4, 4))
     torch.testing.assert_close(my_word_maps(maps[:1], [(2,)], 4)[0], maps[0].mean(dim=0)[:, 2].view(4, 4))
+
+
+def test_the_image_that_a_clip_leads_to_is_the_librarys():
+    torch.manual_seed(0)
+    tower = NoisedImageTower(NoisedCLIPConfig(16, image_size=8, width=16, layers=1, heads=2)).eval()
+    noisy, t, x0, texts = (
+        some(3, 3, 8, 8),
+        torch.full((3,), 400),
+        some(3, 3, 8, 8, seed=1),
+        to_unit(some(3, 16, seed=2)),
+    )
+    alpha_bar = tower.alphas_cumprod[400]
+    with torch.no_grad():
+        found = my_clip_guided_x0(tower, noisy, t, 0.3 * x0, texts, alpha_bar, 20.0, 2.0)
+        expected = move(0.3 * x0, clip_gradient(tower, noisy, t, texts, 20.0), alpha_bar, 2.0)
+    torch.testing.assert_close(found, expected, **CLOSE)
+
+
+def test_the_loss_of_a_prior_is_the_librarys():
+    torch.manual_seed(0)
+    prior = Prior(PriorConfig(embed_dim=16, text_width=D, context_length=T, width=16, layers=1, heads=2)).eval()
+    images, texts, states = to_unit(some(3, 16)), to_unit(some(3, 16, seed=1)), some(3, T, D, seed=2)
+    random = torch.Generator().manual_seed(5)
+    t, noise = torch.randint(1000, (3,), generator=random), torch.randn(3, 16, generator=random)
+    found = my_prior_loss(prior, images, states, texts, noise, t, prior.alphas_cumprod)
+    expected = prior_loss(prior, images, states, texts, torch.Generator().manual_seed(5))
+    torch.testing.assert_close(found, expected, **CLOSE)
+
+
+def test_the_best_of_two_is_the_librarys_better_one():
+    first, second, texts = to_unit(some(20, 8)), to_unit(some(20, 8, seed=1)), to_unit(some(20, 8, seed=2))
+    found = my_best_of(torch.stack([first, second]), texts)
+    torch.testing.assert_close(found, better_of_two(first, second, texts), **CLOSE)
+
+
+def test_the_arc_is_the_librarys():
+    start, end = to_unit(some(20, 8)), to_unit(some(20, 8, seed=1))
+    end[0] = start[0]
+    torch.testing.assert_close(my_interpolate(start, end, 0.3), interpolate(start, end, 0.3), **CLOSE)
 
 
 # ------------------------------------------------------------------------- answers that are none of the known mistakes
@@ -184,4 +232,54 @@ def test_word_maps_by_repeating_places_are_taken():
             found.append(torch.stack([grown[list(word)].sum(0) for word in words]))
         return sum(found) / len(found)
 
+    assert check("22.10", answer) is answer
+
+
+def test_a_gradient_by_backward_is_taken():
+    def answer(encode, noisy, t, x0, texts, alpha_bar, logit_scale, scale):
+        with torch.enable_grad():
+            leaf = noisy.clone().requires_grad_()
+            (logit_scale * torch.einsum("be,be->b", encode(leaf, t), texts)).sum().backward()
+        return torch.clip(x0 + scale * (1 - alpha_bar) * alpha_bar**-0.5 * leaf.grad, -1, 1)
+
     assert check("22.6", answer) is answer
+
+
+def test_a_toy_encoder_and_a_toy_prior_want_one_of_each():
+    with pytest.raises(ValueError, match="2 images and 1 timesteps"):
+        ToyEncoder()(some(2, 3, 2, 2), torch.tensor([1]))
+    with pytest.raises(ValueError, match="2 noisy embeddings, 2 timesteps, 1 rows of states and 2 texts"):
+        ToyPrior("texts")(some(2, 4), torch.tensor([1, 2]), some(1, 3, 5), some(2, 4))
+
+
+def test_a_loss_embedding_by_embedding_is_taken():
+    def answer(prior, images, states, texts, noise, t, alpha_bars):
+        losses, long = [], images.shape[1] ** 0.5
+        for b in range(len(images)):
+            a, s = alpha_bars[t[b]].sqrt(), (1 - alpha_bars[t[b]]).sqrt()
+            noisy, told = (a * long * images[b] + s * noise[b])[None], long * texts[b : b + 1]
+            losses.append((prior(noisy, t[b : b + 1], states[b : b + 1], told)[0] - long * images[b]).square().mean())
+        return torch.stack(losses).mean()
+
+    assert check("22.7", answer) is answer
+
+
+def test_a_choice_text_by_text_is_taken():
+    def answer(candidates, texts):
+        best = []
+        for b, text in enumerate(texts):
+            units = [one[b] / one[b].norm() for one in candidates]
+            best.append(max(units, key=lambda unit: float(unit @ text)))
+        return torch.stack(best)
+
+    assert check("22.8", answer) is answer
+
+
+def test_an_arc_by_a_turn_in_its_plane_is_taken():
+    def answer(start, end, share):
+        cosine = (start * end).sum(dim=1, keepdim=True).clamp(-1, 1)
+        across = F.normalize(end - cosine * start, dim=1)  # zero where the two are the same
+        angle = share * cosine.acos()
+        return F.normalize(angle.cos() * start + angle.sin() * across, dim=1)
+
+    assert check("22.9", answer) is answer

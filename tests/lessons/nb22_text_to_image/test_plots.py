@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from clip_tutor.applications.attribute_judge import load_judge
 from clip_tutor.applications.diffusion import alphas_cumprod, from_pixels, sample, to_pixels
-from clip_tutor.lessons.nb22_text_to_image import boards, plots, worlds
+from clip_tutor.lessons.nb22_text_to_image import boards, embeddings, plots, worlds
 from clip_tutor.lessons.nb22_text_to_image.attention_exercise import MyCrossAttention
 from clip_tutor.lessons.nb22_text_to_image.worlds import Moment, Word
 
@@ -24,6 +24,12 @@ def drawn(figure: Figure) -> bytes:
 
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def seen(figure: Figure) -> tuple[bytes, ...]:
+    """Return the images of a figure, whatever its title says, once it has been drawn."""
+    drawn(figure)
+    return tuple(image.get_array().tobytes() for axes in figure.axes for image in axes.images)
 
 
 def images(count: int, seed: int = 0) -> torch.Tensor:
@@ -72,6 +78,28 @@ def test_the_loss_is_averaged_over_ten_steps():
     assert own[0] == 0 and own[-1] == sum(range(10, 20)) / 10 and list(kit) == [0.2, 0.1]
     drawn(figure)
     drawn(plots.training_figure(history[:1], run))
+
+
+def test_who_finds_the_caption_has_a_curve_for_each():
+    figure = plots.found_over_time([0, 500], {"one": [1.0, 0.5], "other": [0.9, 0.1]}, "Found")
+    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[1.0, 0.5], [0.9, 0.1]]
+    drawn(figure)
+
+
+def test_each_embedding_is_joined_to_its_image_in_one_plane():
+    vectors = torch.randn(3, 6, 8, generator=torch.Generator().manual_seed(0))
+    figure = plots.three_clouds(vectors[0], {"own": vectors[1], "moved": vectors[2]}, "Clouds")
+    own, moved = figure.axes
+    *joined, real, other = own.lines
+    assert len(joined) == 6 and [axes.get_title(loc="left") or axes.get_title() for axes in (own, moved)] == [
+        "own",
+        "moved",
+    ]
+    for n, line in enumerate(joined):
+        (x, to_x), (y, to_y) = line.get_data()
+        assert (x, y) == tuple(other.get_xydata()[n]) and (to_x, to_y) == tuple(real.get_xydata()[n])
+    assert (moved.lines[-2].get_xydata() == real.get_xydata()).all()
+    drawn(figure)
 
 
 def moment_of(words: int) -> tuple[Moment, list[Word]]:
@@ -187,3 +215,73 @@ def test_each_control_of_the_film_board_changes_it(painter: worlds.Painter, monk
         assert drawn(boards.film_board(painter, **start | setting)) != before
     last = boards.film_board(painter, **start | {"frame": 3})
     assert last.axes[0].get_title(loc="center") == "x_t, t = 249"
+
+
+@pytest.fixture(scope="module")
+def embedder() -> embeddings.Embedder:
+    return embeddings.kit_embedder()
+
+
+def test_three_embeddings_are_unit_vectors_and_the_prior_comes_nearest(embedder: embeddings.Embedder):
+    scenes = worlds.everyday_scenes("test").scenes(range(12))
+    found = embedder.of_captions([scene.caption for scene in scenes], seed=0)
+    images = torch.cat([embedder.of_scene(scene) for scene in scenes])
+    assert list(found) == [embeddings.OWN, embeddings.MOVED, embeddings.PRIOR]
+    for each in found.values():
+        torch.testing.assert_close(each.norm(dim=1), torch.ones(12))
+    own, moved, prior = ((each * images).sum(dim=1).mean() for each in found.values())
+    assert own < moved < prior
+
+
+def test_a_scene_comes_again_from_its_own_noise(embedder: embeddings.Embedder):
+    scene = embeddings.scenes_to_turn()[0]
+    (image,) = worlds.everyday_scenes("test").batch([scene.index]).pixels
+    for way in (embeddings.EDIT, embeddings.ARC):
+        again = embedder.redraw(scene, embedder.turned(scene, "a huge rocket on a green background", 0.0, way))[0]
+        assert (again.float() - image.float()).abs().mean() < 8, "gray levels of 255"
+    with pytest.raises(ValueError, match="say what is to change"):
+        embedder.turned(scene, worlds.told(scene), 0.3, embeddings.EDIT)
+
+
+def test_the_scenes_to_turn_show_one_large_thing_each_another_one():
+    scenes = embeddings.scenes_to_turn()
+    assert len({scene.objects[0].character for scene in scenes}) == len(scenes) == embeddings.TURNED
+    assert {(scene.kind, scene.size) for scene in scenes} == {("one", "huge")}
+
+
+def test_each_attribute_is_judged_alone():
+    batch, judge = worlds.everyday_scenes("test").batch(range(8)), load_judge()
+    for name, right in embeddings.judged(judge, batch.pixels, batch.scenes).items():
+        assert right.tolist() == [1.0] * 8, name
+    turned = embeddings.judged(judge, batch.pixels.roll(1, 0), batch.scenes)
+    told = [scene.background for scene in batch.scenes]
+    assert turned["background"].tolist() == [float(told[n] == told[n - 1]) for n in range(8)]
+    assert turned["object"].sum() == 0
+
+
+@pytest.mark.slow
+def test_each_control_of_the_three_board_changes_it(embedder: embeddings.Embedder):
+    start: dict[str, Any] = {"caption": "a cat on a red background", "guidance": 2.0, "seed": 0}
+    before = drawn(boards.three_board(embedder, **start))
+    for setting in (
+        *({"caption": caption} for caption in ("", "zzqx ♥ <b>&", "a cat " * 60)),
+        *({"guidance": guidance} for guidance in (1.0, 8.0)),
+        {"seed": 20},
+    ):
+        assert drawn(boards.three_board(embedder, **start | setting)) != before
+
+
+@pytest.mark.slow
+def test_each_control_of_the_turn_board_changes_it(embedder: embeddings.Embedder):
+    text = "a huge rocket on a green background"
+    start: dict[str, Any] = {"number": 0, "text": text, "way": embeddings.EDIT, "share": 0.3, "seed": 0}
+    before = seen(boards.turn_board(embedder, **start))
+    same = worlds.told(embeddings.scenes_to_turn()[0])
+    for setting in (
+        {"number": embeddings.TURNED - 1},
+        *({"text": text} for text in ("", "zzqx ♥ <b>&", "a cat " * 60, same)),
+        {"way": embeddings.ARC},
+        *({"share": share} for share in (0.0, 1.0)),
+        {"seed": 20},
+    ):
+        assert seen(boards.turn_board(embedder, **start | setting)) != before, setting
