@@ -26,7 +26,7 @@ def card() -> Figure:
 def alike() -> Figure:
     """Draw the last widget at its first settings, with the two models alone."""
     pixels, stages = _seen(1)
-    return alike_board(pixels, stages, 0, 3, 4)
+    return alike_board(list(pixels), stages, 0, 3, 4)
 
 
 def hidden() -> Figure:

@@ -71,7 +71,7 @@ def results() -> dict[str, Any]:
     return read
 
 
-def things() -> list[Emoji]:
+def things() -> tuple[Emoji, ...]:
     """Return the objects of the scenes: cat, dog, horse, …"""
     return find_emoji(FIRST_WORDS[:OBJECTS])
 
