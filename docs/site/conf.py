@@ -7,6 +7,8 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
+from clip_tutor import __version__
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -18,7 +20,7 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"
 sys.path.insert(0, str(HERE))
 
 project = "clip_tutor"
-version = release = PROJECT["version"]
+version = release = __version__
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.linkcode", "docstrings"]
 exclude_patterns = ["files"]  # notebooks to download, no pages
