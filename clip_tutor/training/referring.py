@@ -3,7 +3,7 @@
     <referring> a cat ▏?      the likeliest coordinate goes into the row, four times over
     <referring> a cat ▏12 ▏3 ▏30 ▏22
 
-Source: Wan et al. 2024 (LocCa), section 4.2, referring expression comprehension.
+Source: Wan et al. 2024 (LocCa), on referring expression comprehension.
 """
 
 from collections.abc import Sequence
@@ -34,15 +34,3 @@ def referred_boxes(decoder: CaptionDecoder, patches: Tensor, located: LocatedTok
             ids = torch.cat([ids, first + logits.argmax(dim=1, keepdim=True)], dim=1)
         said[rows] = (ids[:, -4:].cpu() - first + 0.5) / bins
     return said
-
-
-def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
-    """Return (...), the area two boxes (..., 4) share over the area that either covers, from 0 to 1."""
-    corner = torch.maximum(boxes[..., :2], others[..., :2])
-    opposite = torch.minimum(boxes[..., 2:], others[..., 2:])
-    shared = (opposite - corner).clamp(min=0).prod(dim=-1)
-    return shared / (_area(boxes) + _area(others) - shared)
-
-
-def _area(boxes: Tensor) -> Tensor:
-    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torchvision.ops import box_iou
 
 from clip_tutor.allocator import keep_freed_memory
 from clip_tutor.data.captions import singular
@@ -45,7 +46,7 @@ from clip_tutor.towers.patch_tokens import patch_tokens
 from clip_tutor.towers.prototypes import PrototypeConfig
 from clip_tutor.training.config import Record, TrainConfig
 from clip_tutor.training.outputs import require_place_for_model
-from clip_tutor.training.referring import box_iou, referred_boxes
+from clip_tutor.training.referring import referred_boxes
 from clip_tutor.training.siglip2 import train
 from clip_tutor.training.siglip2_config import ARMS, SigLIP2Config, arm
 from clip_tutor.training.siglip2_learner import SigLIP2Learner
@@ -180,7 +181,7 @@ def measure(world: World, seed: int) -> dict[str, float]:
         with looking_only(learner):
             patches = patch_tokens(learner.tower, pixels)
             said = referred_boxes(learner.decoder, patches, located, names)
-        figures["box_iou"] = box_iou(said, truth.corners[:, 0])[single].mean().item()
+        figures["box_iou"] = box_iou(said, truth.corners[:, 0]).diagonal()[single].mean().item()
     return figures
 
 

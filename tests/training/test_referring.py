@@ -1,10 +1,10 @@
-"""Asking the decoder where: it says the likeliest coordinates, and boxes are compared by what they share."""
+"""Asking the decoder where: it says the likeliest coordinates."""
 
 import torch
 from torch import nn
 
 from clip_tutor.tokenizers.located import LocatedTokenizer
-from clip_tutor.training.referring import box_iou, referred_boxes
+from clip_tutor.training.referring import referred_boxes
 
 
 class Pointing(nn.Module):
@@ -29,9 +29,3 @@ def test_the_decoder_is_asked_for_four_coordinates(tokenizer):
     names = ["a cat", "a hot beverage with a long name", "a dog"]  # of different lengths
     said = referred_boxes(Pointing(located), places, located, names)
     torch.testing.assert_close(said, (places[:, 0] + 0.5) / 16)
-
-
-def test_boxes_are_compared_by_what_they_share():
-    box = torch.tensor([0.0, 0.0, 0.5, 0.5])
-    others = torch.tensor([[0.0, 0, 0.5, 0.5], [0.25, 0, 0.75, 0.5], [0.5, 0.5, 1, 1], [0.0, 0, 1, 1]])
-    torch.testing.assert_close(box_iou(box, others), torch.tensor([1.0, 1 / 3, 0, 0.25]))

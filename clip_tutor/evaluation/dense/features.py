@@ -12,7 +12,7 @@ count, and its values, what they say. Without queries and keys each patch says i
 with an image of a single token: what the image vector would be if there were nothing but this patch. For CLIP the class
 token pools in the last block, and each patch goes through that block seeing only itself.
 
-Sources: Zhou et al. 2022 (MaskCLIP), section 3.2, for the values alone; google-deepmind/tips
+Sources: Zhou et al. 2022 (MaskCLIP) for the values alone; google-deepmind/tips
 ``TIPS_zeroshot_segmentation.ipynb`` for a class token; Xiao et al. 2025 (TextRegion) for SigLIP 2's head, there one
 region at a time, here one patch.
 """

@@ -7,7 +7,7 @@ Only pairs are asked about: with a single object, whoever finds any object at al
 is what pointing anywhere would give. Objects stand out from a plain background, so a tower with random weights finds
 them, too; but not which is which, and it points at the other one about as often: `Pointing.mixed_up`.
 
-Source: Zhang et al. 2016 (Excitation Backprop), section 4.1, where the strongest pixel of a map points; here a patch.
+Source: Zhang et al. 2016 (Excitation Backprop), where the strongest pixel of a map points; here a patch.
 """
 
 from typing import NamedTuple

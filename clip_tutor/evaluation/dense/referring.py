@@ -1,6 +1,6 @@
 """Boxes that a decoder says for words: right where they overlap with the true one by more than half.
 
-Source: Kazemzadeh et al. 2014 (ReferItGame) and Yu et al. 2016, section 5, for the rule; IoU itself is torchvision's.
+Source: Kazemzadeh et al. 2014 (ReferItGame) and Yu et al. 2016 for the rule; IoU itself is torchvision's.
 """
 
 from torch import Tensor

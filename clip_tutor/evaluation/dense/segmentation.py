@@ -12,8 +12,8 @@ patch learns as the class of most of its pixels; what is measured is every pixel
 Most patches are background. A classifier that says nothing else is right most of the time and has an mIoU of less
 than 1 ÷ M: see ``test_all_background_has_next_to_no_overlap``.
 
-Sources: Oquab et al. 2024 (DINOv2), section 7.4, for a linear layer on patch tokens, enlarged to the image;
-Everingham et al. 2015 (PASCAL VOC), section 4.2, for intersection over union of pixels in the whole test set.
+Sources: Oquab et al. 2024 (DINOv2) for a linear layer on patch tokens, enlarged to the image;
+Everingham et al. 2015 (PASCAL VOC) for intersection over union of pixels in the whole test set.
 """
 
 import torch

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torchvision.ops import box_iou
 
 from clip_tutor.assets import asset
 from clip_tutor.data.captions import singular
@@ -25,7 +26,6 @@ from clip_tutor.evaluation.dense import joint_patch_features, patch_labels
 from clip_tutor.model import CLIP
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.tokenizers.located import LocatedTokenizer
-from clip_tutor.training.referring import box_iou
 from clip_tutor.training.siglip2_train import OBJECTS
 from clip_tutor.weights import Loaded, load
 
@@ -129,7 +129,7 @@ def fixed_box_iou(known: Looked, unseen: Looked) -> float:
     """
     always, truth = known.boxes.corners[:, 0].mean(dim=0), unseen.boxes.corners[:, 0]  # (4,), (B, 4)
     is_clear = unseen.boxes.objects[:, 0] != unseen.boxes.objects[:, 1]  # (B,)
-    return box_iou(always.expand_as(truth), truth)[is_clear].mean().item()
+    return box_iou(always[None], truth)[0, is_clear].mean().item()
 
 
 def poster(side: int = 320) -> Tensor:
