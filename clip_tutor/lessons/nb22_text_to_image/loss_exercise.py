@@ -9,7 +9,7 @@ from torch import Tensor
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
 from clip_tutor.lab.exercises.modules import random_tensor
-from clip_tutor.lessons.nb22_text_to_image.toys import ToyDenoiser, toy_alpha_bars
+from clip_tutor.lessons.nb22_text_to_image.toys import ToyDenoiser, demand_a_way_back, toy_alpha_bars
 
 
 def my_v_loss(
@@ -72,6 +72,7 @@ def _check_loss(loss: Attempt) -> str:
                 f"{found:.4f} for a denoiser {told}{many}",
                 f"{right:.4f}",
             )
+    demand_a_way_back(loss, *arguments)
     return "what the denoiser is shown (image, time and caption) and what it should say, with and without dropped ones"
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
 from clip_tutor.lab.exercises.modules import random_tensor
-from clip_tutor.lessons.nb22_text_to_image.toys import ToyPrior, toy_alpha_bars
+from clip_tutor.lessons.nb22_text_to_image.toys import ToyPrior, demand_a_way_back, toy_alpha_bars
 
 
 def my_prior_loss(
@@ -69,7 +69,8 @@ def _check_loss(loss: Attempt) -> str:
             f"{found:.4f} for a prior {_LISTENERS[looks_at]}",
             f"{right:.4f}",
         )
-    return "what the prior is told (noisy embedding, time, states, text embedding), and what it should say"
+    demand_a_way_back(loss, ToyPrior("texts"), *given)
+    return "what the prior is told (noisy embedding, time, states, text embedding), what it should say, the gradient"
 
 
 def _with(target=None, noisy=None, told=None, long=None, end=F.mse_loss):  # type: ignore[no-untyped-def]

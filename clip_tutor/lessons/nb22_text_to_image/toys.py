@@ -1,10 +1,14 @@
 """Denoisers, priors and an image tower for the checks of exercises, of a few numbers each."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from clip_tutor.applications.diffusion import alphas_cumprod
+from clip_tutor.lab.exercises.attempt import demand
 
 
 def toy_alpha_bars() -> Tensor:
@@ -92,3 +96,15 @@ class ToyPrior:
 
     def __repr__(self) -> str:
         return "a prior"
+
+
+def demand_a_way_back(loss: Callable[..., Tensor], network: Callable[..., Tensor], *given: Any) -> None:
+    """Refuse a loss that a network cannot learn from, for its gradient was cut off on the way."""
+    weight = torch.zeros((), requires_grad=True)
+    found = loss(lambda *told: network(*told) + weight, *given)
+    demand(
+        isinstance(found, Tensor) and found.requires_grad,
+        "the result does not remember where it came from",
+        "a loss that .backward() can be called on",
+        ".item(), .detach(), float() and torch.no_grad() cut the way back to the weights",
+    )

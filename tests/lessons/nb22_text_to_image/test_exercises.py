@@ -283,3 +283,9 @@ def test_an_arc_by_a_turn_in_its_plane_is_taken():
         return F.normalize(angle.cos() * start + angle.sin() * across, dim=1)
 
     assert check("22.9", answer) is answer
+
+
+@pytest.mark.parametrize(("number", "loss"), [("22.2", my_v_loss), ("22.7", my_prior_loss)])
+def test_a_loss_whose_gradient_was_cut_is_refused(number, loss):
+    assert ".detach()" in refusal(number, lambda *given: loss(*given).detach()).think
+    assert ".detach()" in refusal(number, torch.no_grad()(loss)).think
