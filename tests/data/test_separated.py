@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import sys
 
 import pandas as pd
 import pytest
@@ -26,9 +27,9 @@ ODD = [
     "\u2028",
     "\x0b",
     "\x85",
-    "\0",
     "é",
     "🐶",
+    *(["\0"] if sys.version_info >= (3, 11) else []),  # csv itself refuses it before
 ]
 
 

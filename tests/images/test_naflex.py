@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+import torchvision
+from packaging.version import Version
 from PIL import Image
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 from transformers.models.siglip2.image_processing_siglip2 import (
@@ -57,8 +59,9 @@ def test_packing_equals_the_published_batch(max_patches):
         steps = (ours.patches - published["pixel_values"]).abs() / level
         if processor is Siglip2ImageProcessorPil:
             assert steps.max() < 1e-3, "Pillow's resizing, to the last pixel"
-        else:  # torchvision rounds with fewer bits
-            assert steps.max() < 2.001 and steps.gt(1.001).float().mean() < 1e-5 and steps.mean() < 0.02
+        else:  # torchvision rounds with fewer bits, and before 0.23 more often to the next step
+            often = 0.02 if Version(torchvision.__version__) >= Version("0.23") else 0.2
+            assert steps.max() < 2.001 and steps.gt(1.001).float().mean() < 1e-5 and steps.mean() < often
 
 
 def test_patches_are_cut_row_by_row_with_colors_side_by_side():

@@ -89,7 +89,7 @@ def test_the_angle_of_a_cone():
     assert cone_angle(directions) == pytest.approx(45, abs=1e-3)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore:The `ipykernel.comm.Comm`:DeprecationWarning")  # ipywidgets 7
 @pytest.mark.parametrize("same", ["all", "modalities"])
 def test_identical_vectors_have_a_picture(same: str):
     images = F.normalize(torch.ones(5, 8), dim=-1)

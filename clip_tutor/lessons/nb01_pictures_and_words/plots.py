@@ -6,6 +6,7 @@ from textwrap import fill
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from clip_tutor.evaluation.information import Information
@@ -13,7 +14,7 @@ from clip_tutor.evaluation.retrieval import bootstrap_interval
 from clip_tutor.lab.plots.style import COLORS, IMAGE_COLOR, INK, MUTED, SEQUENTIAL, TEXT_COLOR, canvas
 from clip_tutor.lab.widgets.gallery import as_image
 
-PERCENT = "{x:.0%}"
+PERCENT = PercentFormatter(1, decimals=0)
 
 
 def told_table(table: Mapping[str, Mapping[str, Information]], title: str) -> Figure:

@@ -11,7 +11,8 @@ from clip_tutor.lessons.nb04_vision_transformer.board import attention_board, co
 from clip_tutor.towers import VisionTransformer, ViTConfig
 from clip_tutor.towers.attention import attention, attention_weights
 
-pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
+# matplotlib warns when a layout fails; ipywidgets 7 makes ipykernel warn of itself
+pytestmark = pytest.mark.filterwarnings("error", "ignore:The `ipykernel.comm.Comm`:DeprecationWarning")
 CONFIG = ViTConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3)
 STEM = ViTConfig(image_size=64, patch_size=16, width=24, layers=2, heads=3, stem_channels=(6, 12, 12))
 

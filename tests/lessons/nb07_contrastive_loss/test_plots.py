@@ -17,7 +17,8 @@ from clip_tutor.lessons.nb07_contrastive_loss.sphere import settle, sphere_board
 from clip_tutor.losses import contrastive_loss
 from tests.lab.conftest import texts
 
-pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
+# matplotlib warns when a layout fails; ipywidgets 7 makes ipykernel warn of itself
+pytestmark = pytest.mark.filterwarnings("error", "ignore:The `ipykernel.comm.Comm`:DeprecationWarning")
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from clip_tutor.lessons.nb20_aesthetics.board import LEAST, RatingTable, rating_
 from clip_tutor.lessons.nb20_aesthetics.raters import COLD, RATERS, RED
 from clip_tutor.lessons.nb20_aesthetics.worlds import BOARD, Part, learning_curve, self_agreement
 
-pytestmark = pytest.mark.filterwarnings("error")  # matplotlib warns when a layout fails
+# matplotlib warns when a layout fails; ipywidgets 7 makes ipykernel warn of itself
+pytestmark = pytest.mark.filterwarnings("error", "ignore:The `ipykernel.comm.Comm`:DeprecationWarning")
 
 
 def drawn(figure: Figure) -> None:
