@@ -16,6 +16,7 @@ Source: Tschannen et al. 2025 (SigLIP 2), sections 2.2 and 2.3.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -157,11 +158,12 @@ def losses_of_views(learner: SigLIP2Learner, pixels: Tensor, generator: torch.Ge
     """Return the losses of the second stage, those of them that are on, and move the centers.
 
     Args:
-        pixels: (B, 3, H, W), normalized.
+        pixels: (B, 3, H, W), normalized; if only a share of them is viewed, the first of them.
     """
     student, teacher, config = learner.student, learner.teacher, learner.config
     if not student or not teacher:
         return {}
+    pixels = pixels[: math.ceil(config.viewed * len(pixels))]
     B, losses = len(pixels), Losses()
     whole = cut_out(pixels, random_rectangles(B, config.global_scale, generator), pixels.shape[-1])
     with torch.no_grad():

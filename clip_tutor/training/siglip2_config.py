@@ -38,6 +38,7 @@ class SigLIP2Config:
     masks_weight: float = 0.25
     size_factor: float = 0.25  # of both, for size B
     tasks_per_image: int = 3  # of the decoder's; with fewer they take turns, and a step is cheaper
+    viewed: float = 1.0  # share of a batch that is seen in views, too; with less, a step is cheaper
     # what is hidden
     parallel: float = 0.5  # share of the captions that are predicted in parallel
     mask_ratio: float = 0.5  # share of the patches
@@ -61,6 +62,8 @@ class SigLIP2Config:
                 f"mask_ratio is {self.mask_ratio:g}: with 0 there is nothing to predict, with 1 nothing to predict it "
                 "from; take a share between, for instance 0.5"
             )
+        if not 0 < self.viewed <= 1:
+            raise ValueError(f"viewed is {self.viewed:g}: views need a share of the batch, above 0 and at most 1")
         if self.local_views < 1:
             raise ValueError("self-distillation needs local views, and local_views is below 1: leave it at 8")
 

@@ -130,6 +130,15 @@ def test_student_and_teacher_see_what_they_should(scenes, located, monkeypatch):
     assert torch.equal(whole, sizes["student", "patch_logits"][1]), "a place is the same place in both"
 
 
+def test_views_may_be_made_of_a_share_of_the_batch(scenes, located, monkeypatch):
+    learner, viewed = make_learner(located, viewed=0.5), []
+    call = learner.teacher.forward
+    monkeypatch.setattr(learner.teacher, "forward", lambda pixels: viewed.append(len(pixels)) or call(pixels))
+    assert {"sigmoid", "self_distillation", "masked", *TASKS} <= set(step(learner, scenes, located))
+    assert viewed == [2] and SigLIP2Config().viewed == 1
+    step(make_learner(located, viewed=0.01), scenes, located)  # one image at least
+
+
 @pytest.mark.parametrize("name", ARMS)
 def test_each_part_can_be_left_out(scenes, located, name):
     learner = make_learner(located, name)
@@ -182,6 +191,9 @@ def test_a_mask_ratio_that_leaves_nothing_is_refused(ratio):
 def test_other_settings_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="momentum is a share, from 0 to 1"):
         SigLIP2Config(momentum=1.5)
+    for viewed in (0, 1.5):
+        with pytest.raises(ValueError, match=f"viewed is {viewed:g}: views need a share of the batch, above 0"):
+            SigLIP2Config(viewed=viewed)
     with pytest.raises(ValueError, match="local_views is below 1"):
         SigLIP2Config(local_views=0)
     with pytest.raises(KeyError, match="there is no arm 'none': take one of plain, all"):
