@@ -21,7 +21,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 ALONE := notebooks/08_training.ipynb
 
 # The longest first, so that two which run side by side end at about the same time.
-LONG := $(wildcard notebooks/04_*.ipynb notebooks/17_*.ipynb notebooks/05_*.ipynb notebooks/13_*.ipynb)
+LONG := $(wildcard notebooks/22_*.ipynb notebooks/04_*.ipynb notebooks/17_*.ipynb notebooks/05_*.ipynb notebooks/13_*.ipynb)
 
 # What is tested: the files that ARGS names, else all. The rest of ARGS are options, with which a run of pytest may be
 # left without a test (its exit status 5): no failure.
@@ -32,6 +32,8 @@ ifeq ($(TESTS)$(NOTEBOOKS),)
   NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(sort $(wildcard notebooks/*.ipynb)))
 endif
 OPTIONS := $(filter-out tests tests/% notebooks/%,$(ARGS))
+# At the end of a run: which of them took longest.
+LONGEST := --durations=12 --durations-min=5
 pytest   = OMP_NUM_THREADS=$(1) $(BIN)/python -m pytest $(2) $(OPTIONS)$(if $(ARGS), || [ $$? = 5 ])
 # What passed is kept there with its outputs, for the site.
 nbmake   = CLIP_TUTOR_EXECUTED=build/executed $(call pytest,$(1),--nbmake --nbmake-timeout=1200 $(2))
@@ -96,7 +98,7 @@ types: ready
 
 unit: ready
 	@echo "==> pytest"
-	@$(if $(TESTS),$(call pytest,1,$(SIDE_BY_SIDE) $(TESTS)))
+	@$(if $(TESTS),$(call pytest,1,$(SIDE_BY_SIDE) $(LONGEST) $(TESTS)))
 
 fast: ready
 	@echo "==> pytest, without the slow tests"
@@ -105,8 +107,8 @@ fast: ready
 notebooks: ready
 	@echo "==> pytest --nbmake notebooks/"
 	@failed=; \
-	$(if $(filter-out $(ALONE),$(NOTEBOOKS)),$(call nbmake,1,$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
-	$(if $(filter $(ALONE),$(NOTEBOOKS)),$(call nbmake,2,$(filter $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
+	$(if $(filter-out $(ALONE),$(NOTEBOOKS)),$(call nbmake,1,$(SIDE_BY_SIDE) $(LONGEST) $(filter-out $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
+	$(if $(filter $(ALONE),$(NOTEBOOKS)),$(call nbmake,2,$(LONGEST) $(filter $(ALONE),$(NOTEBOOKS))) || failed=yes;) \
 	[ -z "$$failed" ]
 
 # ARGS="03 07" builds it with these notebooks alone.
