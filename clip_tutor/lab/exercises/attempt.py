@@ -91,7 +91,7 @@ def copy(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 def _copy(argument: Any) -> Any:
     if isinstance(argument, torch.Tensor):
         return argument.detach().clone().requires_grad_(argument.requires_grad)
-    return list(argument) if isinstance(argument, list) else argument
+    return list(map(_copy, argument)) if isinstance(argument, list) else argument
 
 
 def same(one: Any, other: Any) -> bool:
@@ -103,7 +103,7 @@ def same(one: Any, other: Any) -> bool:
         return alike and torch.allclose(one.detach(), other.detach(), rtol=1e-4, atol=1e-6, equal_nan=True)
     if isinstance(one, float):
         return one == other or abs(one - other) <= 1e-6 + 1e-4 * abs(other) or (math.isnan(one) and math.isnan(other))
-    if isinstance(one, tuple):
+    if isinstance(one, (tuple, list)):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, Exception):
         return str(one) == str(other)
@@ -111,7 +111,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def describe(value: Any) -> str:
-    """Return ``a tensor (5, 8)`` for a tensor of several numbers, else the value."""
+    """Return ``a tensor (5, 8)`` for a tensor of several numbers, in a tuple, too, else the value."""
     if isinstance(value, torch.Tensor):
         return f"a tensor {tuple(value.shape)}" if value.ndim else f"{value.item():.4g}"
+    if isinstance(value, tuple) and any(isinstance(one, torch.Tensor) for one in value):
+        return f"a tuple of {' and '.join(map(describe, value))}"
     return f"{value:.4g}" if isinstance(value, float) else repr(value)

@@ -12,15 +12,17 @@ def with_gradients(answer: Callable[..., Any], *inputs: Any) -> Any:
 
     A result that is no tensor, or that remembers no way back, is returned as it is. Where several numbers come back,
     the gradients are those of a sum in which each has another weight. If the answer changes what it was given, so
-    are ``inputs``: an `Attempt` notices.
+    are ``inputs``, and there are no gradients: an `Attempt` notices.
     """
     leaves = [one.clone().requires_grad_() if _is_float_tensor(one) else one for one in inputs]
     given = [leaf * 1 if _is_float_tensor(leaf) else leaf for leaf in leaves]  # a leaf must not be changed in place
     value = answer(*given)
+    changed = False
     for before, after in zip(inputs, given, strict=True):
         if _is_float_tensor(before):
+            changed |= not torch.equal(before, after)
             before.copy_(after.detach())
-    if not isinstance(value, Tensor) or not value.requires_grad:
+    if changed or not isinstance(value, Tensor) or not value.requires_grad:
         return value
     weights = torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)
     wanted = [leaf for leaf in leaves if _is_float_tensor(leaf)]

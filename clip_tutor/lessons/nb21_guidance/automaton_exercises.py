@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_tutor.applications.guidance.automaton import FILTERS
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
 
@@ -39,6 +38,11 @@ def automaton_step(
 RATE, SEEDS = 0.25, range(16)
 
 
+def known_filters() -> Tensor:
+    """Return (4, 3, 3), other filters than those of the kit's automata."""
+    return torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(9)) / 3
+
+
 def known_rule(C: int) -> Rule:
     """Return a rule with weights that do not change: a 1 × 1 convolution and a tanh."""
     random = torch.Generator().manual_seed(C)
@@ -47,10 +51,16 @@ def known_rule(C: int) -> Rule:
 
 
 def use_step(step: Callable[..., Tensor], task: str, grid: Tensor) -> Any:
-    """Return the grid after a step of all cells, or in words what chance did with the cells in many steps."""
-    filters, rule = torch.tensor(FILTERS), known_rule(grid.shape[1])
+    """Return the grid after a step of all cells, its gradient, or in words what chance did in many steps."""
+    filters, rule = known_filters(), known_rule(grid.shape[1])
     if task == "all":
         return step(grid, filters, rule, 1.0, torch.Generator().manual_seed(0))
+    if task == "gradient":
+        leaf = grid.clone().requires_grad_()
+        after = step(leaf, filters, rule, 1.0, torch.Generator().manual_seed(0))
+        if not after.requires_grad:
+            return "no gradient"
+        return torch.autograd.grad(after.square().sum(), leaf)[0]
     proposed = automaton_step(grid, filters, rule, 1.0, torch.Generator()) - grid  # (B, C, H, W)
     changes = [step(grid, filters, rule, RATE, torch.Generator().manual_seed(seed)) - grid for seed in SEEDS]
     again = step(grid, filters, rule, RATE, torch.Generator().manual_seed(SEEDS[0])) - grid
@@ -112,10 +122,16 @@ def _check_step(step: Attempt) -> str:
             "the grid plus what the rule proposes, in every cell",
             "only cells at the edge are wrong: the grid has none" if not inside else "",
         )
+        demand(
+            same(step("gradient", grid), use_step(automaton_step, "gradient", grid)),
+            "the gradient does not reach the grid before the step, or another one",
+            "a gradient through the rule and past it: the rule learns from many steps in a row",
+            "`detach`, `.data` and `no_grad` cut the way back",
+        )
     facts, right = step("chance", _grid(2, 3, 6, 6)), use_step(automaton_step, "chance", _grid(2, 3, 6, 6))
     for fact, wanted, why in zip(facts, right, _WHY, strict=True):
         demand(fact == wanted, f"with an update_rate of {RATE}, {fact}", wanted, why)
-    return "perception on a grid without an edge, the residual, and a chance for each cell that its channels share"
+    return "perception without an edge, the residual, the gradient, and a chance for each cell that its channels share"
 
 
 def _perceived(grid: Tensor, filters: Tensor, mode: str = "circular") -> Tensor:
@@ -154,6 +170,12 @@ def _filter_by_filter(grid: Tensor, filters: Tensor) -> Tensor:
     return _perceived(grid, filters).unflatten(1, (-1, 4)).transpose(1, 2).flatten(1, 2)
 
 
+def _each_repeated(grid: Tensor, filters: Tensor) -> Tensor:
+    C = grid.shape[1]
+    torus = F.pad(grid, (1, 1, 1, 1), mode="circular")
+    return F.conv2d(torus, filters.repeat_interleave(C, dim=0)[:, None], groups=C)
+
+
 STEP = Exercise(
     id="21.5",
     title="One step of an automaton",
@@ -189,6 +211,14 @@ STEP = Exercise(
             _seeing(_filter_by_filter),
             "the order: all channels through filter 0, then all through filter 1. The rule expects the four filters of "
             "channel 0 first",
+        ),
+        Mutant(
+            _seeing(_each_repeated),
+            "each filter C times in a row: then a channel sees through one filter four times. All four, C times over",
+        ),
+        Mutant(
+            _changing(lambda g, d, r, n: g + d * (torch.rand(len(g), 1, *g.shape[2:], generator=n) < 0.5)),
+            "0.5 in the place of update_rate",
         ),
         Mutant(
             _seeing(lambda g, f: _perceived(g, f.flip(1, 2))),

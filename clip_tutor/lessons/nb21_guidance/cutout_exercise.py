@@ -59,6 +59,7 @@ def _check(cutout_: Attempt) -> str:
             isinstance(answer, tuple) and same(answer[1], gradient),
             "the gradient does not reach the pixels, or other ones",
             "a gradient for each pixel inside the square, 0 outside",
+            "`detach`, `.data`, `no_grad` and numpy cut the way back to the image, and without it nothing can climb",
         )
     return "six images, square and not, the smallest and the largest square, all corners, and the gradient"
 
@@ -105,6 +106,18 @@ CUTOUT = Exercise(
             "top and left have changed places: the second number is for the upper edge",
         ),
         Mutant(
+            _with(place=lambda H, W, s, v, w: (int(v * (H - s + 1)), int(w * (H - s + 1)))),
+            "the left edge was counted along the height: it has W − side + 1 places",
+        ),
+        Mutant(
+            _with(side=lambda H, W, size, u: size + int(u * (H - size))),
+            "the side goes up to the height: where an image is wider or narrower, it is the shorter side that counts",
+        ),
+        Mutant(
+            _with(side=lambda H, W, size, u: size + int(u * (max(H, W) - size))),
+            "the side goes up to the longer side: such a square does not lie inside",
+        ),
+        Mutant(
             _with(side=lambda H, W, size, u: max(1, int(u * min(H, W)))),
             "the square may be smaller than `size`, down to nothing: its side begins at `size`",
         ),
@@ -119,6 +132,10 @@ CUTOUT = Exercise(
         Mutant(
             _with(pool=lambda square, size: F.interpolate(square, (size, size), mode="bilinear", align_corners=False)),
             "interpolated at single points: pixels between them would have no say, and no gradient. Average",
+        ),
+        Mutant(
+            _with(pool=lambda square, size: F.interpolate(square, (size, size))),
+            "single pixels were picked, as `F.interpolate` does unless told otherwise: average them",
         ),
         Mutant(_with(pool=lambda square, size: F.adaptive_max_pool2d(square, size)), "the maximum: take the average"),
     ),

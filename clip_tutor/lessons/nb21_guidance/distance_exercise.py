@@ -48,7 +48,12 @@ def _check(distance: Attempt) -> str:
             "a distance whose gradient reaches the image's vector",
             "`detach`, `item` and `no_grad` cut the way back, and without it nothing can climb",
         )
-        demand(same(answer[1], gradient), "the gradient at x is another one", "that of half the squared angle")
+        demand(
+            same(answer[1], gradient),
+            "the gradient at x is another one",
+            "that of half the squared angle",
+            "the value is right, so a part of the way back was cut: by `detach`, `.data` or `no_grad`",
+        )
     y = torch.tensor([1.0, 2.0, 2.0])
     for name, x in (("the same direction", 4 * y[None]), ("opposite directions", -y[None])):
         answer = distance(x, y)
@@ -94,6 +99,14 @@ DISTANCE = Exercise(
             "the vectors have not been brought to unit length: their lengths count, and beyond 2 there is no arcsin",
         ),
         Mutant(_of_chord(lambda c: 2 * c.clamp(max=1).arcsin() ** 2), "the arcsin of the chord: of half of it"),
+        Mutant(
+            _of_chord(lambda c: 2 * c.clamp(max=1 - 1e-6).arcsin() ** 2),
+            "the arcsin of the whole chord, cut off a little below 1: it is the arcsin of half of it",
+        ),
+        Mutant(
+            _of_chord(lambda c: (c / 2).clamp(max=1 - 1e-6).arcsin() ** 2),
+            "the square of half the angle: half the square of the angle is twice as much",
+        ),
         Mutant(
             _of_chord(lambda c: 2 * (c / 2).clamp(max=1 - 1e-6).arcsin()), "that is the angle: take half its square"
         ),

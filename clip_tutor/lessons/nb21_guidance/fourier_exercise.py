@@ -1,5 +1,7 @@
 """Exercise 21.4: an image made of waves."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -12,8 +14,8 @@ def waves_to_pixels(spectrum: torch.Tensor) -> torch.Tensor:
 
     spectrum is complex, (B, 3, side, side // 2 + 1), as ``torch.fft.rfft2`` lays it out; side is even. The wave in row
     i and column j has the frequency f = √(fy² + fx²) in waves a pixel, fy from ``torch.fft.fftfreq(side)`` for the row,
-    fx from ``torch.fft.rfftfreq(side)`` for the column; frequencies below 1 / side, which is the constant wave's alone,
-    count as 1 / side. Each wave is multiplied with 1 / f, then all are added up by ``torch.fft.irfft2`` with
+    fx from ``torch.fft.rfftfreq(side)`` for the column; the constant wave has f = 0, which counts as 1 / side, the
+    smallest of the others. Each wave is multiplied with 1 / f, then all are added up by ``torch.fft.irfft2`` with
     norm="ortho", and what comes out is divided by 4 and put through a sigmoid.
     """
     side = spectrum.shape[-2]
@@ -28,7 +30,7 @@ def _spectrum(B: int, side: int, seed: int) -> Tensor:
 
 
 def _check(pixels_of: Attempt) -> str:
-    for seed, (B, side) in enumerate(((1, 4), (2, 8), (1, 16))):
+    for seed, (B, side) in enumerate(((1, 6), (2, 8), (1, 16))):
         spectrum = _spectrum(B, side, seed)
         answer, right = pixels_of(spectrum), waves_to_pixels(spectrum)
         demand(
@@ -58,7 +60,24 @@ def _check(pixels_of: Attempt) -> str:
                 f"from {wanted.min():.3f} to {wanted.max():.3f}",
             )
         demand(same(answer, right), f"other pixels for a spectrum {tuple(spectrum.shape)}", "the sum of all waves")
-    return "spectra of 4, 8 and 16 pixels: the constant wave, slow and fast ones, both ways, and their sum"
+        found, wanted = (_gradient(pixels, spectrum) for pixels in (pixels_of, waves_to_pixels))
+        demand(
+            same(found, wanted),
+            f"{'no' if found is None else 'another'} gradient at the spectrum",
+            "a gradient for each wave: it is the waves that climb",
+            "`detach`, `.data` and `no_grad` cut the way back from the pixels",
+        )
+    return "spectra of 6, 8 and 16 pixels: the constant wave, slow and fast ones, both ways, their sum, the gradient"
+
+
+def _gradient(pixels_of: Callable[[Tensor], Tensor], spectrum: Tensor) -> Tensor | None:
+    """Return the gradient of the pixels, each with another weight, at the spectrum; None where none arrives."""
+    leaf = spectrum.clone().requires_grad_()
+    pixels = pixels_of(leaf)
+    if not pixels.requires_grad:
+        return None
+    weights = torch.linspace(1, 2, pixels.numel()).view_as(pixels)
+    return torch.autograd.grad((weights * pixels).sum(), leaf, allow_unused=True)[0]
 
 
 def _frequencies(side: int) -> Tensor:
@@ -78,6 +97,12 @@ def _with(scale=None, back=None):  # type: ignore[no-untyped-def]
         return (torch.fft.irfft2(scaled, s=(side, side), norm="ortho") / 4).sigmoid()
 
     return answer
+
+
+def _added(spectrum: Tensor) -> Tensor:
+    side = spectrum.shape[-2]
+    f = torch.fft.fftfreq(side)[:, None].abs() + torch.fft.rfftfreq(side)[None]
+    return (torch.fft.irfft2(spectrum / f.clamp(min=1 / side), s=(side, side), norm="ortho") / 4).sigmoid()
 
 
 def _rows_in_order(spectrum: Tensor) -> Tensor:
@@ -111,6 +136,15 @@ FOURIER = Exercise(
             "the constant wave is gone: nothing could make the whole image darker or lighter. Its f counts as 1 / side",
         ),
         Mutant(_with(scale=lambda f, side: 1 / f.clamp(min=1 / side) ** 2), "1 / f²: too little is left of fine waves"),
+        Mutant(
+            _with(scale=lambda f, side: 1 / torch.where(f > 0, f, 1.0)),
+            "the f of the constant wave was taken for 1: it counts as 1 / side",
+        ),
+        Mutant(
+            _with(scale=lambda f, side: 1 / (f**2).clamp(min=1 / side)),
+            "f is the root of fy² + fx²: the root is missing",
+        ),
+        Mutant(_added, "fy and fx were added: the two are at right angles, √(fy² + fx²)"),
         Mutant(
             _with(scale=lambda f, side: 1 / (f + 1 / side)),
             "1 / side was added to every f: only the constant wave's is to be changed",

@@ -33,15 +33,20 @@ def _case(B: int, seed: int, rate: float, reach: float) -> tuple[Tensor, Tensor,
 def _check(step: Attempt) -> str:
     for seed, (B, rate, reach) in enumerate(((1, 0.05, 0.03), (2, 0.05, 0.06), (1, 0.2, 0.5))):
         case = _case(B, seed, rate, reach)
-        pixels, gradient, origin = case[:3]
+        pixels, _, origin = case[:3]
         answer, right = step(*case), nearby_step(*case)
         demand(
             isinstance(answer, Tensor) and answer.shape == pixels.shape,
             f"the result is {describe(answer)}",
             f"a tensor {tuple(pixels.shape)}",
         )
-        uphill = ((answer - pixels) * gradient).sum()
-        demand(uphill < 0, "the pixels move with the gradient", "a step against it: the loss is to become smaller")
+        lost = int((~answer.isfinite()).sum())
+        demand(
+            not lost,
+            f"{lost} numbers are no numbers",
+            "a number for each",
+            "a gradient of 0 was divided by its size, which gives 0 / 0: `.sign()` of 0 is 0",
+        )
         far = (answer - origin).abs().max().item()
         demand(far <= reach + 1e-5, f"a number lies {far:.3f} from the origin's", f"{reach:g} at most")
         demand(
@@ -110,6 +115,18 @@ INVISIBLE = Exercise(
         Mutant(
             _with(_right_move, _shortened),
             "the whole change was shortened: each number has a reach of its own",
+        ),
+        Mutant(
+            _with(lambda p, g, r: p - r * g / g.abs().max(), _right_place),
+            "the largest move is as long as the rate, the others are shorter: the sign makes all alike",
+        ),
+        Mutant(
+            lambda pixels, gradient, origin, rate, reach: nearby_step(origin, gradient, origin, rate, reach),
+            "the step begins at the origin: it begins where the last one has led to, and that is pixels",
+        ),
+        Mutant(
+            _with(_right_move, lambda m, p, o, reach: (m - o).clamp(-reach, reach)),
+            "that is the change alone: add it to the origin",
         ),
         Mutant(
             _with(

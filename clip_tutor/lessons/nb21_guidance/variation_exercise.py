@@ -105,7 +105,7 @@ VARIATION = Exercise(
         Mutant(_with_zeros, "the image was filled up with zeros: a black frame has an edge of its own"),
         Mutant(
             lambda p: (_differences(p)[0].abs() + _differences(p)[1].abs()).mean(dim=(1, 2, 3)),
-            "absolute values: squares are asked for",
+            "absolute values, or the root of the squares: the squares themselves are asked for",
         ),
         Mutant(
             lambda p: (_differences(p)[0] + _differences(p)[1]).pow(2).mean(dim=(1, 2, 3)),
@@ -113,6 +113,18 @@ VARIATION = Exercise(
         ),
         Mutant(
             lambda p: (_differences(p)[0] ** 2).mean(dim=(1, 2, 3)), "only the right neighbors: level stripes are free"
+        ),
+        Mutant(
+            lambda p: (_differences(p)[1] ** 2).mean(dim=(1, 2, 3)),
+            "only the lower neighbors: upright stripes are free",
+        ),
+        Mutant(
+            lambda p: (_differences(p)[0] ** 2 + _differences(p)[1] ** 2).mean(dim=(2, 3)).sum(dim=1),
+            "divided by H · W: the mean runs over the colors, too",
+        ),
+        Mutant(
+            lambda p: (p.diff(dim=3)[..., :-1, :] ** 2 + p.diff(dim=2)[..., :-1] ** 2).mean(dim=(1, 2, 3)),
+            "the last row and the last column were left out: each of their numbers still has one neighbor",
         ),
         Mutant(
             lambda p: (_differences(p)[0] ** 2 + _differences(p)[1] ** 2).sum(dim=(1, 2, 3)),

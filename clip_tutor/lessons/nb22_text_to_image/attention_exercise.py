@@ -22,7 +22,8 @@ class MyCrossAttention(nn.Module):
 
     `to_query`: from width numbers to heads * head_width; `to_key_value`: from source_width to twice as many, keys
     first; `out`: from heads * head_width to width. Head 0 has the first head_width numbers of queries, keys and values,
-    head 1 the next. Scores are divided by √head_width; the weights of a place for all T tokens add up to 1.
+    head 1 the next. Scores are divided by √head_width; the weights of a place for all T tokens add up to 1. What is
+    found is returned alone: the block around this layer adds it to the places.
     """
 
     def __init__(self, width: int, source_width: int, heads: int, head_width: int) -> None:
@@ -50,7 +51,10 @@ _CASES = (((8, 6, 2, 4), (2, 9, 5)), ((6, 10, 3, 2), (1, 4, 7)))  # arguments; B
 
 
 def use_attention(kind: Any, task: str, arguments: tuple[int, ...], *inputs: Tensor) -> Any:
-    """Return what is asked of a layer with known weights: its parameters, its map, what it gives, or what is stuck."""
+    """Return what is asked of a layer with known weights: its parameters, its map, what it gives, or what is stuck.
+
+    "gradients" are the parameters that no gradient reaches, "inputs" those of places and states.
+    """
     layer = kind(*arguments)
     if task == "names":
         return names_and_shapes(layer)
@@ -58,11 +62,15 @@ def use_attention(kind: Any, task: str, arguments: tuple[int, ...], *inputs: Ten
         weights.data.copy_(random_tensor(*weights.shape, seed=seed + 7))
     if task == "weights":
         return layer.weights(*inputs).detach()
-    found = layer(*inputs)
+    given = [one.clone().requires_grad_() for one in inputs] if task == "inputs" else inputs
+    found = layer(*given)
     if task == "out":
         return found.detach()
-    found.square().sum().backward()
-    return without_gradient(layer)
+    if found.requires_grad:
+        found.square().sum().backward()
+    if task == "gradients":
+        return without_gradient(layer)
+    return tuple(name for name, one in zip(("places", "states"), given, strict=True) if one.grad is None)
 
 
 def _check_attention(layer: Attempt) -> str:
@@ -82,6 +90,13 @@ def _check_attention(layer: Attempt) -> str:
             demand(same(row, wanted), f"{name} begins with ({in_words(row, wanted)})", f"({in_words(wanted, row)})")
             demand(same(found, right), f"{name} differs in another row than the first", "that of the library")
         demand_gradients(layer, arguments, *inputs)
+        cut = layer("inputs", arguments, *inputs)
+        demand(
+            cut == (),
+            f"no gradient reaches the {' and '.join(cut)} that the layer is given",
+            "a gradient for both: what comes before the layer learns through it",
+            "`detach`, `no_grad` and `.data` cut a tensor off from what it was made of",
+        )
     return "names and shapes, the map of each head, what is found, and gradients, for two sizes"
 
 
@@ -112,6 +127,18 @@ def _crosswise(x: Tensor, heads: int) -> Tensor:
 def _viewed(x: Tensor, heads: int) -> Tensor:
     B, N, D = x.shape
     return x.reshape(B, heads, N, D // heads)
+
+
+class _CutInHeads(MyCrossAttention):
+    def weights(self, places, states):  # type: ignore[no-untyped-def]
+        query = self.to_query(places).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, _ = self.to_key_value(states).unflatten(-1, (self.heads, -1)).transpose(1, 2).chunk(2, dim=-1)
+        return (query @ key.transpose(2, 3) / self.head_width**0.5).softmax(dim=-1)
+
+
+class _Residual(MyCrossAttention):
+    def forward(self, places, states):  # type: ignore[no-untyped-def]
+        return places + super().forward(places, states)
 
 
 class _Biased(MyCrossAttention):
@@ -174,6 +201,13 @@ ATTENTION = Exercise(
             _with(softmax=lambda scores: scores[..., -1:].softmax(dim=-1).expand_as(scores) / scores.shape[-1]),
             "every token got the same weight: the scores are not used",
         ),
+        Mutant(
+            _with(end=lambda layer, found: layer.out(found.permute(0, 2, 3, 1).flatten(2))),
+            "the heads were laid crosswise on the way back: first all numbers of head 0, then those of head 1",
+        ),
+        Mutant(_with(softmax=lambda scores: scores), "these are the scores: a softmax makes weights of them"),
+        Mutant(_CutInHeads, "keys and values were cut out of each head: cut in two first, then into heads"),
+        Mutant(_Residual, "the places were added: the block around this layer does that"),
         Mutant(_Biased, "the layers have a bias: here none has one"),
     ),
 )

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
-from clip_tutor.lab.exercises.modules import random_tensor
+from clip_tutor.lab.exercises.modules import in_words, random_tensor
 
 
 def my_best_of(candidates: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
-    """Return (B, E): for each of B texts the best of N image embeddings that were predicted for it.
+    """Return (B, E), unit vectors: for each of B texts the best of N image embeddings that were predicted for it.
 
     candidates is (N, B, E), as a prior says them: candidates[n, b] is the n-th one for texts[b], and they differ in
     length. texts is (B, E), unit vectors.
@@ -35,9 +35,9 @@ def _check_best(best_of: Attempt) -> str:
             seen, wanted = ((one[b] @ texts[b]).item() for one in (found, right))
             demand(
                 torch.allclose(found[b], right[b], atol=1e-5),
-                f"for text {b} of {B}, of {N} candidates, a vector of length {found[b].norm():.3f} whose product with "
-                f"it is {seen:.3f}",
-                f"one of length 1 whose product with it is {wanted:.3f}",
+                f"for text {b} of {B}, of {N} candidates, ({in_words(found[b], right[b])}), of length "
+                f"{found[b].norm():.3f}, whose product with it is {seen:.3f}",
+                f"({in_words(right[b], found[b])}), of length 1, whose product with it is {wanted:.3f}",
             )
     return "two, three and five candidates of different length, one text and several, each with a choice of its own"
 
@@ -76,6 +76,11 @@ BEST = Exercise(
         Mutant(
             _by_raw_length, "the longest won: bring candidates to length 1 before they are compared, not only after"
         ),
+        Mutant(
+            _with(images=lambda candidates: F.normalize(candidates, dim=1)),
+            "brought to length 1 along the texts, the default of `F.normalize`: a candidate's numbers are in the last "
+            "dimension",
+        ),
         Mutant(_with(images=lambda candidates: candidates), "the candidates were not brought to length 1"),
         Mutant(_with(choose=lambda products: products.argmin(dim=0)), "the smallest product won"),
         Mutant(
@@ -85,6 +90,17 @@ BEST = Exercise(
         Mutant(
             _with(choose=lambda products: torch.zeros(products.shape[1], dtype=torch.long)),
             "the first candidate was taken whatever the text says",
+        ),
+        Mutant(_with(choose=lambda products: products[:2].argmax(dim=0)), "only two candidates were compared"),
+        Mutant(
+            _with(choose=lambda products: products.argmax(dim=1)),
+            "the largest product of each candidate: take the largest of each text, with dim=0",
+        ),
+        Mutant(
+            lambda candidates, texts: F.normalize(candidates, dim=-1)[
+                (F.normalize(candidates, dim=-1) * texts).sum(dim=-1).argmax(dim=0)
+            ],
+            "all rows of the chosen candidates: of candidate chosen[b] only row b is meant",
         ),
         Mutant(
             _with(products=lambda images, texts: (images @ texts.T).sum(dim=-1)),

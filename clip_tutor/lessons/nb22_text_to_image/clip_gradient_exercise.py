@@ -77,18 +77,19 @@ def _check_gradient(guided: Attempt) -> str:
     return "one image and two, each with its own text, three amounts of noise, with and without values that are cut off"
 
 
-def _with(logits=None, step=None, at=None, end=None):  # type: ignore[no-untyped-def]
-    """Return an answer with other logits, another step length, or a gradient at another place."""
+def _with(logits=None, step=None, at=None, on=None, end=None):  # type: ignore[no-untyped-def]
+    """Return an answer with other logits, another step length, a gradient at or a step from another place."""
     logits = logits or (lambda vectors, texts, scale: scale * (vectors * texts).sum())
     step = step or (lambda a, scale: scale * (1 - a) / a.sqrt())
     at = at or (lambda noisy, x0: noisy)
+    on = on or (lambda noisy, x0: x0)
     end = end or (lambda image: image.clamp(-1, 1))
 
     def answer(encode, noisy, t, x0, texts, alpha_bar, logit_scale, scale):  # type: ignore[no-untyped-def]
         with torch.enable_grad():
             variable = at(noisy, x0).detach().requires_grad_()
             (gradient,) = torch.autograd.grad(logits(encode(variable, t), texts, logit_scale), variable)
-        return end(x0 + step(alpha_bar, scale) * gradient)
+        return end(on(noisy, x0) + step(alpha_bar, scale) * gradient)
 
     return answer
 
@@ -145,7 +146,15 @@ CLIP_GRADIENT = Exercise(
             _with(logits=lambda vectors, texts, scale: scale * (vectors @ texts.T).sum()),
             "each image was led towards all texts: its own is in its own row",
         ),
+        Mutant(
+            _with(logits=lambda vectors, texts, scale: (scale * vectors @ texts.T).log_softmax(dim=1).diagonal().sum()),
+            "a softmax over the captions of the batch: it is the logit itself, and no other caption has a say",
+        ),
+        Mutant(_with(step=lambda a, scale: scale * (1 - a) / a), "divided by ᾱ without its root"),
+        Mutant(_with(step=lambda a, scale: scale * (1 - a)), "1 - ᾱ alone: it is divided by √ᾱ"),
+        Mutant(_with(on=lambda noisy, x0: noisy), "the gradient was added to the noisy image: it is x_0 that moves"),
         Mutant(_with(at=lambda noisy, x0: x0), "the gradient was taken at x_0: this CLIP reads the noisy image"),
+        Mutant(_with(end=lambda image: image.clamp(0, 1)), "cut off at 0: images go from -1 to 1 here"),
         Mutant(_with(end=lambda image: image), "what goes beyond -1 and 1 was not cut off"),
         Mutant(
             _switched_off,

@@ -87,6 +87,16 @@ def _first_alone(denoiser, noisy, t, states, null_states):  # type: ignore[no-un
     return denoiser(noisy, t, null_states.expand_as(states)), denoiser(noisy, t, states[:1].expand_as(states))
 
 
+def _first_time(denoiser, noisy, t, states, null_states):  # type: ignore[no-untyped-def]
+    time = t[:1].expand_as(t)
+    return denoiser(noisy, time, null_states.expand_as(states)), denoiser(noisy, time, states)
+
+
+def _without_w_at_u(denoiser, noisy, t, states, null_states, w, convention):  # type: ignore[no-untyped-def]
+    u, c = denoiser(noisy, t, null_states.expand_as(states)), denoiser(noisy, t, states)
+    return u + w * (c - u) if convention == "imagen" else (1 + w) * c - u
+
+
 def _of_states(denoiser, noisy, t, states, null_states, w, convention):  # type: ignore[no-untyped-def]
     s = w if convention == "imagen" else 1 + w
     return denoiser(noisy, t, null_states + s * (states - null_states))
@@ -139,7 +149,9 @@ GUIDANCE = Exercise(
             "cat they are B apart",
         ),
         Mutant(_with(asked=_first_alone), "every image got the first caption"),
+        Mutant(_with(asked=_first_time), "every image got the first timestep"),
         Mutant(_with(asked=_zeros), "zeros in the place of null_states: no caption is the empty caption"),
+        Mutant(_without_w_at_u, "(1 + w) · c - u: it is w times u that comes off, so that the two factors add up to 1"),
         Mutant(_of_states, "the states were guided and the denoiser asked once: it is its two answers that count"),
     ),
 )

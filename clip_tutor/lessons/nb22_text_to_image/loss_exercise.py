@@ -48,7 +48,7 @@ _LISTENERS = {
 
 def _check_loss(loss: Attempt) -> str:
     B = 4  # as many images as pixels in a row: a wrong broadcast raises no error
-    for dropped in ((False,) * B, (True, False, False, True)):
+    for dropped in ((False,) * B, (False, True, False, False)):
         for looks_at, told in _LISTENERS.items():
             arguments = (
                 ToyDenoiser(looks_at),
@@ -91,6 +91,19 @@ def _with(noisy=None, target=None, told=None, end=F.mse_loss):  # type: ignore[n
         return end(denoiser(noisy(*parts), t, told(states, null_states, is_dropped)), target(*parts))
 
     return answer
+
+
+def _without_dropped(denoiser, x0, noise, t, states, null_states, is_dropped, alpha_bars):  # type: ignore[no-untyped-def]
+    kept = ~is_dropped
+    given = x0[kept], noise[kept], t[kept], states[kept], null_states, is_dropped[kept], alpha_bars
+    return my_v_loss(denoiser, *given)
+
+
+def _of_image(denoiser, x0, noise, t, states, null_states, is_dropped, alpha_bars):  # type: ignore[no-untyped-def]
+    alpha_bar = alpha_bars[t][:, None, None, None]
+    noisy = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
+    said = denoiser(noisy, t, torch.where(is_dropped[:, None, None], null_states, states))
+    return F.mse_loss(alpha_bar.sqrt() * noisy - (1 - alpha_bar).sqrt() * said, x0)
 
 
 def _broadcast(denoiser, x0, noise, t, states, null_states, is_dropped, alpha_bars):  # type: ignore[no-untyped-def]
@@ -148,8 +161,20 @@ LOSS = Exercise(
             "one dropped caption took all others with it: each image has its own",
         ),
         Mutant(_with(end=lambda one, other: F.mse_loss(one, other, reduction="sum")), "a sum: it is the mean"),
+        Mutant(
+            _with(end=lambda one, other: (one - other).square().sum(dim=(1, 2, 3)).mean()),
+            "a sum over each image: the mean runs over channels and pixels, too",
+        ),
         Mutant(_with(end=F.l1_loss), "absolute differences: they are squared"),
         Mutant(_with(end=lambda one, other: F.mse_loss(one, other).sqrt()), "the root of the mean square: no root"),
+        Mutant(_without_dropped, "images without a caption were left out: they count, with null_states"),
+        Mutant(_of_image, "the image that follows from v was compared with x0: compare v itself"),
+        Mutant(
+            lambda denoiser, x0, noise, t, states, null_states, is_dropped, alpha_bars: my_v_loss(
+                denoiser, x0, noise, t, states, null_states, is_dropped, alpha_bars[t[:1]].expand_as(alpha_bars)
+            ),
+            "all images were mixed as the first one's timestep says: each has its own",
+        ),
         Mutant(
             _broadcast,
             "ᾱ was laid along the columns of pixels: alpha_bars[t] is (B,) and broadcasts from the right, so give it "

@@ -47,28 +47,28 @@ _LISTENERS = {
 
 
 def _check_loss(loss: Attempt) -> str:
-    B = E = 4  # as many embeddings as numbers in one: a wrong broadcast raises no error
-    given = (
-        F.normalize(random_tensor(B, E), dim=-1),
-        random_tensor(B, 3, 5, seed=1),
-        F.normalize(random_tensor(B, E, seed=2), dim=-1),
-        random_tensor(B, E, seed=3),
-        torch.tensor([0, 2, 5, 9]),
-        toy_alpha_bars(),
-    )
-    answers = {looks_at: loss(ToyPrior(looks_at), *given) for looks_at in _LISTENERS}
-    for looks_at, found in answers.items():
-        right = my_prior_loss(ToyPrior(looks_at), *given)
-        demand(
-            isinstance(found, Tensor) and found.shape == (),
-            f"the result is {describe(found)}",
-            "a tensor of a single number: the mean over all embeddings and their numbers",
+    for B, E in ((4, 4), (3, 9)):  # first as many embeddings as numbers in one: a wrong broadcast raises no error
+        given = (
+            F.normalize(random_tensor(B, E), dim=-1),
+            random_tensor(B, 3, 5, seed=1),
+            F.normalize(random_tensor(B, E, seed=2), dim=-1),
+            random_tensor(B, E, seed=3),
+            torch.tensor([0, 2, 5, 9])[:B],
+            toy_alpha_bars(),
         )
-        demand(
-            torch.allclose(found, right, rtol=1e-4, atol=1e-6),
-            f"{found:.4f} for a prior {_LISTENERS[looks_at]}",
-            f"{right:.4f}",
-        )
+        answers = {looks_at: loss(ToyPrior(looks_at), *given) for looks_at in _LISTENERS}
+        for looks_at, found in answers.items():
+            right = my_prior_loss(ToyPrior(looks_at), *given)
+            demand(
+                isinstance(found, Tensor) and found.shape == (),
+                f"the result is {describe(found)}",
+                "a tensor of a single number: the mean over all embeddings and their numbers",
+            )
+            demand(
+                torch.allclose(found, right, rtol=1e-4, atol=1e-6),
+                f"{found:.4f} for a prior {_LISTENERS[looks_at]}, and {B} embeddings of {E} numbers",
+                f"{right:.4f}",
+            )
     demand_a_way_back(loss, ToyPrior("texts"), *given)
     return "what the prior is told (noisy embedding, time, states, text embedding), what it should say, the gradient"
 
@@ -99,6 +99,11 @@ def _broadcast(prior, images, states, texts, noise, t, alpha_bars):  # type: ign
 
 def _swapped(prior, images, states, texts, noise, t, alpha_bars):  # type: ignore[no-untyped-def]
     return my_prior_loss(prior, texts, states, images, noise, t, alpha_bars)
+
+
+def _by_batch(prior, images, states, texts, noise, t, alpha_bars):  # type: ignore[no-untyped-def]
+    factor = (len(images) / images.shape[1]) ** 0.5
+    return my_prior_loss(prior, factor * images, states, factor * texts, noise, t, alpha_bars)
 
 
 def _short_target(prior, images, states, texts, noise, t, alpha_bars):  # type: ignore[no-untyped-def]
@@ -152,7 +157,19 @@ PRIOR_LOSS = Exercise(
             "the shares without their roots: ᾱ is a share of variance",
         ),
         Mutant(_with(noisy=lambda x0, noise, a, b: x0), "the prior was shown the embedding without noise"),
+        Mutant(
+            _with(noisy=lambda x0, noise, a, b: a * x0 / x0.shape[1] ** 0.5 + b * noise),
+            "the noise was mixed into the unit vector: make it longer first",
+        ),
+        Mutant(
+            _by_batch, "√B times as long: E, the numbers of an embedding, is `images.shape[1]`, and B is `len(images)`"
+        ),
         Mutant(_with(end=lambda one, other: F.mse_loss(one, other, reduction="sum")), "a sum: it is the mean"),
+        Mutant(
+            _with(end=lambda one, other: (one - other).square().sum(dim=1).mean()),
+            "a sum over the numbers of an embedding: the mean runs over them, too",
+        ),
+        Mutant(_with(end=F.l1_loss), "absolute differences: they are squared"),
         Mutant(
             _with(end=lambda one, other: 1 - F.cosine_similarity(one, other).mean()),
             "a cosine: the paper's loss is the mean squared error",

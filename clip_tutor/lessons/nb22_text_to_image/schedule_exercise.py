@@ -10,7 +10,7 @@ from clip_tutor.lab.exercises.attempt import Attempt, demand, describe
 
 
 def my_alphas_cumprod(timesteps: int) -> torch.Tensor:
-    """Return (timesteps,): ᾱ of each timestep of the cosine schedule, from 0 on.
+    """Return (timesteps,), in float32: ᾱ of each timestep of the cosine schedule, from 0 on.
 
     f(t) = cos²((t / timesteps + 0.008) / 1.008 · π / 2), for t from 0 to timesteps, both included.
     Timestep t mixes in the share β_t = 1 - f(t + 1) / f(t) of noise, but never more than 0.999.
@@ -33,6 +33,12 @@ def _check_schedule(alphas_cumprod: Attempt) -> str:
             f"the result is {describe(found)} for {timesteps} timesteps",
             f"a tensor ({timesteps},): a number for each timestep from 0 to {timesteps - 1}",
         )
+        demand(
+            found.dtype == right.dtype,
+            f"numbers of type {found.dtype}",
+            f"{right.dtype}, as images and weights have it",
+            "`.float()` makes them so; noisy images would become what the schedule is, and no layer takes them",
+        )
         wrong = ((found - right).abs() > 2e-6 + 2e-4 * right).nonzero()
         if len(wrong):
             t = int(wrong[0])
@@ -40,9 +46,13 @@ def _check_schedule(alphas_cumprod: Attempt) -> str:
     return "all of 4, 10 and 1,000 timesteps, the first one with a step of noise, the last one with a little image"
 
 
-def _left(timesteps: int, offset: float = 0.008, power: float = 2) -> Tensor:
+def _left(timesteps: int, offset: float = 0.008, power: float = 2, divisor: float | None = None) -> Tensor:
     t = torch.arange(timesteps + 1) / timesteps
-    return torch.cos((t + offset) / (1 + offset) * math.pi / 2) ** power
+    return torch.cos((t + offset) / (divisor or 1 + offset) * math.pi / 2) ** power
+
+
+def _offset_divided(timesteps: int) -> Tensor:
+    return torch.cos((torch.arange(timesteps + 1) + 0.008) / timesteps / 1.008 * math.pi / 2) ** 2
 
 
 def _with(left=_left, most=0.999, end=lambda betas: (1 - betas).cumprod(dim=0)):  # type: ignore[no-untyped-def]
@@ -95,6 +105,19 @@ SCHEDULE = Exercise(
         Mutant(
             _with(left=lambda timesteps: _left(timesteps, offset=0.0)),
             "the 0.008 is missing: without it the first steps would hardly do anything",
+        ),
+        Mutant(
+            _with(left=lambda timesteps: _left(timesteps, divisor=1.0)),
+            "not divided by 1.008: the angle goes beyond 90 degrees, and the last f rises again",
+        ),
+        Mutant(_with(left=_offset_divided), "0.008 was divided by the timesteps, too: it is added to t / timesteps"),
+        Mutant(
+            lambda timesteps: _left(timesteps)[:-1],
+            "this is f(t): ᾱ of timestep t is the product of what t and all steps before it leave",
+        ),
+        Mutant(
+            lambda timesteps: _left(timesteps)[1:],
+            "this is f(t + 1): multiply the 1 - β, so that the last one is held at 0.999 and f(0) is divided out",
         ),
     ),
 )

@@ -10,10 +10,10 @@ from clip_tutor.lab.exercises.modules import in_words, random_tensor
 
 
 def my_interpolate(start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
-    """Return (B, E), unit vectors on the shorter arc from start to end, so far along it.
+    """Return (B, E), unit vectors: for each pair the point on the shorter arc from start to end.
 
-    start and end are (B, E), unit vectors, no two of them opposite to each other. share is 0 at the start and 1 at the
-    end; at 0.5 the angle to both is half of theirs.
+    start and end are (B, E), unit vectors, no two of them opposite to each other. share says how far along the arc: 0
+    is the start and 1 the end; at 0.5 the angle to both is half of theirs.
     With the angle ω between two of them the point is (sin((1 - share) · ω) · start + sin(share · ω) · end) / sin(ω).
     Where the two are the same, it is the start.
     """
@@ -22,12 +22,18 @@ def my_interpolate(start: torch.Tensor, end: torch.Tensor, share: float) -> torc
     return torch.where(angle.sin() < 1e-6, start, between)
 
 
+_BEYOND = torch.tensor([[0.0, 1.0000001, 0.0]])  # a unit vector but for rounding: its product with itself is beyond 1
+
+
 def _check_arc(interpolate: Attempt) -> str:
     B, E = 3, 3  # as many as there are numbers in each: a wrong broadcast raises no error
     start, end = (F.normalize(random_tensor(B, E, seed=seed), dim=-1) for seed in (0, 1))
     for share in (0.0, 0.25, 0.5, 0.9, 1.0):
         _compare(interpolate, start, end, share)
-    _compare(interpolate, start[:1], start[:1], 0.3)
+    _compare(interpolate, start, -end, 0.25)  # angles beyond 90 degrees
+    _compare(interpolate, start, F.normalize(start + 0.2 * end, dim=-1), 0.5)  # and small ones
+    _compare(interpolate, torch.eye(3)[:1], torch.eye(3)[:1], 0.3)  # a product of exactly 1
+    _compare(interpolate, _BEYOND, _BEYOND, 0.3)
     _compare(interpolate, start, torch.cat([start[:1], end[1:]]), 0.5)
     return "five places on the way, arcs of different length, and two embeddings that are the same"
 
@@ -98,6 +104,36 @@ SPHERE = Exercise(
         Mutant(
             _with(angle=lambda cosine: cosine),
             "the product of the two was taken for the angle: its arccos is the angle",
+        ),
+        Mutant(
+            _with(angle=lambda cosine: cosine.arccos()),
+            "no number where rounding makes the product of two equal vectors 1.0000001: clamp it before the arccos",
+        ),
+        Mutant(
+            _with(angle=lambda cosine: cosine.abs().clamp(max=1).arccos()),
+            "the sign of the product was lost: between 90 and 180 degrees it is negative",
+        ),
+        Mutant(
+            _with(angle=lambda cosine: cosine.clamp(0, 1).arccos()),
+            "the product was cut off at 0: beyond 90 degrees it is negative",
+        ),
+        Mutant(
+            lambda start, end, share: my_interpolate(
+                start, torch.where((start * end).sum(dim=1, keepdim=True) < 0, -end, end), share
+            ),
+            "where the product was negative the end was turned round, as one may with rotations: -end is another "
+            "embedding",
+        ),
+        Mutant(
+            _with(angle=lambda cosine: cosine.clamp(-1, 1).arccos().mean()),
+            "one angle for all pairs: each has its own, (B, 1)",
+        ),
+        Mutant(
+            _with(
+                point=lambda a, b, w, s: (((1 - s) * w).sin() * a + (s * w).sin() * b) / (w.sin() + 1e-9),
+                end=lambda start, w, between: between,
+            ),
+            "zero where start and end are the same: nothing is divided by 0 any more, but the start is meant there",
         ),
         Mutant(
             _with(end=lambda start, w, between: between),

@@ -114,6 +114,18 @@ STEP = Exercise(
             "x_s was cut off, too: it holds noise, which knows no -1 and 1",
         ),
         Mutant(
+            _with(epsilon=lambda x, v, image, a, b: ((x - a * image) / b).clamp(-1, 1)),
+            "the noise was cut off, too: only images have values from -1 to 1",
+        ),
+        Mutant(
+            _with(epsilon=lambda x, v, image, a, b: (x - a * image) / b**2),
+            "the noise was divided by 1 - ᾱ_t without its root",
+        ),
+        Mutant(
+            lambda noisy, output, alpha_bar, alpha_bar_prev: my_ddim_step(noisy, output, alpha_bar_prev, alpha_bar),
+            "ᾱ_t and ᾱ_s were swapped: that is a step towards more noise",
+        ),
+        Mutant(
             _with(epsilon=lambda x, v, image, a, b: x - a * image),
             "the noise was not divided by √(1 - ᾱ_t): ε has a variance of 1",
         ),

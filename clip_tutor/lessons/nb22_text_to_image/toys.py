@@ -103,7 +103,7 @@ def demand_a_way_back(loss: Callable[..., Tensor], network: Callable[..., Tensor
     weight = torch.zeros((), requires_grad=True)
     found = loss(lambda *told: network(*told) + weight, *given)
     demand(
-        isinstance(found, Tensor) and found.requires_grad,
+        found.requires_grad and torch.autograd.grad(found, weight, allow_unused=True)[0] is not None,
         "the result does not remember where it came from",
         "a loss that .backward() can be called on",
         ".item(), .detach(), float() and torch.no_grad() cut the way back to the weights",

@@ -17,7 +17,7 @@ def my_word_maps(maps: Sequence[torch.Tensor], words: Sequence[Sequence[int]], s
 
     maps are attention maps of one image, one for each block: (K, H · H, T), H · H places row by row. H differs from
     block to block and divides side.
-    words has for each word the numbers of its tokens, among T: a word may be several tokens.
+    words has for each word the numbers of its tokens, among T: a word may be several tokens, not always neighbors.
     A place's share for a word is what all tokens of the word get together, averaged over heads. All pixels of a place
     have its share. Blocks are averaged, each counts alike.
     """
@@ -31,8 +31,8 @@ def my_word_maps(maps: Sequence[torch.Tensor], words: Sequence[Sequence[int]], s
     return blocks.mean(dim=0)
 
 
-_WORDS = ((1,), (2, 3), (4,))
-_LEVELS = ((4, 2), (2, 3), (1, 2))  # H and heads of each block
+_WORDS = ((1,), (2, 3), (0, 4))
+_LEVELS = ((4, 2), (2, 3), (2, 2), (1, 2))  # H and heads of each block, two of one size
 _SIDE = 4
 
 
@@ -60,7 +60,7 @@ def _check_words(word_maps: Attempt) -> str:
             f"blocks of {blocks} places",
             f"{right[word, row, column]:.4f}",
         )
-    return "words of one token and of two, one block and three of different size, every pixel"
+    return "words of one token and of two, one block and four of three sizes, every pixel"
 
 
 def _with(heads=None, word=None, grown=None, end=None):  # type: ignore[no-untyped-def]
@@ -97,6 +97,12 @@ def _by_heads(found, maps):  # type: ignore[no-untyped-def]
     return sum(len(weights) * one for one, weights in zip(found, maps, strict=True)) / sum(map(len, maps))
 
 
+def _by_size(found, maps):  # type: ignore[no-untyped-def]
+    sizes = [weights.shape[1] for weights in maps]
+    groups = [[one for one, size in zip(found, sizes, strict=True) if size == each] for each in sorted(set(sizes))]
+    return torch.stack([torch.stack(group).mean(dim=0) for group in groups]).mean(dim=0)
+
+
 WORDS = Exercise(
     id="22.10",
     title="Which place looks at which word",
@@ -122,6 +128,10 @@ WORDS = Exercise(
         ),
         Mutant(_with(word=lambda shares, tokens: shares[:, tokens[0]]), "the first token of a word alone"),
         Mutant(
+            _with(word=lambda shares, tokens: shares[:, min(tokens) : max(tokens) + 1].sum(dim=1)),
+            "all from the first to the last token of a word: other words may stand between them",
+        ),
+        Mutant(
             _with(word=lambda shares, tokens: shares[:, [token - 1 for token in tokens]].sum(dim=1)),
             "one token too early: the numbers count from the start token, which is 0",
         ),
@@ -132,6 +142,7 @@ WORDS = Exercise(
         Mutant(_with(grown=_smoothed), "places were blended: all pixels of a place have its share"),
         Mutant(_with(grown=_tiled), "the map was repeated side by side: each place becomes a square of pixels"),
         Mutant(_with(end=lambda found, maps: found[0]), "the first block alone: they are averaged"),
+        Mutant(_with(end=_by_size), "blocks of one size were averaged first: each block counts alike, not each size"),
         Mutant(_with(end=lambda found, maps: torch.stack(found).sum(dim=0)), "the blocks were added up, not averaged"),
         Mutant(_with(end=_by_heads), "all heads of all blocks were averaged at once: each block counts alike"),
         Mutant(

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clip_tutor.applications.guidance.automaton import Automaton, AutomatonConfig
+from clip_tutor.applications.guidance.automaton import FILTERS, Automaton, AutomatonConfig
 from clip_tutor.lab.exercises.attempt import ExerciseError
 from clip_tutor.lessons.nb21_guidance.automaton_exercises import STEP, automaton_step
 
@@ -52,3 +52,21 @@ def test_a_mistake_at_the_edge_alone_is_told_as_one():
 
     refused = refusal(answer)
     assert "0 of them inside" in refused.seen and "edge" in refused.think
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda grid, filters, rule, *chance: automaton_step(grid.detach(), filters, rule, *chance),
+        lambda grid, filters, rule, *chance: automaton_step(grid, filters, lambda x: rule(x.detach()), *chance),
+        lambda grid, filters, rule, *chance: automaton_step(grid, filters, lambda x: rule(x).detach(), *chance),
+    ],
+)
+def test_a_step_that_cuts_the_way_back_is_refused(answer):
+    refused = refusal(answer)
+    assert "the gradient does not reach the grid" in refused.seen and "`detach`" in refused.think
+
+
+def test_a_step_that_sees_through_other_filters_than_it_was_given_is_refused():
+    refused = refusal(lambda grid, filters, *given: automaton_step(grid, torch.tensor(FILTERS), *given))
+    assert "25 of 25 cells" in refused.seen

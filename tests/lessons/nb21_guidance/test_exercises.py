@@ -73,6 +73,14 @@ def test_a_distance_that_cuts_the_way_back_is_refused():
     assert "does not remember where it came from" in error.seen
 
 
+def test_a_distance_that_changes_its_vectors_is_told_so():
+    def answer(x, y):
+        x /= x.norm(dim=-1, keepdim=True)
+        return spherical_distance(x, y)
+
+    assert "changed the values that it was given" in refusal("21.1", answer).seen
+
+
 def test_a_total_variation_of_two_sums_is_taken():
     def answer(pixels):
         across, down = pixels.diff(dim=3).pow(2), pixels.diff(dim=2).pow(2)
@@ -92,9 +100,37 @@ def test_waves_in_a_loop_over_colors_are_taken():
     assert check("21.4", answer) is answer
 
 
+def test_waves_that_cut_the_way_back_are_refused():
+    error = refusal("21.4", lambda spectrum: waves_to_pixels(spectrum.detach()))
+    assert "no gradient at the spectrum" in error.seen
+
+
+def test_waves_in_the_forward_norm_are_not_told_to_divide_by_4():
+    def answer(spectrum):
+        side = spectrum.shape[-2]
+        f = torch.hypot(torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None]).clamp(min=1 / side)
+        return (torch.fft.irfft2(spectrum / f, norm="forward") / 4).sigmoid()
+
+    assert "divided by 4" not in refusal("21.4", answer).think
+
+
 def test_a_step_within_two_bounds_is_taken():
     def answer(pixels, gradient, origin, rate, reach):
         low, high = (origin - reach).clamp(min=0), (origin + reach).clamp(max=1)
         return torch.minimum(torch.maximum(pixels - rate * gradient.sign(), low), high)
 
     assert check("21.6", answer) is answer
+
+
+def test_a_step_of_no_numbers_is_not_told_to_go_uphill():
+    def answer(pixels, gradient, origin, rate, reach):
+        moved = pixels - rate * gradient / gradient.abs()
+        return (origin + (moved - origin).clamp(-reach, reach)).clamp(0, 1)
+
+    error = refusal("21.6", answer)
+    assert "are no numbers" in error.seen and "0 / 0" in error.think
+
+
+def test_a_reach_in_levels_is_not_told_to_go_uphill():
+    error = refusal("21.6", lambda p, g, o, rate, reach: nearby_step(p, g, o, rate, reach / 255))
+    assert "other pixels" in error.seen

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -159,6 +160,15 @@ def test_a_schedule_by_a_loop_is_taken():
     assert check("22.1", answer) is answer
 
 
+def test_a_schedule_of_another_type_is_refused():
+    def answer(timesteps):
+        f = np.cos((np.arange(timesteps + 1) / timesteps + 0.008) / 1.008 * np.pi / 2) ** 2
+        return torch.from_numpy(np.cumprod(1 - np.minimum(1 - f[1:] / f[:-1], 0.999)))
+
+    refused = refusal("22.1", answer)
+    assert "torch.float64" in refused.seen and "torch.float32" in refused.expected
+
+
 def test_a_loss_image_by_image_is_taken():
     def answer(denoiser, x0, noise, t, states, null_states, is_dropped, alpha_bars):
         told = torch.stack([null_states[0] if gone else one for gone, one in zip(is_dropped, states, strict=True)])
@@ -172,6 +182,18 @@ def test_a_loss_image_by_image_is_taken():
     assert check("22.2", answer) is answer
 
 
+def test_a_mean_of_the_losses_with_and_without_a_caption_is_refused():
+    def answer(denoiser, x0, noise, t, states, null_states, is_dropped, alpha_bars):
+        losses = []
+        for part in (is_dropped, ~is_dropped):
+            if part.any():
+                given = x0[part], noise[part], t[part], states[part], null_states, is_dropped[part], alpha_bars
+                losses.append(my_v_loss(denoiser, *given))
+        return torch.stack(losses).mean()
+
+    assert "1 of 4 captions dropped" in refusal("22.2", answer).seen
+
+
 def test_attention_by_einsum_is_taken():
     class Einsum(MyCrossAttention):
         def weights(self, places, states):
@@ -181,6 +203,32 @@ def test_attention_by_einsum_is_taken():
             return (torch.einsum("bnkd,btkd->bknt", query, key) * d**-0.5).softmax(-1)
 
     assert check("22.3", Einsum) is Einsum
+
+
+@pytest.mark.parametrize(
+    ("cut", "name"),
+    [
+        (lambda places, states: (places.detach(), states), "the places that"),
+        (lambda places, states: (places, states.detach()), "the states that"),
+    ],
+)
+def test_attention_that_cuts_the_way_back_to_what_it_is_given_is_refused(cut, name):
+    class Cut(MyCrossAttention):
+        def weights(self, places, states):
+            return super().weights(*cut(places, states))
+
+        def forward(self, places, states):
+            return super().forward(*cut(places, states))
+
+    assert name in refusal("22.3", Cut).seen
+
+
+def test_attention_whose_result_was_cut_off_is_refused():
+    class Cut(MyCrossAttention):
+        def forward(self, places, states):
+            return super().forward(places, states).detach()
+
+    assert "no gradient reaches out.weight" in refusal("22.3", Cut).seen
 
 
 def test_attention_without_its_last_layer_is_refused():
@@ -285,7 +333,34 @@ def test_an_arc_by_a_turn_in_its_plane_is_taken():
     assert check("22.9", answer) is answer
 
 
+def test_an_arc_that_is_straight_where_it_is_short_is_refused():
+    def answer(start, end, share):
+        cosine = (start * end).sum(dim=1, keepdim=True)
+        return torch.where(cosine > 0.9, (1 - share) * start + share * end, my_interpolate(start, end, share))
+
+    assert "arc of 10 degrees" in refusal("22.9", answer).seen
+
+
+def test_two_tensors_in_the_place_of_one_are_told_by_their_shapes():
+    refused = refusal("22.8", lambda candidates, texts: (F.normalize(candidates, dim=-1) * texts).sum(dim=-1).max(0))
+    assert "a tuple of a tensor (3,) and a tensor (3,)" in refused.seen
+
+
+def test_maps_that_were_changed_in_their_list_are_noticed():
+    def answer(maps, words, side):
+        for weights in maps:
+            weights /= len(weights)
+        return my_word_maps([weights.sum(dim=0, keepdim=True) for weights in maps], words, side)
+
+    assert "changed the values that it was given" in refusal("22.10", answer).seen
+
+
 @pytest.mark.parametrize(("number", "loss"), [("22.2", my_v_loss), ("22.7", my_prior_loss)])
 def test_a_loss_whose_gradient_was_cut_is_refused(number, loss):
     assert ".detach()" in refusal(number, lambda *given: loss(*given).detach()).think
     assert ".detach()" in refusal(number, torch.no_grad()(loss)).think
+
+    def cut(network):
+        return lambda *told: network(*told).detach().requires_grad_()
+
+    assert ".detach()" in refusal(number, lambda network, *given: loss(cut(network), *given)).think
