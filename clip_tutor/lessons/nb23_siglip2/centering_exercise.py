@@ -160,7 +160,7 @@ CENTERING = Exercise(
         "has on average.",
         "The mean is over images, one number for each prototype. A low temperature divides: differences grow.",
         "`((logits.detach() - self.center) / self.temperature).softmax(dim=-1)`; and the center is an average like the "
-        "teacher's weights: momentum of itself, the rest of `logits.mean(dim=0)`.",
+        "teacher's weights: momentum of itself, the rest of `logits.detach().mean(dim=0)`.",
     ),
     mutants=(
         Mutant(_answers(lambda x, c, t: ((x + c) / t).softmax(-1)), "the center was added: who wins always, wins more"),
