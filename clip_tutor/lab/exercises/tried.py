@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clip_tutor.lab.exercises.attempt import demand
+
 
 def with_gradients(answer: Callable[..., Any], *inputs: Any) -> Any:
     """Return what an answer gives and the gradient at each of its float tensors, in a tuple; None where none arrives.
@@ -33,6 +35,22 @@ def without_autograd(answer: Callable[..., Any], *inputs: Any) -> Any:
     """Return what an answer gives while autograd is switched off."""
     with torch.no_grad():
         return answer(*inputs)
+
+
+def cut_off(value: Any) -> Any:
+    """Return a tensor without its way back, and anything else as it is."""
+    return value.detach() if isinstance(value, Tensor) else value
+
+
+def demand_like(value: Any, right: Tensor, what: str = "the result") -> None:
+    """Go on if a value is a tensor of the shape and the type of another one; ``what`` is its name in the message."""
+    demand(_kind(value) == _kind(right), f"{what} is {_kind(value)}", _kind(right))
+
+
+def _kind(value: Any) -> str:
+    if not isinstance(value, Tensor):
+        return f"of type {type(value).__name__}"
+    return f"a tensor {f'of shape {tuple(value.shape)}' if value.ndim else 'that holds one number'}, of {value.dtype}"
 
 
 def _is_float_tensor(thing: Any) -> bool:

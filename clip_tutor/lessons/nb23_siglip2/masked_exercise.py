@@ -1,11 +1,12 @@
 """Exercise 23.3: the loss of patches that the student did not see."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clip_tutor.lab.exercises import Exercise, Mutant
-from clip_tutor.lab.exercises.attempt import Attempt, demand, describe, same
-from clip_tutor.lab.exercises.tried import with_gradients
+from clip_tutor.lab.exercises.attempt import Attempt, demand, same
+from clip_tutor.lab.exercises.tried import demand_like, with_gradients
 
 
 def masked_loss(
@@ -39,12 +40,8 @@ def _check_masked(loss: Attempt) -> str:
     for answer, case in zip(found, cases, strict=True):
         _, _, masked, temperature = case
         value = answer[0] if isinstance(answer, tuple) else answer
-        demand(
-            isinstance(value, Tensor) and value.shape == (),
-            f"the result is {describe(value)}",
-            "a tensor that holds one number",
-        )
         right = with_gradients(masked_loss, *case)
+        demand_like(value, right[0])
         where = f"{int(masked.sum())} of {masked.numel()} patches hidden, temperature {temperature:g}"
         demand(same(value.detach(), right[0]), f"{value:.4f} with {where}", f"{right[0]:.4f}")
         demand(
@@ -74,6 +71,11 @@ def _losses(student, answers, temperature):  # type: ignore[no-untyped-def]
 def _an_image_each(student, answers, masked, temperature):  # type: ignore[no-untyped-def]
     losses = _losses(student, answers.detach(), temperature) * masked
     return (losses.sum(dim=1) / masked.sum(dim=1).clamp(min=1)).mean()
+
+
+def _an_image_each_or_nan(student, answers, masked, temperature):  # type: ignore[no-untyped-def]
+    losses = _losses(student, answers.detach(), temperature)
+    return torch.stack([own[hidden].mean() for own, hidden in zip(losses, masked, strict=True)]).mean()
 
 
 def _visible_count_zero(student, answers, masked, temperature):  # type: ignore[no-untyped-def]
@@ -108,10 +110,31 @@ MASKED = Exercise(
         Mutant(_visible_count_zero, "visible patches cost nothing but are counted when the mean is taken"),
         Mutant(_an_image_each, "a mean for each image, and the mean of these: every hidden patch counts the same"),
         Mutant(
+            _an_image_each_or_nan,
+            "a mean for each image, which is NaN where nothing is hidden: every hidden patch counts the same",
+        ),
+        Mutant(
             lambda s, a, m, t: masked_loss(s, a, m, t) * m.sum(),
             "the patches were added up: the mean divides by how many are hidden",
         ),
         Mutant(lambda s, a, m, t: masked_loss(s, a, m, 1.0), "the student's temperature is missing"),
+        Mutant(lambda s, a, m, t: masked_loss(s * t, a, m, 1.0), "times the temperature flattens: divide by it"),
+        Mutant(
+            _changed(lambda s, a, t: _losses(s, a, t) + torch.xlogy(a, a).sum(-1)),
+            "the KL divergence: the cross-entropy is larger by the entropy of the teacher's answers",
+        ),
+        Mutant(
+            _changed(lambda s, a, t: -(a * (s / t).softmax(-1)).sum(-1)), "the logarithm of the student's is missing"
+        ),
+        Mutant(
+            lambda s, a, m, t: F.cross_entropy(s / t, a.detach()),
+            "F.cross_entropy takes the second dimension for that of the classes, and here it is the patches: pick the "
+            "hidden ones first",
+        ),
+        Mutant(
+            _changed(lambda s, a, t: -(a * (s / t).log_softmax(1)).sum(-1)),
+            "softmax over patches: it is over prototypes, the last dimension",
+        ),
         Mutant(
             _changed(lambda s, a, t: -((s / t).softmax(-1) * a.clamp(min=1e-9).log()).sum(-1)),
             "student and teacher have changed places: the logarithm is the student's",

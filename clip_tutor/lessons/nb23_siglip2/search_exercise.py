@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import ceil, floor
+from numbers import Integral
 
 from clip_tutor.lab.exercises import Exercise, Mutant
 from clip_tutor.lab.exercises.attempt import Attempt, demand
@@ -32,7 +33,12 @@ def native_size(height: int, width: int, patch_size: int, max_patches: int) -> t
 _CASES = (
     *((256, 256, 16, 256), (300, 400, 16, 256), (400, 300, 16, 256), (100, 400, 16, 256), (900, 1600, 16, 256)),
     *((40, 30, 16, 256), (3000, 40, 16, 64), (40, 3000, 16, 64), (64, 64, 8, 60), (50, 70, 14, 1), (333, 777, 16, 100)),
+    *((80_000, 24_000, 16, 576), (1, 2, 8, 400)),
 )
+_ENDS = {
+    (1, 2): "the scale may rise to 100, and no higher",
+    (80_000, 24_000): "for a large image a small step of the scale is several patches: search to within 0.00001",
+}
 
 
 def _check_size(size: Attempt) -> str:
@@ -40,7 +46,7 @@ def _check_size(size: Attempt) -> str:
     for (height, width, P, most), value in found:
         image = f"an image of {height} × {width} pixels, at most {most} patches of {P}"
         demand(
-            isinstance(value, tuple) and len(value) == 2 and all(isinstance(side, int) for side in value),
+            isinstance(value, tuple) and len(value) == 2 and all(isinstance(side, Integral) for side in value),
             f"{value!r} for {image}",
             "a tuple of two whole numbers: height and width in pixels",
         )
@@ -50,21 +56,26 @@ def _check_size(size: Attempt) -> str:
             value == wanted,
             f"{value[0]} × {value[1]} pixels, {down:g} × {across:g} = {down * across:g} patches, for {image}",
             f"{wanted[0]} × {wanted[1]} pixels, {wanted[0] // P} × {wanted[1] // P} patches",
+            _ENDS.get((height, width), ""),
         )
-    return f"{len(_CASES)} images, wide, tall and square, enlarged and made smaller, with budgets from 1 to 256 patches"
+    return f"{len(_CASES)} images, wide, tall and square, enlarged and made smaller, with budgets from 1 to 576 patches"
 
 
 def _searched(
-    grid: Callable[[int, int, float, int], tuple[int, int]], high: float = 100.0, upper: bool = False
+    grid: Callable[[int, int, float, int], tuple[int, int]],
+    low: float = 1e-6,
+    high: float = 100.0,
+    upper: bool = False,
+    spare: int = 0,
 ) -> Callable[..., tuple[int, int]]:
     """Return a search in which a scale makes other numbers of patches, or that ends elsewhere."""
 
     def size(height: int, width: int, patch_size: int, max_patches: int) -> tuple[int, int]:
-        fits, too_large = 1e-6, high
+        fits, too_large = low, high
         while too_large - fits >= 1e-5:
             middle = (fits + too_large) / 2
             down, across = grid(height, width, middle, patch_size)
-            if down * across <= max_patches:
+            if down * across <= max_patches - spare:
                 fits = middle
             else:
                 too_large = middle
@@ -123,6 +134,8 @@ SIZE = Exercise(
         Mutant(
             _searched(_rounded(ceil), high=1.0), "images were never enlarged: a small one should use the budget as well"
         ),
+        Mutant(_searched(_rounded(ceil), low=1.0), "images were never made smaller: a large one is over the budget"),
+        Mutant(_searched(_rounded(ceil), spare=1), "fewer patches than max_patches: as many are allowed"),
         Mutant(
             _by_formula(ceil),
             "the square root of the areas' ratio, rounded up: rounding can go over the budget, so one searches",
