@@ -32,10 +32,7 @@ class Centering(nn.Module):
         return ((logits.detach() - self.center) / self.temperature).softmax(dim=-1)
 
     def move(self, logits: Tensor) -> None:
-        """Move the center towards the mean logit of each prototype over this batch (B, K), by 1 − momentum.
-
-        No gradient returns from the center, either.
-        """
+        """Move the center, by 1 − momentum, towards each prototype's mean logit over a batch (B, K): no gradient."""
         mean = logits.detach().mean(dim=0)
         self.center = self.momentum * self.center + (1 - self.momentum) * mean
 
