@@ -60,10 +60,10 @@ def _check(pixels_of: Attempt) -> str:
                 f"from {wanted.min():.3f} to {wanted.max():.3f}",
             )
         demand(same(answer, right), f"other pixels for a spectrum {tuple(spectrum.shape)}", "the sum of all waves")
-        found, wanted = (_gradient(pixels, spectrum) for pixels in (pixels_of, waves_to_pixels))
+        gradient, expected = (_gradient(pixels, spectrum) for pixels in (pixels_of, waves_to_pixels))
         demand(
-            same(found, wanted),
-            f"{'no' if found is None else 'another'} gradient at the spectrum",
+            same(gradient, expected),
+            f"{'no' if gradient is None else 'another'} gradient at the spectrum",
             "a gradient for each wave: it is the waves that climb",
             "`detach`, `.data` and `no_grad` cut the way back from the pixels",
         )
