@@ -1,6 +1,6 @@
 """SigLIP 2's recipe against SigLIP's in the same seconds: do features know where, and what does each part give?
 
-    for seed in 0 1 2 4 5; do for arm in plain all no_captions no_self_distillation no_masks; do
+    for seed in 0 1 2 4 5 6; do for arm in plain all no_captions no_self_distillation no_masks; do
         python -m clip_tutor.training.siglip2_train $arm --seed $seed --save runs/siglip2_${arm}_$seed.safetensors \\
             --curve runs/siglip2_${arm}_$seed.json
     done; done
