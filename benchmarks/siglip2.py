@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 from machine import machine
 from scipy import stats
+from torch import Tensor
 
 from clip_tutor.data.emoji import FIRST_WORDS, find_emoji
 from clip_tutor.data.scenes import Scenes
@@ -72,20 +73,27 @@ def look(path: Path, seed: int, known_scenes: int, scenes: int) -> Run:
     known, unseen = Scenes(objects, "train", size, seed), Scenes(objects, "test", size, seed)
     pointed = pointing(model, tokenizer, Scenes(objects, "test", size, seed, kinds=("pair",)), scenes)
     pairs = unseen.batch(unseen.distinct(scenes))
-    images, texts = encode_images(model, pairs.pixels), encode_texts(model, tokenizer, pairs.captions)
-    among = zip(images.split(CANDIDATES), texts.split(CANDIDATES), strict=True)
-    found = [retrieval_report(*some)["recall_at_1"] for some in among]
     return Run(
         mean_iou=probe_mean_iou(model, known, unseen, known_scenes, scenes),
         pointing=pointed.accuracy,
         pointing_mixed_up=pointed.mixed_up,
         pointing_chance=pointed.chance,
-        recall_at_1=float(np.mean(found)),
+        recall_at_1=recall(encode_images(model, pairs.pixels), encode_texts(model, tokenizer, pairs.captions)),
         box_iou=notes["figures"].get("box_iou"),
         collapse_margin=margin_in(path.with_suffix(".json")),
         images=notes["images"],
         seconds=notes["seconds"],
     )
+
+
+def recall(images: Tensor, texts: Tensor, candidates: int = CANDIDATES) -> float:
+    """Return how often a caption finds its image among so many candidates, the mean of as many sets as there are.
+
+    Args:
+        images, texts: (B, E), row by row a pair.
+    """
+    sets = zip(images.split(candidates), texts.split(candidates), strict=True)
+    return float(np.mean([retrieval_report(*one)["recall_at_1"] for one in sets]))
 
 
 def margin_in(curve: Path) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from scipy import stats
 
 from clip_tutor.training.siglip2_config import arm
@@ -41,6 +42,14 @@ def test_gains_are_taken_seed_by_seed(benchmark):
     assert mean == pytest.approx(0.25) and bounds == pytest.approx(benchmark.interval([0.4, 0.1]))
     assert benchmark.gain(runs, "all", "no_masks", "mean_iou") == (pytest.approx(0.1), None), "one seed in common"
     assert benchmark.gain(runs, "all", "no_captions", "mean_iou") is None
+
+
+def test_a_caption_competes_with_the_images_of_its_own_set(benchmark):
+    images = torch.eye(4).repeat(2, 1)  # (8, 4): each image is there twice, once in each set
+    texts = images.clone()
+    assert benchmark.recall(images, texts, candidates=4) == 1
+    texts[[0, 1]] = texts[[1, 0]]  # two of eight captions lead to each other's image
+    assert benchmark.recall(images, texts, candidates=4) == 0.75
 
 
 @pytest.mark.slow
