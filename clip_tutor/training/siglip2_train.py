@@ -62,7 +62,7 @@ BINS = 24  # steps of a box along a side, of two pixels
 TASKS_PER_IMAGE = 1  # the three take turns: a decoder of all three would double the cost of a step
 LOCAL_SIZE = 24  # pixels of a small view's side: 3 × 3 patches
 PROTOTYPES = PrototypeConfig(prototypes=128, hidden=96, bottleneck=32)
-VIEWED = 0.25  # of each batch: ten views of every image would make a step of the second stage four times as dear
+VIEWED = 0.25  # of each batch: views of every image would make that step four times as dear as one of plain SigLIP
 SECOND_STAGE = 0.8  # published
 BATCH_SIZE, LEARNING_RATE, SECONDS = 96, 1.5e-3, 600.0
 READ = 5000  # captions from which the tokenizer learns

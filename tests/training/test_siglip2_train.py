@@ -13,12 +13,15 @@ from clip_tutor.weights import load
 def test_an_arm_is_trained_measured_and_saved(tmp_path, monkeypatch, capsys):
     for name, value in {"READ": 300, "ASKED": 30, "BATCH_SIZE": 6}.items():
         monkeypatch.setattr(siglip2_train, name, value)
+    configs, train = [], siglip2_train.train
+    monkeypatch.setattr(siglip2_train, "train", lambda *all_: configs.append(all_[0].config) or train(*all_))
     threads = torch.get_num_threads()
     path, curve = tmp_path / "all.safetensors", tmp_path / "all.json"
     try:
         siglip2_train.main(["all", "--seconds", "1", "--second-stage", "0.3", f"--save={path}", f"--curve={curve}"])
     finally:
         torch.set_num_threads(threads)
+    assert [(one.second_stage, one.viewed, one.tasks_per_image) for one in configs] == [(0.3, 0.25, 1)]
     model, _, notes = load(path)
     assert notes["command"].startswith("python -m clip_tutor.training.siglip2_train all --seconds 1")
     assert 1 <= notes["seconds"] < 3 and notes["images"] >= 12
