@@ -38,7 +38,7 @@ from clip_tutor.shell import run_from_shell
 from clip_tutor.training.checking import without_none
 from clip_tutor.training.config import CHECKPOINT, Record, flat_types
 from clip_tutor.training.loop import train
-from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
+from clip_tutor.training.outputs import how_it_was_made, require_places
 from clip_tutor.training.processes import failing_together, gathered, init_distributed, local_device
 from clip_tutor.training.recipes import RECIPES, RunParts, prepare, with_settings
 from clip_tutor.training.run_folder import LastCheckpointError
@@ -102,8 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit("stopped before the first step: there is nothing to save")
         last = history[-1]
         notes = {
-            "command": " ".join(["python -m clip_tutor.training", *(arguments or sys.argv[1:])]),
-            "machine": f"{options.device}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+            **how_it_was_made("clip_tutor.training", arguments, options.device),
             "steps": last["step"],
             "seconds": last["seconds"],
         }
@@ -134,10 +133,8 @@ def ready(settings: Recipe) -> PairSet | PairStream | None:
         KeyError, ValueError, OSError: there is no such model, nothing to measure on, or no place to write.
     """
     zoo.config(settings.model)
-    if settings.run:
-        require_place_for_run(Path(settings.run))
-    if settings.save:
-        require_place_for_model(Path(settings.save))
+    run, save = (Path(place) if place else None for place in (settings.run, settings.save))
+    require_places(run, save)
     if settings.train.warmup_steps >= settings.train.steps:
         warnings.warn(
             f"warmup_steps: {settings.train.warmup_steps} are as many as the run has, so that it ends before the "

@@ -23,7 +23,7 @@ from clip_tutor.training.batch_loader import BatchLoader, report_dead_workers
 from clip_tutor.training.config import Record, TrainConfig
 from clip_tutor.training.groups import train_mode
 from clip_tutor.training.interrupts import interruptible
-from clip_tutor.training.outputs import require_place_for_run
+from clip_tutor.training.outputs import require_places
 from clip_tutor.training.processes import sync_clock_and_stop, translate_peer_errors, world
 from clip_tutor.training.recorder import Recorder
 from clip_tutor.training.rng import step_rng
@@ -75,7 +75,7 @@ def train(
     if evaluate_every < 1:
         raise ValueError(f"evaluate_every: is {evaluate_every}, and must be 1 or more: a number of steps")
     if run and here.rank == 0:
-        require_place_for_run(Path(run))
+        require_places(run=Path(run))
     if device.type == "cpu":
         keep_freed_memory()
     trainer = Trainer(model, config)

@@ -23,7 +23,7 @@ from clip_tutor.allocator import keep_freed_memory
 from clip_tutor.training.config import CHECKPOINT, Record, TrainConfig, TrainState
 from clip_tutor.training.interrupts import interruptible
 from clip_tutor.training.log import RunLog
-from clip_tutor.training.outputs import require_place_for_run
+from clip_tutor.training.outputs import require_places
 from clip_tutor.training.precision import autocast
 from clip_tutor.training.schedule import make_optimizer, warmup_cosine
 from clip_tutor.weights import fit, read_tensors, write_tensors
@@ -58,7 +58,7 @@ def minimize(
         OSError: nothing can be written into ``run``.
     """
     if run:
-        require_place_for_run(run)
+        require_places(run=run)
     keep_freed_memory()
     optimizer = make_optimizer(model, config.weight_decay)
     state = _restored(run, model, optimizer, config) if run else TrainState()

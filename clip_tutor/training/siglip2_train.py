@@ -47,7 +47,7 @@ from clip_tutor.towers import TextConfig, ViTConfig
 from clip_tutor.towers.patch_tokens import patch_tokens
 from clip_tutor.towers.prototypes import PrototypeConfig
 from clip_tutor.training.config import Record, TrainConfig
-from clip_tutor.training.outputs import require_place_for_model
+from clip_tutor.training.outputs import how_it_was_made, require_places
 from clip_tutor.training.referring import referred_boxes
 from clip_tutor.training.siglip2 import train
 from clip_tutor.training.siglip2_config import ARMS, SigLIP2Config, arm
@@ -114,8 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
         ValueError, OSError: the settings or a place to write cannot be used.
     """
     options = parse(arguments)
-    if options.save:
-        require_place_for_model(options.save)
+    require_places(model=options.save)
     torch.set_num_threads(1)  # seconds are then those of one core
     keep_freed_memory()
     config = arm(
@@ -140,8 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     if "self_distillation" in history[-1]:
         figures["collapse_margin"] = collapse_margin(history[-1]["self_distillation"], PROTOTYPES.prototypes)
     notes: dict[str, Any] = {
-        "command": " ".join(["python -m clip_tutor.training.siglip2_train", *(arguments or sys.argv[1:])]),
-        "machine": f"cpu, 1 thread, torch {torch.__version__}",
+        **how_it_was_made("clip_tutor.training.siglip2_train", arguments),
         "arm": options.arm,
         "seed": options.seed,
         "seconds": history[-1]["seconds"],

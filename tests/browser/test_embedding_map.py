@@ -3,31 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator
 
 from tests.browser.conftest import NotebookPage
+from tests.browser.controls import drag, image_of
 
 # The number of the first point of a map that no other one covers.
 ON_TOP = """map => [...map.querySelectorAll("i[data-n]")].find(point => {
     const at = point.getBoundingClientRect();
     return document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2) === point;
 }).dataset.n"""
-
-
-def drag(notebook: NotebookPage, slider: Locator, share: float) -> None:
-    """Take the handle of a slider and let it go at this share of the track."""
-    slider.scroll_into_view_if_needed()
-    handle, track = slider.locator(".noUi-handle").first.bounding_box(), slider.locator(".noUi-target").bounding_box()
-    assert handle and track
-    mouse = notebook.page.mouse
-    mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
-    mouse.down()
-    mouse.move(track["x"] + share * track["width"], track["y"] + track["height"] / 2, steps=8)
-    mouse.up()
-
-
-def image_of(part: Locator) -> str:
-    return part.locator("img:visible").first.get_attribute("src") or ""
 
 
 @pytest.mark.browser
@@ -43,7 +27,6 @@ def test_the_map_of_the_space_is_played_with(open_notebook: Callable[..., Notebo
     notebook.screenshot("11_film_first")
     drag(notebook, film.locator(".widget-hslider").first, 1.0)
     notebook.wait_until(lambda: image_of(film) != before, "another frame of the film")
-    notebook.page.wait_for_timeout(1500)
     notebook.screenshot("11_film_last")
 
     board = notebook.panel.locator(".kit-gap").first
@@ -53,12 +36,10 @@ def test_the_map_of_the_space_is_played_with(open_notebook: Callable[..., Notebo
     notebook.screenshot("11_gap_last")
     drag(notebook, frame, 0.0)
     notebook.wait_until(lambda: image_of(board) != first, "the first moment on the gap board")
-    notebook.page.wait_for_timeout(1500)
     still = image_of(board)
     notebook.screenshot("11_gap_first")
     drag(notebook, amount, 0.7)
     notebook.wait_until(lambda: image_of(board) != still, "moved captions")
-    notebook.page.wait_for_timeout(1500)
     notebook.screenshot("11_gap_moved")
 
     space = notebook.panel.locator(".kit-map").first

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.conftest import NotebookPage
-from tests.browser.controls import drag, image_of
+from tests.browser.controls import drag, image_of, turn_all
 
 SLIDERS = {"following": (0.2, 0.9), "hidden": (0.9, 0.5), "packing": (0.1, 0.9)}
 
@@ -19,14 +19,7 @@ def test_the_widgets_answer_to_their_controls(open_notebook: Callable[..., Noteb
     assert notebook.problems() == []
 
     for name, shares in SLIDERS.items():
-        board = notebook.panel.locator(f".explore-{name}")
-        board.scroll_into_view_if_needed()
-        shown = [image_of(board)]
-        for slider, share in enumerate(shares):
-            drag(notebook, board.locator(".widget-hslider").nth(slider), share)
-            notebook.wait_until(lambda: image_of(board) not in shown, f"another figure of {name}", timeout=120)  # noqa: B023
-            shown.append(image_of(board))
-        notebook.screenshot(f"23_{name}")
+        turn_all(notebook, f"23_{name}", sliders=list(enumerate(shares)))
 
     board = notebook.panel.locator(".explore-alike")
     board.scroll_into_view_if_needed()

@@ -29,7 +29,7 @@ from clip_tutor.printable import printable
 from clip_tutor.shell import run_from_shell
 from clip_tutor.training.config import Record, TrainConfig
 from clip_tutor.training.minimize import minimize
-from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
+from clip_tutor.training.outputs import how_it_was_made, require_places
 
 SEED = 122  # of the scenes: others than those of the denoiser that it judges
 NOISE = 0.1  # the most that is added, as a standard deviation; pixels go from -1 to 1
@@ -56,10 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         ValueError, OSError: the settings or a place to write cannot be used.
     """
     options = parse(arguments)
-    if options.run:
-        require_place_for_run(options.run)
-    if options.save:
-        require_place_for_model(options.save)
+    require_places(options.run, options.save)
     config = TrainConfig(
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
@@ -94,8 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("stopped before the first record: there is nothing to save")
     measured = look(ASKED)
     notes = {
-        "command": " ".join(["python -m clip_tutor.applications.attribute_judge.train", *(arguments or sys.argv[1:])]),
-        "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        **how_it_was_made("clip_tutor.applications.attribute_judge.train", arguments),
         "images": history[-1]["step"] * config.batch_size,
         "seconds": history[-1]["seconds"],
         "accuracy": measured,

@@ -33,7 +33,7 @@ from clip_tutor.evaluation.results import write_json
 from clip_tutor.printable import printable
 from clip_tutor.shell import run_from_shell
 from clip_tutor.training.config import Efficiency, Record, TrainConfig
-from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
+from clip_tutor.training.outputs import how_it_was_made, require_places
 from clip_tutor.weights import load
 
 SEED = 18  # of the scenes: others than those that the CLIP has seen
@@ -74,10 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
         KeyError, ValueError, OSError: the settings or a place to write cannot be used.
     """
     options = parse(arguments)
-    if options.run:
-        require_place_for_run(options.run)
-    if options.save:
-        require_place_for_model(options.save)
+    require_places(options.run, options.save)
     config = TrainConfig(
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
@@ -115,8 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not history:
         sys.exit("stopped before the first record: there is nothing to save")
     notes = {
-        "command": " ".join(["python -m clip_tutor.applications.captioning.train", *(arguments or sys.argv[1:])]),
-        "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        **how_it_was_made("clip_tutor.applications.captioning.train", arguments),
         "steps": history[-1]["step"],
         "seconds": history[-1]["seconds"],
     }

@@ -36,7 +36,7 @@ from clip_tutor.images import Preprocessing
 from clip_tutor.printable import printable
 from clip_tutor.shell import run_from_shell
 from clip_tutor.training.config import Record
-from clip_tutor.training.outputs import require_place_for_model
+from clip_tutor.training.outputs import how_it_was_made, require_places
 from clip_tutor.weights import load
 
 SEED = 19  # of the scenes
@@ -67,8 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         KeyError, ValueError, OSError: the CLIP, the settings or a place to write cannot be used.
     """
     options = parse(arguments)
-    if options.save:
-        require_place_for_model(options.save)
+    require_places(model=options.save)
     config = FlamingoTraining(steps=options.steps)
     clip, _, clip_notes = load(options.clip)
     captioner, tokenizer, _, _ = load_captioner(CAPTIONER)
@@ -98,8 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not history:
         sys.exit("stopped before the first record: there is nothing to save")
     notes = {
-        "command": " ".join(["python -m clip_tutor.applications.flamingo.train", *(arguments or sys.argv[1:])]),
-        "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        **how_it_was_made("clip_tutor.applications.flamingo.train", arguments),
         "steps": history[-1]["step"],
         "clip": clip_notes,
     }

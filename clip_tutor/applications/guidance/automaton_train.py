@@ -30,7 +30,7 @@ from clip_tutor.applications.guidance.automaton_training import AutomatonTrainin
 from clip_tutor.embedding import encode_texts
 from clip_tutor.printable import printable
 from clip_tutor.shell import run_from_shell
-from clip_tutor.training.outputs import require_place_for_model
+from clip_tutor.training.outputs import how_it_was_made, require_places
 from clip_tutor.weights import fingerprint, load
 
 GOALS = {
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         KeyError, ValueError, OSError: the CLIP or the place to write cannot be used.
     """
     options = parse(arguments)
-    require_place_for_model(options.save)
+    require_places(model=options.save)
     clip, tokenizer, _ = load(options.clip)
     clip.requires_grad_(False)
     for name in options.only:
@@ -88,10 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
         target = drawing_on_white(goal.drawing, goal.side) if goal.drawing else None
         looks = regrowth(automaton, clip, text, goal.side, target)
         notes = {
-            "command": " ".join(
-                ["python -m clip_tutor.applications.guidance.automaton_train", *(arguments or sys.argv[1:])]
-            ),
-            "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
+            **how_it_was_made("clip_tutor.applications.guidance.automaton_train", arguments),
             "clip": {"name": options.clip, "fingerprint": fingerprint(clip)},
             "training": asdict(config),
             "seconds": round(seconds),

@@ -44,7 +44,7 @@ from clip_tutor.shell import run_from_shell
 from clip_tutor.tokenizers import Tokenizer
 from clip_tutor.training.config import Record, TrainConfig
 from clip_tutor.training.minimize import minimize
-from clip_tutor.training.outputs import require_place_for_model, require_place_for_run
+from clip_tutor.training.outputs import how_it_was_made, require_places
 from clip_tutor.training.precision import autocast, resolve_precision
 from clip_tutor.weights import load
 
@@ -101,10 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
         KeyError, ValueError, OSError: the CLIP, the settings or a place to write cannot be used.
     """
     options = parse(arguments)
-    if options.run:
-        require_place_for_run(options.run)
-    if options.save:
-        require_place_for_model(options.save)
+    require_places(options.run, options.save)
     given = {name: getattr(options, name) for name in Length._fields if getattr(options, name) is not None}
     length = PARTS[options.part]._replace(**given)
     config = TrainConfig(
@@ -131,8 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not history:
         sys.exit("stopped before the first record: there is nothing to save")
     notes: dict[str, Any] = {
-        "command": " ".join(["python -m clip_tutor.applications.unclip.train", *(arguments or sys.argv[1:])]),
-        "machine": f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        **how_it_was_made("clip_tutor.applications.unclip.train", arguments),
         "precision": resolve_precision(torch.device("cpu"), config.efficiency.precision),
         "scenes": history[-1]["step"] * config.batch_size,
         "seconds": history[-1]["seconds"],
