@@ -68,11 +68,11 @@ def in_folder(folders: NDArray[Any], wanted: str) -> Mask:
 
 def in_dates(days: NDArray[Any], wanted: str | Sequence[str]) -> Mask:
     """Return which days, datetime64[D], lie in a year, month or day, or between two of them, both included."""
-    first, last = (wanted, wanted) if isinstance(wanted, str) else tuple(wanted)
     try:
+        first, last = (wanted, wanted) if isinstance(wanted, str) else tuple(wanted)
         start = np.datetime64(first, "D")
-        day_after = {4: "datetime64[Y]", 7: "datetime64[M]", 10: "datetime64[D]"}[len(last)]
-        end = (np.datetime64(last).astype(day_after) + 1).astype("datetime64[D]")
+        one: Any = {4: np.timedelta64(1, "Y"), 7: np.timedelta64(1, "M"), 10: np.timedelta64(1, "D")}[len(last)]
+        end = np.datetime64(np.datetime64(last) + one, "D")  # the first day after
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f'a date is "2023", "2023-07" or "2023-07-14", or two of these for from and to, not {wanted!r}'

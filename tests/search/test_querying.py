@@ -172,6 +172,7 @@ def test_a_filter_that_makes_no_sense_is_refused(index):
         ("red", TypeError, "a filter is a dictionary"),
         ({}, TypeError, "a filter is a dictionary"),
         ({"date": "July"}, ValueError, 'a date is "2023", "2023-07" or "2023-07-14"'),
+        ({"date": 2023}, ValueError, "a date is .*, not 2023"),
         ({"folder": 3}, TypeError, "a folder is given by its name"),
         ({"date": lambda days: 3}, ValueError, "must return True or False for each"),
     ):
