@@ -17,6 +17,7 @@ from clip_tutor.lab import course_map
 from clip_tutor.lab.course.__main__ import main
 from clip_tutor.lab.course.cells import SECTIONS, start_up
 from clip_tutor.lab.course.formatting import IN_WORDS
+from clip_tutor.lab.course.glossary import read_glossary
 from clip_tutor.lab.course.minutes import minutes
 from clip_tutor.lab.course.notebook_files import CHECKOUT, generated_key, update
 from clip_tutor.lab.course.stills import MOST_BYTES, draw_stills, to_image, to_webp
@@ -369,3 +370,8 @@ def test_the_glossary_is_written_into_the_notebooks_and_a_page(root: Path):
     (root / "notebooks" / "glossary.toml").write_text('[[term]]\nterm = "x"\nplain = "y"\n')
     with pytest.raises(ValueError, match=r"glossary.toml: .*notebook"):
         update(root)
+
+
+def test_every_term_is_explained_in_one_form():
+    terms = read_glossary(CHECKOUT / "notebooks" / "glossary.toml")
+    assert [term for term in terms if term.plain[0].islower() or term.plain.endswith(".")] == []
