@@ -116,7 +116,8 @@ def _curate(
     words, bigrams = count_words(corpus)
     strong = strong_bigrams(words, bigrams, *least)
     queries = build_query_list(words.items(), strong, synsets=names(), thresholds=THRESHOLDS).queries
-    found = [matcher(queries).find(caption) for caption in captions.values()]
+    find = matcher(queries).find
+    found = [find(caption) for caption in captions.values()]
     B = len(found)
     query = torch.tensor([one for some in found for one in some], dtype=torch.long)
     owner = torch.repeat_interleave(torch.arange(B), torch.tensor([len(some) for some in found]))
