@@ -317,3 +317,18 @@ def test_pages_open_from_a_folder_without_a_network(site: Path, browser: Browser
     page.locator("#search-results a", has_text="00 · Start here").first.wait_for(timeout=30_000)
     assert heard == []
     page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_code_has_more_room_than_prose_and_no_page_is_wider_than_its_screen(site: Path, browser: Browser) -> None:
+    room = """place => document.querySelector(place).getBoundingClientRect().width
+        / parseFloat(getComputedStyle(document.body).fontSize)"""
+    for width in (800, 1010, 1100, 1280, 1320, 1440, 1700, 2400):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto((site / "notebooks" / "00_start_here.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"too wide at {width} pixels"
+        assert page.evaluate(room, "article section section > p") <= 46
+        if width in (1280, 1700, 2400):
+            assert page.evaluate(room, ".cell_input pre") > 55, f"no room for code at {width} pixels"
+        page.close()
