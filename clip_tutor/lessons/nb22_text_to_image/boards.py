@@ -5,7 +5,7 @@ of a caption, and a scene that is turned into something else.
 from matplotlib.figure import Figure
 
 from clip_tutor.lab.widgets.gallery import as_image
-from clip_tutor.lessons.nb22_text_to_image.embeddings import STEPS, Embedder, scenes_to_turn
+from clip_tutor.lessons.nb22_text_to_image.embeddings import Embedder, scenes_to_turn
 from clip_tutor.lessons.nb22_text_to_image.plots import image_rows, message, moment_figure
 from clip_tutor.lessons.nb22_text_to_image.worlds import Painter, everyday_scenes, told, words_of
 
@@ -52,7 +52,7 @@ def three_board(embedder: Embedder, caption: str, guidance: float, seed: int) ->
         name: list(embedder.draw(embedding.expand(COPIES, -1), seed, guidance))
         for name, embedding in embeddings.items()
     }
-    return image_rows(rows, [], f"“{caption.strip() or '(no caption)'}”, {STEPS} steps", side=1.35)
+    return image_rows(rows, [], f"“{caption.strip() or '(no caption)'}”, {embedder.steps} steps", side=1.35)
 
 
 def turn_board(embedder: Embedder, number: int, text: str, way: str, share: float, seed: int) -> Figure:

@@ -46,17 +46,19 @@ class Embedder:
 
     kit: UnCLIP
     difference: Tensor  # (E,): from the mean text to the mean image of training scenes
+    steps: int = STEPS  # of prior and decoder; back from an image and there again take four times as many
     _noises: dict[int, Tensor] = field(default_factory=dict)
 
-    def of_captions(self, captions: Sequence[str], seed: int, steps: int = STEPS) -> dict[str, Tensor]:
+    def of_captions(self, captions: Sequence[str], seed: int) -> dict[str, Tensor]:
         """Return three embeddings of B captions by name, (B, E) each; the seed is that of the prior."""
         states, texts = as_condition(self.kit.clip, self.kit.tokenizer, captions)
-        predicted = predict(self.kit.prior, states, texts, steps, torch.Generator().manual_seed(seed))
+        predicted = predict(self.kit.prior, states, texts, self.steps, torch.Generator().manual_seed(seed))
         return {OWN: texts, MOVED: shifted(texts, self.difference), PRIOR: predicted}
 
-    def draw(self, embeddings: Tensor, seed: int, guidance: float = GUIDANCE, steps: int = STEPS) -> Tensor:
+    def draw(self, embeddings: Tensor, seed: int, guidance: float = GUIDANCE) -> Tensor:
         """Return (B, 3, H, W), uint8: an image for each embedding; the same seed begins with the same noise."""
-        return to_pixels(decode(self.kit.decoder, embeddings, steps, guidance, torch.Generator().manual_seed(seed)))
+        generator = torch.Generator().manual_seed(seed)
+        return to_pixels(decode(self.kit.decoder, embeddings, self.steps, guidance, generator))
 
     def of_scene(self, scene: Scene) -> Tensor:
         """Return (1, E), the embedding of an unseen scene's image."""
@@ -77,13 +79,13 @@ class Embedder:
         """Return (1, 3, H, W), noise from which the decoder makes about this unseen scene again, without guidance."""
         if scene.index not in self._noises:
             image = from_pixels(everyday_scenes("test").batch([scene.index]).pixels)
-            self._noises[scene.index] = invert(self.kit.decoder, image, self.of_scene(scene), 4 * STEPS)
+            self._noises[scene.index] = invert(self.kit.decoder, image, self.of_scene(scene), 4 * self.steps)
         return self._noises[scene.index]
 
     def redraw(self, scene: Scene, embedding: Tensor) -> Tensor:
         """Return (1, 3, H, W), uint8: an embedding (1, E), drawn from a scene's own noise."""
         noise = self.own_noise(scene)
-        return to_pixels(decode(self.kit.decoder, embedding, 4 * STEPS, 1.0, noise=noise))
+        return to_pixels(decode(self.kit.decoder, embedding, 4 * self.steps, 1.0, noise=noise))
 
 
 @lru_cache(maxsize=1)

@@ -222,6 +222,12 @@ def embedder() -> embeddings.Embedder:
     return embeddings.kit_embedder()
 
 
+@pytest.fixture(scope="module")
+def quick(embedder: embeddings.Embedder) -> embeddings.Embedder:
+    """Return one whose images need not look well."""
+    return embeddings.Embedder(embedder.kit, embedder.difference, steps=5)
+
+
 def test_three_embeddings_are_unit_vectors_and_the_prior_comes_nearest(embedder: embeddings.Embedder):
     scenes = worlds.everyday_scenes("test").scenes(range(12))
     found = embedder.of_captions([scene.caption for scene in scenes], seed=0)
@@ -260,22 +266,22 @@ def test_each_attribute_is_judged_alone():
 
 
 @pytest.mark.slow
-def test_each_control_of_the_three_board_changes_it(embedder: embeddings.Embedder):
+def test_each_control_of_the_three_board_changes_it(quick: embeddings.Embedder):
     start: dict[str, Any] = {"caption": "a cat on a red background", "guidance": 2.0, "seed": 0}
-    before = drawn(boards.three_board(embedder, **start))
+    before = drawn(boards.three_board(quick, **start))
     for setting in (
         *({"caption": caption} for caption in ("", "zzqx ♥ <b>&", "a cat " * 60)),
         *({"guidance": guidance} for guidance in (1.0, 8.0)),
         {"seed": 20},
     ):
-        assert drawn(boards.three_board(embedder, **start | setting)) != before
+        assert drawn(boards.three_board(quick, **start | setting)) != before, setting
 
 
 @pytest.mark.slow
-def test_each_control_of_the_turn_board_changes_it(embedder: embeddings.Embedder):
+def test_each_control_of_the_turn_board_changes_it(quick: embeddings.Embedder):
     text = "a huge rocket on a green background"
     start: dict[str, Any] = {"number": 0, "text": text, "way": embeddings.EDIT, "share": 0.3, "seed": 0}
-    before = seen(boards.turn_board(embedder, **start))
+    before = seen(boards.turn_board(quick, **start))
     same = worlds.told(embeddings.scenes_to_turn()[0])
     for setting in (
         {"number": embeddings.TURNED - 1},
@@ -284,4 +290,4 @@ def test_each_control_of_the_turn_board_changes_it(embedder: embeddings.Embedder
         *({"share": share} for share in (0.0, 1.0)),
         {"seed": 20},
     ):
-        assert seen(boards.turn_board(embedder, **start | setting)) != before, setting
+        assert seen(boards.turn_board(quick, **start | setting)) != before, setting
