@@ -22,6 +22,7 @@ from nbmake.nb_run import NotebookRun
 
 from clip_tutor.lab.course.executed import fingerprint_of, keep
 
+ANSI_COLORS = re.compile(r"\x1b\[[0-9;]*m")  # Python 3.13 and later print tracebacks in color
 ERROR_MARK = "clip-tutor-error"  # of the red box, `clip_tutor.lab.widgets.screen`
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -56,7 +57,7 @@ def hidden_errors(notebook: dict[str, Any]) -> list[str]:
 
 def _in_outputs(outputs: Any, caught: bool = False) -> Iterator[str]:
     for output in outputs:
-        text = "".join(output.get("text", ""))
+        text = ANSI_COLORS.sub("", "".join(output.get("text", "")))
         if "Traceback (most recent call last)" in text:
             yield f"a traceback was printed, and nobody stopped: {text.strip().splitlines()[-1]}"
         if caught and output["output_type"] == "error":
