@@ -117,5 +117,7 @@ def serving(files: dict[str, bytes], acts: dict[str, list[Act]]) -> Iterator[tup
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads, server.block_on_close = True, False
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:  # or its thread would ask a closed socket for ever, and leave no time for others
+            server.shutdown()

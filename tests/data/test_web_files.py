@@ -2,6 +2,7 @@
 
 import io
 import random
+import threading
 import time
 
 import pytest
@@ -127,3 +128,9 @@ def test_two_versions_of_a_file_are_not_mixed():
 def test_letters_and_spaces_in_an_address_are_encoded():
     with serving({"/caf%C3%A9%20%41.bin": DATA}, {}) as (address, _):
         assert WebFile(f"{address}/café %41.bin").readall() == DATA
+
+
+def test_the_server_of_these_tests_stops_when_one_fails():
+    with pytest.raises(KeyError), serving({}, {}):
+        raise KeyError
+    assert [thread.name for thread in threading.enumerate() if "serve_forever" in thread.name] == []
